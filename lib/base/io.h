@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * All reading and writing. Inputs follow links and must be regular files; outputs are never written through a link,
+ * never into an input and never visible before they are complete (formats.md 5.2 to 5.5 in prose: temp beside the
+ * target, fsync, one rename).
+ */
+#ifndef VS_BASE_IO_H
+#define VS_BASE_IO_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <vs/err.h>
+#include <vs/vs.h>
+#include "base/mem.h"
+
+/* ---- reading ---- */
+
+struct vs_file {
+    int fd;
+    const char *path; /* arena or caller owned: must outlive the file */
+    uint64_t size;
+    dev_t dev;
+    ino_t ino;
+    struct timespec mtime;
+};
+
+/* A missing file is VS_EFORMAT (exit 3: input missing); other failures VS_EIO; not a regular file VS_EFORMAT. */
+enum vs_code vs_file_open(const char *path, struct vs_file *out, struct vs_err *err) VS_NODISCARD;
+void vs_file_close(struct vs_file *f); /* accepts {0} and fd -1 */
+/* Exactly n bytes or an error ("shrank while it was read"). */
+enum vs_code vs_file_pread(const struct vs_file *f, uint64_t at, void *buf, size_t n, struct vs_err *err) VS_NODISCARD;
+/* Fails when size or mtime differ from what vs_file_open saw. */
+enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err) VS_NODISCARD;
+/* Whole file into memory (NUL-terminated beyond n), at most limit bytes (VS_ELIMIT). Text is owned by the caller: vs_free. */
+enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *n, struct vs_err *err) VS_NODISCARD;
+
+bool vs_path_is_dir(const char *path);
+bool vs_path_exists(const char *path);
+/* dir + "/" + name in the arena; NULL when memory is short. */
+char *vs_path_join(struct vs_arena *a, const char *dir, const char *name);
+const char *vs_path_base(const char *path); /* last component */
+/* One safe path component: no '/', '\\', NUL, not "." "..", no leading '~', <= 255 bytes, not empty. */
+bool vs_name_is_safe(struct vs_str name);
+/* Names in a directory, sorted bytewise, without "." and "..". */
+enum vs_code vs_dir_list(const char *path, struct vs_arena *a, const char ***names, size_t *count, struct vs_err *err) VS_NODISCARD;
+
+/* ---- copying ---- */
+
+enum vs_copied { VS_COPIED_REFLINK, VS_COPIED_RANGE, VS_COPIED_BYTES, VS_COPIED_HARDLINK };
+
+/* Copies n bytes between open files: FICLONERANGE where both offsets allow it, then copy_file_range, then read/write.
+ * Polls run->cancel. *how (may be NULL) receives the way that moved most. */
+enum vs_code vs_copy_range(const struct vs_file *src, uint64_t src_at, int dst_fd, const char *dst_path, uint64_t dst_at,
+                           uint64_t n, const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_pwrite_all(int fd, const char *path, uint64_t at, const void *p, size_t n, struct vs_err *err) VS_NODISCARD;
+
+/* ---- a staged output directory ---- */
+
+struct vs_outdir; /* owns OUT.partial-XXXXXX beside OUT until commit or abort */
+
+/* inputs: paths of files and directories that must not be written to: OUT equal to, inside of, or hard-linked with any
+ * of them is VS_EEXIST, as is a path inside a Hugging Face cache, a link, a regular file, and a non-empty directory
+ * without force. */
+enum vs_code vs_outdir_begin(const char *out, bool force, const char *const *inputs, size_t input_count,
+                             struct vs_outdir **d, struct vs_err *err) VS_NODISCARD;
+/* Creates NAME (one safe component) for writing and reserves size bytes at once, so that a full disk is known early.
+ * The descriptor belongs to the outdir; it is fsynced and closed by commit. */
+enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, uint64_t size, int *fd, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_str text, struct vs_err *err) VS_NODISCARD;
+/* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink). *how may be NULL. */
+enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *source, bool hardlink,
+                            const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_outdir_mkdir(struct vs_outdir *d, const char *name, struct vs_err *err) VS_NODISCARD; /* for copied sub-directories; names may then be "sub/file" */
+const char *vs_outdir_path(const struct vs_outdir *d, const char *name, struct vs_arena *a); /* where NAME is now */
+/* fsync everything, rename into place (with force: exchange, then delete the old one), fsync the parent. Frees d on success. */
+enum vs_code vs_outdir_commit(struct vs_outdir *d, struct vs_err *err) VS_NODISCARD;
+void vs_outdir_abort(struct vs_outdir *d); /* removes what was staged and frees d; accepts NULL */
+
+/* ---- replacing files in place (offset-patch --in-place): all or none ---- */
+struct vs_replace { const char *path; struct vs_str text; };
+/* Regular files only, not through links; temp + rename per file; a failure puts the earlier ones back. */
+enum vs_code vs_replace_files(const struct vs_replace *files, size_t count, struct vs_err *err) VS_NODISCARD;
+
+#endif

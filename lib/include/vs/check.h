@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts once, then rules over facts.
+ */
+#ifndef VS_CHECK_H
+#define VS_CHECK_H
+
+#include <vs/checkpoint.h>
+#include <vs/plan.h>
+#include <vs/tokenizer.h>
+
+enum vs_surplus { VS_SURPLUS_UNKNOWN, VS_SURPLUS_ALIGN, VS_SURPLUS_RESERVE, VS_SURPLUS_ODD, VS_SURPLUS_EQUAL, VS_SURPLUS_OVER };
+const char *vs_surplus_name(enum vs_surplus s); /* "align" "reserve" "odd" "equal" "over" */
+
+struct vs_row_stats { uint64_t nan_rows, inf_rows, zero_rows; double norm_p1, norm_median, norm_p99; };
+
+/* Everything vocab-inspect prints. Parts that are absent are NULL or VS_*_UNKNOWN, never a guess. */
+struct vs_facts {
+    const char *path;
+    struct vs_checkpoint *checkpoint;      /* owned; NULL when PATH holds a tokenizer alone */
+    struct vs_tokenizer *tokenizer;        /* owned; NULL when PATH holds a model alone */
+    enum vs_surplus surplus; int64_t surplus_rows; uint32_t align_multiple; /* multiple for ALIGN */
+    struct vs_block *blocks; uint32_t block_count;
+    struct vs_row_stats *row_stats;        /* per checkpoint table, with --rows only; else NULL */
+    int tied_stored;                       /* 1 tied, 0 a different head is stored, -1 a head exists and was not compared */
+    double seconds;
+    struct vs_facts_impl *impl;
+};
+struct vs_facts_options { const char *data_dir; bool rows; };
+enum vs_code vs_facts_open(const char *path, const struct vs_facts_options *options, const struct vs_run *run, struct vs_facts **out, struct vs_err *err) VS_NODISCARD;
+void vs_facts_close(struct vs_facts *f); /* accepts NULL */
+
+enum vs_severity { VS_INFO, VS_WARNING, VS_ERROR };
+const char *vs_severity_name(enum vs_severity s); /* "info" "warning" "error" */
+
+struct vs_finding {
+    char rule[8];                          /* "VOC101" */
+    enum vs_severity severity;
+    const char *message, *file, *at, *found, *expected, *remedy, *why; /* NULL where there is none */
+};
+enum vs_level_state { VS_NOT_RUN, VS_PASS, VS_FAIL };
+struct vs_level { enum vs_level_state state; const char *why; };
+
+enum vs_device { VS_DEVICE_AUTO, VS_DEVICE_CPU, VS_DEVICE_CUDA };
+struct vs_check_request {
+    const char *path, *base, *map, *receipt, *tokenizer;
+    enum vs_device device;
+    enum vs_severity fail_on;
+    const char *data_dir;
+};
+struct vs_check_result {
+    struct vs_facts *facts;
+    struct vs_finding *findings; uint32_t finding_count; /* errors first, then by rule, then by place */
+    struct vs_level levels[5];             /* L0 .. L4 */
+    const char *device_kind, *device_name; /* "cpu" "AVX-512, 2 threads" */
+    const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
+    enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
+    struct vs_check_impl *impl;
+};
+enum vs_code vs_check(const struct vs_check_request *request, const struct vs_run *run, struct vs_check_result **out, struct vs_err *err) VS_NODISCARD;
+void vs_check_free(struct vs_check_result *r); /* accepts NULL */
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A tokenizer as the libraries run it: effective ids, not declared ones (the loader of huggingface/tokenizers,
+ * src/tokenizer/added_vocabulary.rs, simulated; @huggingface/tokenizers in JavaScript takes the declared ids).
+ *
+ * PATH is a directory with tokenizer.json (and siblings) or a tokenizer.json itself. All pointers belong to the
+ * tokenizer and live until vs_tokenizer_close.
+ */
+#ifndef VS_TOKENIZER_H
+#define VS_TOKENIZER_H
+
+#include <stdbool.h>
+#include <vs/err.h>
+#include <vs/vs.h>
+
+#define VS_NO_ID UINT32_MAX
+
+enum vs_tok_kind { VS_TOK_BPE, VS_TOK_UNIGRAM, VS_TOK_WORDPIECE, VS_TOK_WORDLEVEL };
+const char *vs_tok_kind_name(enum vs_tok_kind kind); /* "bpe" "unigram" "wordpiece" "wordlevel" */
+
+/* How vocabulary strings spell text (tokenizers.md 5.1). */
+enum vs_alphabet {
+    VS_ALPHA_BYTE,      /* GPT-2 byte alphabet: 256 characters stand for 256 bytes */
+    VS_ALPHA_METASPACE, /* U+2581 stands for a space; <0xHH> byte tokens may exist */
+    VS_ALPHA_WORDPIECE, /* "##" marks a continuation */
+    VS_ALPHA_PLAIN      /* the string is the text */
+};
+
+struct vs_added {
+    struct vs_str content;
+    uint32_t declared, effective; /* declared may be VS_NO_ID (not an integer, or absent) */
+    bool single_word, lstrip, rstrip, normalized, special;
+    bool in_model;                /* the same string is in model.vocab */
+    bool from_sibling;            /* only added_tokens_decoder / added_tokens.json names it, not tokenizer.json */
+};
+
+struct vs_id_range { uint32_t begin, end; }; /* half-open */
+
+struct vs_tokenizer {
+    const char *path;              /* of tokenizer.json */
+    enum vs_tok_kind kind;
+    enum vs_alphabet alphabet;
+    bool byte_fallback, fuse_unk, ignore_merges;
+    uint32_t base_count;           /* entries of model.vocab */
+    uint32_t max_base_id;          /* VS_NO_ID when empty */
+    uint32_t len;                  /* distinct strings, base and added: len(tokenizer) */
+    uint32_t max_id;               /* highest effective id */
+    uint32_t rows_needed;          /* max_id + 1 */
+    uint64_t merge_count;
+    struct vs_added *added; uint32_t added_count;     /* in file order, siblings last */
+    struct vs_id_range *holes; uint32_t hole_count;   /* ids below rows_needed that no token has */
+    uint32_t *moved; uint32_t moved_count;            /* positions in added[] whose declared id is not the one that runs */
+    const char **findings; uint32_t finding_count;    /* inconsistencies that load (duplicates, gaps): facts for vocab-check */
+    struct vs_tokenizer_impl *impl;
+};
+
+struct vs_tokenizer_options {
+    bool lenient;    /* report what loads but is inconsistent in findings[] instead of refusing it */
+    bool ids_only;   /* facts and ids; no merge table, no encoder (vocab-inspect): merges are counted and checked for form */
+};
+
+/* VS_EFORMAT when PATH has no tokenizer.json and no other recognised tokenizer file; VS_EUNSUPPORTED, by name, when
+ * it has only formats that are not handled yet. */
+enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_options *options, struct vs_tokenizer **out,
+                               struct vs_err *err) VS_NODISCARD;
+bool vs_tokenizer_present(const char *dir); /* a tokenizer.json is there */
+void vs_tokenizer_close(struct vs_tokenizer *t); /* accepts NULL */
+
+uint32_t vs_token_id(const struct vs_tokenizer *t, struct vs_str token);   /* effective id, VS_NO_ID when absent */
+struct vs_str vs_token_text(const struct vs_tokenizer *t, uint32_t id);    /* as spelled in the vocabulary; p NULL for a hole */
+bool vs_token_is_added(const struct vs_tokenizer *t, uint32_t id, struct vs_added *out); /* out may be NULL */
+/* Bytes the token stands for in text (byte alphabet undone, U+2581 -> space, "##" dropped); appended to a vs_buf. False for
+ * tokens that stand for no text (byte-level strings with foreign characters, special tokens still give their content). */
+struct vs_buf;
+bool vs_token_bytes(const struct vs_tokenizer *t, uint32_t id, struct vs_buf *out);
+/* Two ids with identical text bytes etc. are not looked for here: see check. */
+
+struct vs_ids { uint32_t *ids; size_t count, cap; }; /* {0} is empty; vs_ids_free */
+void vs_ids_free(struct vs_ids *ids);
+
+/* The model alone on one token's own symbols: no added tokens, no normalizer, no pre-tokenizer, ignore_merges off.
+ * token is spelled as in a vocabulary of the same alphabet. Appends ids; a symbol without an id is VS_EMISMATCH. */
+enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_err *err) VS_NODISCARD;
+/* The whole pipeline as shipped, without the post-processor: added tokens, normalizer, pre-tokenizer, model. text is
+ * UTF-8. A pipeline component that is not handled is VS_EUNSUPPORTED with its name. */
+enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct vs_ids *out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_decode(const struct vs_tokenizer *t, const uint32_t *ids, size_t count, struct vs_buf *text, struct vs_err *err) VS_NODISCARD;
+
+#endif
