@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Parsing of the command line, signals, exit codes and the result on stdout.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "cli.h"
+
+static volatile sig_atomic_t canceled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    canceled = 1;
+}
+
+/* A full disk or a closed pipe is an error to report, not a reason to die with files half written. */
+static void catch_signals(void)
+{
+    struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+int cli_usage(const struct cli *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "%s: ", c->tool->name);
+    vfprintf(stderr, fmt, ap);
+    fprintf(stderr, "\n  try: %s --help\n", c->tool->name);
+    va_end(ap);
+    return CLI_USAGE;
+}
+
+/* ---- values ---- */
+
+static bool parse_number(const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    long long v = strtoll(text, &end, 10);
+    *out = v;
+    return errno == 0 && *end == '\0';
+}
+
+static bool parse_size(const char *text, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    unsigned long long v = strtoull(text, &end, 10);
+    if (errno)
+        return false;
+    unsigned shift = 0;
+    const char *unit = *end ? strchr(units, *end >= 'a' ? *end - 32 : *end) : NULL;
+    if (unit) {
+        shift = 10u * (unsigned)(unit - units + 1);
+        end++;
+        end += *end == 'i' ? 1 : 0;
+        end += *end == 'B' ? 1 : 0;
+    }
+    *out = (uint64_t)v << shift;
+    return *end == '\0' && (*out >> shift) == v;
+}
+
+static bool parse_choice(const char *choices, const char *text, int *out)
+{
+    size_t n = strlen(text);
+    int position = 0;
+    for (const char *p = choices; p; position++) {
+        const char *bar = strchr(p, '|');
+        size_t len = bar ? (size_t)(bar - p) : strlen(p);
+        if (len == n && memcmp(p, text, n) == 0) {
+            *out = position;
+            return true;
+        }
+        p = bar ? bar + 1 : NULL;
+    }
+    return false;
+}
+
+static bool list_add(struct cli_list *list, const char *text)
+{
+    const char **items = realloc(list->items, (list->count + 1) * sizeof *items);
+    if (!items)
+        return false;
+    list->items = items;
+    list->items[list->count++] = text;
+    return true;
+}
+
+static bool set_value(const struct cli_option *o, char *base, const char *text)
+{
+    void *to = base + o->offset;
+    switch (o->type) {
+    case CLI_FLAG: *(bool *)to = true; return true;
+    case CLI_COUNTER: ++*(int *)to; return true;
+    case CLI_TEXT: *(const char **)to = text; return *text != '\0';
+    case CLI_NUMBER: return parse_number(text, to);
+    case CLI_SIZE: return parse_size(text, to);
+    case CLI_CHOICE: return parse_choice(o->choices, text, to);
+    case CLI_LIST: return list_add(to, text);
+    case CLI_INIT: return vs_init_parse(text, to);
+    }
+    return false;
+}
+
+static const char *expected(const struct cli_option *o)
+{
+    switch (o->type) {
+    case CLI_NUMBER: return "a number from 0 on";
+    case CLI_SIZE: return "a size such as 64M or 1G";
+    case CLI_CHOICE: return o->choices;
+    case CLI_INIT: return "mean, zero, normal, copy:ID or pieces";
+    default: return "a text that is not empty";
+    }
+}
+
+/* ---- parsing ---- */
+
+struct parser {
+    struct cli *c;
+    char *own;              /* the tool's options */
+    char **argv;
+    int argc, at;
+};
+
+static bool takes_value(const struct cli_option *o)
+{
+    return o->type != CLI_FLAG && o->type != CLI_COUNTER;
+}
+
+static const struct cli_option *find(const struct parser *p, const char *name, size_t n, char letter, char **base)
+{
+    const struct cli_option *tables[2] = {cli_common, p->c->tool->options};
+    for (int t = 0; t < 2; t++)
+        for (const struct cli_option *o = tables[t]; o && o->name; o++) {
+            if (t == 0 && !cli_option_applies(p->c->tool, o))
+                continue;
+            bool same = letter ? o->letter == letter : strlen(o->name) == n && memcmp(o->name, name, n) == 0;
+            if (same) {
+                *base = t == 0 ? (char *)p->c : p->own;
+                return o;
+            }
+        }
+    return NULL;
+}
+
+static int give(struct parser *p, const struct cli_option *o, char *base, const char *value)
+{
+    if (takes_value(o) && !value) {
+        if (p->at >= p->argc)
+            return cli_usage(p->c, "--%s needs %s", o->name, o->arg);
+        value = p->argv[p->at++];
+    }
+    if (!set_value(o, base, value))
+        return cli_usage(p->c, "--%s %s: expected %s", o->name, value ? value : "", expected(o));
+    return -1;
+}
+
+static int parse_long(struct parser *p, const char *arg)
+{
+    const char *equals = strchr(arg, '=');
+    size_t n = equals ? (size_t)(equals - arg) : strlen(arg);
+    char *base;
+    const struct cli_option *o = find(p, arg, n, 0, &base);
+    if (!o)
+        return cli_usage(p->c, "unknown option --%.*s", (int)n, arg);
+    if (equals && !takes_value(o))
+        return cli_usage(p->c, "--%s takes no value", o->name);
+    return give(p, o, base, equals ? equals + 1 : NULL);
+}
+
+static int parse_letters(struct parser *p, const char *arg)
+{
+    for (; *arg; arg++) {
+        char *base;
+        const struct cli_option *o = find(p, NULL, 0, *arg, &base);
+        if (!o)
+            return cli_usage(p->c, "unknown option -%c", *arg);
+        if (takes_value(o))
+            return give(p, o, base, arg[1] ? arg + 1 : NULL);
+        int code = give(p, o, base, NULL);
+        if (code >= 0)
+            return code;
+    }
+    return -1;
+}
+
+static int parse(struct parser *p)
+{
+    struct cli *c = p->c;
+    bool operands_only = false;
+    while (p->at < p->argc) {
+        const char *arg = p->argv[p->at++];
+        int code = -1;
+        if (operands_only || arg[0] != '-' || arg[1] == '\0')
+            c->args[c->arg_count++] = arg;
+        else if (strcmp(arg, "--") == 0)
+            operands_only = true;
+        else
+            code = arg[1] == '-' ? parse_long(p, arg + 2) : parse_letters(p, arg + 1);
+        if (code >= 0)
+            return code;
+    }
+    return -1;
+}
+
+/* -h wins over everything, also over a mistake elsewhere on the line. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0)
+            return true;
+    return false;
+}
+
+/* ---- begin and end ---- */
+
+static int finish_stdout(const struct cli *c)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout) && fclose(stdout) == 0)
+        return CLI_OK;
+    if (errno != EPIPE) /* whoever closed the pipe has seen enough */
+        fprintf(stderr, "%s: standard output: %s\n", c->tool->name, strerror(errno));
+    return CLI_OUTPUT;
+}
+
+static int show_and_stop(const struct cli *c)
+{
+    const struct { bool asked; void (*show)(const struct cli_tool *); } shows[] = {
+        {c->help, cli_help}, {c->help_man, cli_help_man}, {c->help_bash, cli_help_bash},
+        {c->help_zsh, cli_help_zsh}, {c->help_fish, cli_help_fish}};
+    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
+        if (shows[i].asked) {
+            shows[i].show(c->tool);
+            return finish_stdout(c);
+        }
+    if (c->version) {
+        printf("%s (vocabsurgeon) %s\n", c->tool->name, vs_version());
+        return finish_stdout(c);
+    }
+    return -1;
+}
+
+static int check_operands(const struct cli *c)
+{
+    if (c->arg_count < c->tool->min_args)
+        return cli_usage(c, "missing operand: %s %s", c->tool->name, c->tool->synopsis);
+    if (c->tool->max_args != CLI_ANY && c->arg_count > c->tool->max_args)
+        return cli_usage(c, "unexpected operand %s", c->args[c->tool->max_args]);
+    return c->parse_only ? CLI_OK : -1;
+}
+
+static void choose_look(struct cli *c)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    bool plain = !isatty(STDOUT_FILENO) || (no_color && *no_color) || (term && strcmp(term, "dumb") == 0);
+    struct winsize size;
+    c->look.color = c->color == 1 || (c->color == 0 && !plain);
+    c->look.width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 100;
+    c->look.verbose = c->verbose;
+    c->look.quiet = c->quiet;
+}
+
+int cli_begin(struct cli *c, const struct cli_tool *tool, void *options, int argc, char **argv)
+{
+    *c = (struct cli){.tool = tool, .help = asks_for_help(argc, argv)};
+    c->args = calloc((size_t)argc + 1, sizeof *c->args);
+    if (!c->args) {
+        fprintf(stderr, "%s: out of memory\n", tool->name);
+        return CLI_OUTPUT;
+    }
+    struct parser p = {.c = c, .own = options, .argv = argv, .argc = argc, .at = 1};
+    int code = c->help ? -1 : parse(&p);
+    if (code < 0)
+        code = show_and_stop(c);
+    if (code < 0)
+        code = check_operands(c);
+    if (code >= 0)
+        return code;
+    catch_signals();
+    choose_look(c);
+    c->run = (struct vs_run){.memory = c->memory, .threads = (unsigned)(c->threads > 1024 ? 1024 : c->threads),
+                             .seed = (uint64_t)c->seed, .data_dir = c->data_dir, .cancel = &canceled};
+    cli_progress_start(c);
+    return -1;
+}
+
+enum vs_code cli_print(struct cli *c, const struct vs_buf *text, struct vs_err *err)
+{
+    size_t n;
+    const char *p = vs_text_get(text, &n);
+    cli_progress_clear();
+    if (!p)
+        return vs_fail(err, VS_ENOMEM, "out of memory while writing the report");
+    if (n && fwrite(p, 1, n, stdout) != n && errno != EPIPE)
+        return vs_fail(err, VS_EIO, "standard output: %s", strerror(errno));
+    return VS_OK;
+}
+
+void cli_say(const struct cli *c, const char *fmt, ...)
+{
+    if (c->quiet)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    cli_progress_clear();
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+}
+
+int cli_exit_code(enum vs_code code)
+{
+    switch (code) {
+    case VS_OK: return CLI_OK;
+    case VS_EUSAGE: return CLI_USAGE;
+    case VS_EFORMAT:
+    case VS_EUNSUPPORTED:
+    case VS_EMISMATCH:
+    case VS_ELIMIT: return CLI_INPUT;
+    case VS_ECANCELED: return CLI_INTERRUPTED;
+    default: return CLI_OUTPUT;
+    }
+}
+
+int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err)
+{
+    cli_progress_clear();
+    if (code == VS_ECANCELED)
+        fprintf(stderr, "%s: interrupted; nothing is left behind\n", c->tool->name);
+    else if (code)
+        fprintf(stderr, "%s: %s\n", c->tool->name, err->message);
+    int result = cli_exit_code(code);
+    if (result == CLI_OK && c->findings)
+        result = CLI_FINDINGS;
+    int written = finish_stdout(c);
+    free(c->args);
+    return written && result <= CLI_FINDINGS ? written : result;
+}

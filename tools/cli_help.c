@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything that is told about the options comes from the option tables: --help, the man page, shell completions.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "cli.h"
+
+#define COMMON(member) offsetof(struct cli, member)
+
+const struct cli_option cli_common[] = {
+    {'o', "out", "OUT", "write the result to the directory OUT", CLI_TEXT, COMMON(out), NULL},
+    {'n', "dry-run", NULL, "show the plan, write nothing", CLI_FLAG, COMMON(dry_run), NULL},
+    {'f', "force", NULL, "replace OUT when it exists", CLI_FLAG, COMMON(force), NULL},
+    {0, "device", "auto|cpu|cuda", "where the numbers are computed (default auto)", CLI_CHOICE, COMMON(device), "auto|cpu|cuda"},
+    {0, "seed", "N", "seed of the random numbers (default 0)", CLI_NUMBER, COMMON(seed), NULL},
+    {0, "json", NULL, "machine-readable output", CLI_FLAG, COMMON(json), NULL},
+    {'v', "verbose", NULL, "say more; may be repeated", CLI_COUNTER, COMMON(verbose), NULL},
+    {'q', "quiet", NULL, "say only what was asked for", CLI_FLAG, COMMON(quiet), NULL},
+    {0, "color", "auto|always|never", "colour in the text output", CLI_CHOICE, COMMON(color), "auto|always|never"},
+    {0, "progress", "auto|always|never", "progress line on stderr", CLI_CHOICE, COMMON(progress), "auto|always|never"},
+    {0, "threads", "N", "number of threads (default: all CPUs)", CLI_NUMBER, COMMON(threads), NULL},
+    {0, "memory", "SIZE", "workspace for weights (default 64M)", CLI_SIZE, COMMON(memory), NULL},
+    {0, "data-dir", "DIR", "take schemas and family files from DIR first", CLI_TEXT, COMMON(data_dir), NULL},
+    {'h', "help", NULL, "show this help", CLI_FLAG, COMMON(help), NULL},
+    {'V', "version", NULL, "show the version", CLI_FLAG, COMMON(version), NULL},
+    {0, "help-man", NULL, NULL, CLI_FLAG, COMMON(help_man), NULL},
+    {0, "help-bash", NULL, NULL, CLI_FLAG, COMMON(help_bash), NULL},
+    {0, "help-zsh", NULL, NULL, CLI_FLAG, COMMON(help_zsh), NULL},
+    {0, "help-fish", NULL, NULL, CLI_FLAG, COMMON(help_fish), NULL},
+    {0, "parse-only", NULL, NULL, CLI_FLAG, COMMON(parse_only), NULL},
+    {0},
+};
+
+static const char exit_codes[] = "0 done or nothing found; 1 findings; 2 usage; 3 input missing, malformed or unsupported; "
+                                 "4 could not write, no memory, no device; 130 interrupted";
+
+bool cli_option_applies(const struct cli_tool *tool, const struct cli_option *common)
+{
+    if (strchr("onf", common->letter) && common->letter)
+        return tool->writes;
+    if (common->offset == COMMON(device))
+        return tool->device;
+    if (common->offset == COMMON(seed))
+        return tool->seed;
+    return true;
+}
+
+/* Calls show for every visible option, the tool's own first. */
+static void each(const struct cli_tool *tool, void (*show)(const struct cli_tool *, const struct cli_option *))
+{
+    for (const struct cli_option *o = tool->options; o && o->name; o++)
+        if (o->help)
+            show(tool, o);
+    for (const struct cli_option *o = cli_common; o->name; o++)
+        if (o->help && cli_option_applies(tool, o))
+            show(tool, o);
+}
+
+static void help_line(const struct cli_tool *tool, const struct cli_option *o)
+{
+    (void)tool;
+    char left[64];
+    char letter[5] = "    ";
+    if (o->letter)
+        snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+    printf("  %-30s %s\n", left, o->help);
+}
+
+void cli_help(const struct cli_tool *tool)
+{
+    const char *paragraph_end = strstr(tool->description, "\n\n");
+    printf("%s - %s\n\nusage: %s %s\n\n%.*s\n\n", tool->name, tool->summary, tool->name, tool->synopsis,
+           (int)(paragraph_end ? paragraph_end - tool->description : (long)strlen(tool->description)), tool->description);
+    each(tool, help_line);
+    printf("\nexamples:\n%s\nexit status: %s\n", tool->examples, exit_codes);
+}
+
+/* ---- man page ---- */
+
+/* troff: a backslash and a dash need an escape, a line must not begin with a dot or an apostrophe. */
+static void troff(const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if ((*p == '.' || *p == '\'') && (p == text || p[-1] == '\n'))
+            fputs("\\&", stdout);
+        if (*p == '\\')
+            fputs("\\e", stdout);
+        else if (*p == '-')
+            fputs("\\-", stdout);
+        else if (p[0] == '\n' && p[1] == '\n')
+            fputs("\n.PP", stdout);
+        else
+            putchar(*p);
+    }
+}
+
+static void man_option(const struct cli_tool *tool, const struct cli_option *o)
+{
+    (void)tool;
+    fputs(".TP\n.B ", stdout);
+    if (o->letter)
+        printf("\\-%c\\fR, \\fB", o->letter);
+    fputs("\\-\\-", stdout);
+    troff(o->name);
+    if (o->arg)
+        printf(" \\fI%s\\fR", o->arg);
+    putchar('\n');
+    troff(o->help);
+    puts(".");
+}
+
+void cli_help_man(const struct cli_tool *tool)
+{
+    printf(".TH %s 1 \"\" \"vocabsurgeon %s\" \"User Commands\"\n.SH NAME\n", tool->name, vs_version());
+    troff(tool->name);
+    fputs(" \\- ", stdout);
+    troff(tool->summary);
+    fputs("\n.SH SYNOPSIS\n.B ", stdout);
+    troff(tool->name);
+    putchar('\n');
+    troff(tool->synopsis);
+    fputs("\n.SH DESCRIPTION\n", stdout);
+    troff(tool->description);
+    fputs("\n.SH OPTIONS\n", stdout);
+    each(tool, man_option);
+    fputs(".SH EXAMPLES\n.nf\n", stdout);
+    troff(tool->examples);
+    fputs(".fi\n.SH EXIT STATUS\n", stdout);
+    troff(exit_codes);
+    puts(".\n.SH SEE ALSO\nvocab\\-inspect(1), vocab\\-merge(1), embed\\-extend(1), offset\\-patch(1), vocab\\-check(1)");
+}
+
+/* ---- completions ---- */
+
+static void bash_word(const struct cli_tool *tool, const struct cli_option *o)
+{
+    (void)tool;
+    printf(" --%s", o->name);
+}
+
+static void bash_choice(const struct cli_tool *tool, const struct cli_option *o)
+{
+    (void)tool;
+    if (o->type != CLI_CHOICE)
+        return;
+    printf("    --%s) COMPREPLY=($(compgen -W \"", o->name);
+    for (const char *p = o->choices; *p; p++)
+        putchar(*p == '|' ? ' ' : *p);
+    puts("\" -- \"$cur\")); return ;;");
+}
+
+void cli_help_bash(const struct cli_tool *tool)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s", tool->name);
+    for (char *p = name; *p; p++)
+        *p = *p == '-' ? '_' : *p;
+    printf("_%s() {\n  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n  case $prev in\n", name);
+    each(tool, bash_choice);
+    printf("  esac\n  if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"");
+    each(tool, bash_word);
+    printf("\" -- \"$cur\")); else COMPREPLY=($(compgen -f -- \"$cur\")); fi\n}\ncomplete -o filenames -F _%s %s\n", name, tool->name);
+}
+
+static void quoted(const char *text, const char *escape)
+{
+    for (const char *p = text; *p; p++) {
+        if (strchr(escape, *p))
+            putchar('\\');
+        putchar(*p);
+    }
+}
+
+static void zsh_option(const struct cli_tool *tool, const struct cli_option *o)
+{
+    (void)tool;
+    printf("  \"%s--%s[", o->type == CLI_LIST || o->type == CLI_COUNTER ? "*" : "", o->name);
+    quoted(o->help, "[]:\"`$\\");
+    putchar(']');
+    if (o->type == CLI_CHOICE) {
+        printf(":%s:(", o->name);
+        for (const char *p = o->choices; *p; p++)
+            putchar(*p == '|' ? ' ' : *p);
+        putchar(')');
+    } else if (o->arg) {
+        printf(":%s:_files", o->name);
+    }
+    puts("\" \\");
+}
+
+void cli_help_zsh(const struct cli_tool *tool)
+{
+    printf("#compdef %s\n_arguments \\\n", tool->name);
+    each(tool, zsh_option);
+    puts("  \"*:file:_files\"");
+}
+
+static void fish_option(const struct cli_tool *tool, const struct cli_option *o)
+{
+    printf("complete -c %s -l %s", tool->name, o->name);
+    if (o->letter)
+        printf(" -s %c", o->letter);
+    if (o->type == CLI_CHOICE) {
+        printf(" -x -a '");
+        for (const char *p = o->choices; *p; p++)
+            putchar(*p == '|' ? ' ' : *p);
+        putchar('\'');
+    } else if (o->arg) {
+        printf(" -r");
+    }
+    printf(" -d '");
+    quoted(o->help, "'\\");
+    puts("'");
+}
+
+void cli_help_fish(const struct cli_tool *tool)
+{
+    each(tool, fish_option);
+}
