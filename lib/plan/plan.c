@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <vs/plan.h>
+#include "base/str.h"
+#include "plan/plan_impl.h"
+
+const char *vs_row_state_name(enum vs_row_state state)
+{
+    static const char *const names[] = {"frozen", "trainable", "inert"};
+    return names[state];
+}
+
+struct vs_plan *vs_plan_new(void)
+{
+    struct vs_plan *plan = vs_calloc(1, sizeof *plan);
+    if (plan && !(plan->impl = vs_calloc(1, sizeof *plan->impl))) {
+        vs_free(plan);
+        return NULL;
+    }
+    return plan;
+}
+
+void vs_plan_free(struct vs_plan *plan)
+{
+    if (!plan)
+        return;
+    if (plan->impl) {
+        vs_checkpoint_close(plan->impl->checkpoint);
+        vs_arena_free(&plan->impl->arena);
+        vs_free(plan->impl);
+    }
+    vs_vocab_map_free(plan->map);
+    vs_free(plan->notes);
+    vs_free(plan->files);
+    vs_free(plan->changes);
+    vs_free(plan);
+}
+
+/* Grows a list that is freed with the plan; lists double, so appending stays cheap. */
+static void *list_grow(void *list, uint32_t count, size_t size)
+{
+    if (count & (count - 1) || (count && count < 8))
+        return list;
+    if (count == 0)
+        return vs_realloc_array(list, 8, size);
+    return vs_realloc_array(list, (size_t)count * 2, size);
+}
+
+enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    const char **list = list_grow(plan->notes, plan->note_count, sizeof *list);
+    char *copy = vs_arena_dup(&plan->impl->arena, text, strlen(text));
+    if (list)
+        plan->notes = list;
+    if (!list || !copy)
+        return vs_enomem(err, "a note", sizeof text);
+    plan->notes[plan->note_count++] = copy;
+    return VS_OK;
+}
+
+enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err)
+{
+    struct vs_file_plan *list = list_grow(plan->files, plan->file_count, sizeof *list);
+    if (!list)
+        return vs_enomem(err, "the list of files", sizeof *list);
+    plan->files = list;
+    plan->files[plan->file_count++] = *file;
+    return VS_OK;
+}
+
+enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err)
+{
+    struct vs_json_change *list = list_grow(plan->changes, plan->change_count, sizeof *list);
+    if (!list)
+        return vs_enomem(err, "the list of edits", sizeof *list);
+    plan->changes = list;
+    plan->changes[plan->change_count++] = *change;
+    return VS_OK;
+}
