@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Adds up the test cases of meson's JUnit files; the last line is "N passed, N failed, N skipped"."""
+import sys
+import xml.etree.ElementTree as xml
+
+passed, failed, skipped = 0, 0, []
+for path in sys.argv[1:]:
+    cases = list(xml.parse(path).getroot().iter('testcase'))
+    if not cases:
+        print(f'{path}: no test case: that is a failure')
+        failed += 1
+    for case in cases:
+        if case.find('failure') is not None or case.find('error') is not None:
+            failed += 1
+            print(f'failed: {case.get("classname")} {case.get("name")} ({path})')
+        elif case.find('skipped') is not None:
+            skipped.append(f'{case.get("classname")} {case.get("name")}')
+        else:
+            passed += 1
+for name in sorted(set(skipped)):
+    print(f'skipped: {name}')
+print(f'{passed} passed, {failed} failed, {len(skipped)} skipped')
+sys.exit(1 if failed or not passed else 0)

@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The whole test suite: an optimised build, the same under AddressSanitizer and UBSan, and parity against real peers in a
+# pinned virtual environment. Ends with "N passed, N failed, N skipped".
+set -u
+cd "$(dirname "$0")/.."
+. samples/setup.sh
+need_packages $packages $test_packages
+build_in build
+build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled -Dc_args=-fno-sanitize-recover=all
+
+# Peers by exact version; without them the parity tests say so and are skipped.
+if [ ! -f build/venv/ready ]; then
+    { python3 -m venv build/venv && build/venv/bin/pip install -q -r tests/parity/requirements.txt && touch build/venv/ready; } \
+        >build/venv.log 2>&1 || echo "no peers (see build/venv.log): the parity tests are skipped" >&2
+fi
+
+jobs=$(getconf _NPROCESSORS_ONLN)
+meson test -C build --no-rebuild --print-errorlogs --num-processes "$jobs" --timeout-multiplier 3
+# A leak ends a program with 99, which no tool uses for anything else.
+ASAN_OPTIONS=exitcode=99:detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    meson test -C build-asan --no-rebuild --print-errorlogs --num-processes "$jobs" --timeout-multiplier 10 --no-suite parity
+python3 tests/count.py build/meson-logs/testlog.junit.xml build-asan/meson-logs/testlog.junit.xml
