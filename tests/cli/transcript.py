@@ -95,7 +95,8 @@ def play(path, number, env, update):
                 failed += 1
                 changes.append((step, actual))
                 for side, text in (('expected', step.expected), ('actual', actual)):
-                    print(*(f'# {side}: {line}' for line in text), sep='\n')
+                    for line in text:
+                        print(f'# {side}: {line}')
     if update:
         for step, actual in reversed(changes):
             head = step.line + 1 + step.command.count('\n')
