@@ -13,6 +13,9 @@
 #include <vs/vs.h>
 #include "base/mem.h"
 
+/* Fails with "PATH: cannot WHAT: the text of errno". */
+enum vs_code vs_fail_errno(struct vs_err *err, enum vs_code code, const char *path, const char *what);
+
 /* ---- reading ---- */
 
 struct vs_file {

@@ -33,6 +33,7 @@ struct vs_json {
     struct vs_arena *arena;/* where strings with escapes are decoded to */
     unsigned depth;
     bool first[VS_JSON_DEPTH + 1], object[VS_JSON_DEPTH + 1];
+    struct vs_span key_span; /* of the last name that vs_json_key returned, quotes included */
     bool failed;
     struct vs_err error;
 };
