@@ -15,6 +15,8 @@
 
 /* Fails with "PATH: cannot WHAT: the text of errno". */
 enum vs_code vs_fail_errno(struct vs_err *err, enum vs_code code, const char *path, const char *what);
+/* The same for a failed write; a full disk gets a sentence of its own. */
+enum vs_code vs_fail_write(struct vs_err *err, const char *path);
 
 /* ---- reading ---- */
 
@@ -52,9 +54,11 @@ enum vs_code vs_dir_list(const char *path, struct vs_arena *a, const char ***nam
 enum vs_copied { VS_COPIED_REFLINK, VS_COPIED_RANGE, VS_COPIED_BYTES, VS_COPIED_HARDLINK };
 
 /* Copies n bytes between open files: FICLONERANGE where both offsets allow it, then copy_file_range, then read/write.
- * Polls run->cancel. *how (may be NULL) receives the way that moved most. */
+ * Polls run->cancel and reports progress of this copy alone: who draws one bar over many copies passes a run without
+ * progress and steps a vs_task (base/run.h) of its own. *how (may be NULL) receives the way that moved most. */
 enum vs_code vs_copy_range(const struct vs_file *src, uint64_t src_at, int dst_fd, const char *dst_path, uint64_t dst_at,
                            uint64_t n, const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
+/* Writes all n bytes; a full disk is VS_EIO. path is for the message: the place the user knows. */
 enum vs_code vs_pwrite_all(int fd, const char *path, uint64_t at, const void *p, size_t n, struct vs_err *err) VS_NODISCARD;
 
 /* ---- a staged output directory ---- */

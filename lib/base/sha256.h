@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256 through libcrypto.
+ * SHA-256 through libcrypto. Where a function cannot fail otherwise, an empty hex says that libcrypto was short of memory.
  */
 #ifndef VS_BASE_SHA256_H
 #define VS_BASE_SHA256_H
