@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The BPE engine: a table of pairs, and the merge loop over it.
+ *
+ * A symbol is the number of an entry of model.vocab in file order: 0 .. base_count-1, dense whatever the ids are.
+ * Whoever extends a table numbers new symbols upwards from base_count, in its own way.
+ *
+ *     vs_bpe_clone(t, &b, err);                      a private copy of the tokenizer's merges
+ *     mark = vs_bpe_mark(b);
+ *     vs_bpe_add(b, left, right, product, err);      ranked after everything before it
+ *     vs_bpe_merge(b, symbols, &n, err);             in place
+ *     vs_bpe_take_back(b, mark);                     forgets what was added since the mark
+ */
+#ifndef VS_TOKENIZER_BPE_H
+#define VS_TOKENIZER_BPE_H
+
+#include <vs/tokenizer.h>
+
+#define VS_NO_SYMBOL UINT32_MAX
+
+struct vs_bpe;
+struct vs_merge_pair { uint32_t left, right; };
+
+/* VS_EUSAGE when t is not BPE or was opened with ids_only. */
+enum vs_code vs_bpe_clone(const struct vs_tokenizer *t, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
+/* An empty table with room for count pairs. */
+enum vs_code vs_bpe_new(uint64_t count, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
+void vs_bpe_free(struct vs_bpe *b); /* accepts NULL */
+
+/* The product of a pair, VS_NO_SYMBOL when it is not in the table; *rank (may be NULL) is its place in the merge list. */
+uint32_t vs_bpe_product(const struct vs_bpe *b, uint32_t left, uint32_t right, uint32_t *rank);
+/* Adds a pair at the next rank. A pair that is there already is VS_EUSAGE. */
+enum vs_code vs_bpe_add(struct vs_bpe *b, uint32_t left, uint32_t right, uint32_t product, struct vs_err *err) VS_NODISCARD;
+/* Pairs in the table: base pairs and added ones. Also the rank of the next pair. */
+uint32_t vs_bpe_count(const struct vs_bpe *b);
+uint32_t vs_bpe_mark(const struct vs_bpe *b);
+void vs_bpe_take_back(struct vs_bpe *b, uint32_t mark); /* newest first; only what vs_bpe_add added */
+
+/* Merges symbols[0 .. *n) in place until no pair is left, lowest rank first, leftmost on ties; *n is the new length. */
+enum vs_code vs_bpe_merge(const struct vs_bpe *b, uint32_t *symbols, uint32_t *n, struct vs_err *err) VS_NODISCARD;
+
+/* Entries of model.vocab as symbols, for every model type. */
+uint32_t vs_symbol_of(const struct vs_tokenizer *t, struct vs_str token);       /* VS_NO_SYMBOL when it is no entry */
+struct vs_str vs_symbol_text(const struct vs_tokenizer *t, uint32_t symbol);    /* p NULL when there is no such entry */
+uint32_t vs_symbol_id(const struct vs_tokenizer *t, uint32_t symbol);           /* its declared id in model.vocab */
+/* Initial symbols of one token: its characters with continuing_subword_prefix and end_of_word_suffix where the model has
+ * them. out holds symbols here, not ids. A character that is no entry is VS_EMISMATCH; *bad (may be NULL) is then its text. */
+enum vs_code vs_bpe_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_str *bad,
+                            struct vs_err *err) VS_NODISCARD;
+
+#endif
