@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Directories as objects: what outdir.c and replace.c share.
+ */
+#ifndef VS_BASE_TREE_H
+#define VS_BASE_TREE_H
+
+#include "base/io.h"
+
+/* Fails when OUT must not be written: a link, something else than a directory, in a Hugging Face cache, or in any way the
+ * same as one of the inputs. *exists and *empty describe OUT. real is the resolved path of OUT's parent. */
+struct vs_target { bool exists, empty; dev_t dev; ino_t ino; };
+enum vs_code vs_target_check(const char *out, const char *const *inputs, size_t input_count, struct vs_target *t,
+                             struct vs_err *err) VS_NODISCARD;
+/* The directory part of path in the arena ("." when it has none); NULL when memory is short. */
+char *vs_path_dir(struct vs_arena *a, const char *path);
+enum vs_code vs_cache_check(const char *path, struct vs_err *err) VS_NODISCARD; /* refuses a path in a Hugging Face cache */
+
+/* PREFIX and 6 random characters, in the arena; NULL when memory is short. */
+char *vs_random_name(struct vs_arena *a, const char *prefix);
+bool vs_tree_remove(int parent_fd, const char *name); /* a file or a whole directory, following no links */
+
+#endif

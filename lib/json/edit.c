@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include "json/edit.h"
+#include "json/lex.h"
+
+static enum vs_code push(struct vs_edits *e, size_t begin, size_t end, struct vs_str with, struct vs_err *err)
+{
+    if (e->count == e->cap) {
+        size_t cap = e->cap ? e->cap * 2 : 16;
+        struct vs_splice *more = vs_realloc_array(e->items, cap, sizeof *more);
+        if (!more)
+            return vs_enomem(err, "the list of edits", 0);
+        e->items = more;
+        e->cap = cap;
+    }
+    e->items[e->count] = (struct vs_splice){begin, end, with, e->count};
+    e->count++;
+    return VS_OK;
+}
+
+enum vs_code vs_edit(struct vs_edits *e, size_t begin, size_t end, struct vs_str with, struct vs_err *err)
+{
+    struct vs_str copy = {vs_arena_dup(&e->arena, with.p, with.n), with.n};
+    if (begin > end)
+        return vs_fail(err, VS_EUSAGE, "an edit ends before it begins (bytes %zu to %zu)", begin, end);
+    return copy.p ? push(e, begin, end, copy, err) : vs_enomem(err, "the text of an edit", with.n);
+}
+
+/* ---- adding a member ---- */
+
+/* White space that stands directly before a place. */
+static struct vs_str space_before(struct vs_str text, size_t at)
+{
+    size_t begin = at;
+    while (begin && vs_lex_class[(unsigned char)text.p[begin - 1]] & VS_LEX_SPACE)
+        begin--;
+    return (struct vs_str){text.p + begin, at - begin};
+}
+
+/* What stands between the name's closing quote and its value: ": " mostly. */
+static struct vs_str colon_of(const struct vs_jdoc *d, const struct vs_jval *member)
+{
+    return (struct vs_str){d->text.p + member->key_span.end, member->span.begin - member->key_span.end};
+}
+
+/* The indentation of the line a place stands in, when the place begins that line after it; else an empty text. */
+static struct vs_str line_indent(struct vs_str text, size_t at)
+{
+    size_t begin = at;
+    while (begin && text.p[begin - 1] != '\n')
+        begin--;
+    size_t end = begin;
+    while (end < at && (text.p[end] == ' ' || text.p[end] == '\t'))
+        end++;
+    return (struct vs_str){text.p + begin, end - begin};
+}
+
+/* One step of the document's indentation: that of the root's first member, when it stands on a line of its own. */
+static struct vs_str indent_step(const struct vs_jdoc *d)
+{
+    const struct vs_jval *first = d->root->child;
+    if (!first)
+        return VS_LIT("");
+    size_t at = first->key_span.end ? first->key_span.begin : first->span.begin;
+    struct vs_str space = space_before(d->text, at);
+    const char *line = space.n ? memrchr(space.p, '\n', space.n) : NULL;
+    return line ? (struct vs_str){line + 1, (size_t)(space.p + space.n - line) - 1} : VS_LIT("");
+}
+
+static void put_member(struct vs_buf *b, const char *key, struct vs_str colon, struct vs_str value)
+{
+    vs_buf_json_str(b, vs_cstr(key));
+    vs_buf_str(b, colon);
+    vs_buf_str(b, value);
+}
+
+static const struct vs_jval *last_child(const struct vs_jval *v)
+{
+    const struct vs_jval *last = v->child;
+    while (last && last->next)
+        last = last->next;
+    return last;
+}
+
+/* After the last member: a comma and the white space that stands before that member. */
+static void append_after(struct vs_buf *b, const struct vs_jdoc *d, const struct vs_jval *object, const struct vs_jval *last,
+                         const char *key, struct vs_str value)
+{
+    struct vs_str space = space_before(d->text, last->key_span.begin);
+    bool single = last == object->child;
+    vs_buf_add(b, ",", 1);
+    /* {"a": 1}: the only member shows no separator; where its colon is followed by a blank, so is our comma. */
+    if (single && space.n == 0 && colon_of(d, last).n > 1)
+        vs_buf_add(b, " ", 1);
+    else if (single && space.n && !memchr(space.p, '\n', space.n))
+        vs_buf_add(b, " ", 1);
+    else
+        vs_buf_str(b, space);
+    put_member(b, key, colon_of(d, last), value);
+}
+
+/* How members are laid out in an object that has none yet: as in the rest of the document. */
+struct layout { struct vs_str before, colon, after; };
+
+static bool empty_layout(struct vs_buf *b, const struct vs_jdoc *d, const struct vs_jval *object, struct layout *l)
+{
+    struct vs_str step = indent_step(d), indent = line_indent(d->text, object->span.begin);
+    const struct vs_jval *model = d->root->type == VS_JSON_OBJECT ? d->root->child : NULL;
+    *l = (struct layout){.colon = model ? colon_of(d, model) : VS_LIT(": ")};
+    if (!step.n && !memchr(d->text.p + object->span.begin, '\n', object->span.end - object->span.begin))
+        return true;
+    vs_buf_puts(b, memmem(d->text.p, d->text.n, "\r\n", 2) ? "\r\n" : "\n");
+    vs_buf_str(b, indent);
+    size_t after = b->n;
+    vs_buf_str(b, step.n ? step : VS_LIT("  "));
+    l->before = (struct vs_str){b->p, b->n};
+    l->after = (struct vs_str){b->p, after};
+    return !b->failed;
+}
+
+/* The first member of {} takes its place; every further one joins the text of the first, before its closing white space. */
+static enum vs_code fill_empty(struct vs_edits *e, const struct vs_jdoc *d, const struct vs_jval *object, const char *key,
+                               struct vs_str value, struct vs_err *err)
+{
+    struct vs_buf space = {0}, text = {0};
+    struct layout l;
+    struct vs_splice *first = NULL;
+    size_t begin = object->span.begin + 1, end = object->span.end - 1;
+    for (size_t i = 0; i < e->count; i++)
+        if (e->items[i].begin == begin && e->items[i].end == end)
+            first = &e->items[i];
+    bool ok = empty_layout(&space, d, object, &l);
+    if (ok && first) {
+        vs_buf_add(&text, first->with.p, first->with.n - l.after.n);
+        vs_buf_puts(&text, l.after.n || l.colon.n < 2 ? "," : ", ");
+    }
+    if (ok) {
+        vs_buf_str(&text, l.before);
+        put_member(&text, key, l.colon, value);
+        vs_buf_str(&text, l.after);
+    }
+    enum vs_code code = VS_OK;
+    char *copy = ok && !text.failed ? vs_arena_dup(&e->arena, text.p, text.n) : NULL;
+    if (!copy)
+        code = vs_enomem(err, "the text of an edit", text.n);
+    else if (first)
+        first->with = (struct vs_str){copy, text.n};
+    else
+        code = push(e, begin, end, (struct vs_str){copy, text.n}, err);
+    vs_buf_free(&space);
+    vs_buf_free(&text);
+    return code;
+}
+
+enum vs_code vs_edit_add_member(struct vs_edits *e, const struct vs_jdoc *d, const struct vs_jval *object, const char *key,
+                                struct vs_str value, struct vs_err *err)
+{
+    struct vs_buf b = {0};
+    if (!object || object->type != VS_JSON_OBJECT)
+        return vs_fail(err, VS_EUSAGE, "%s: \"%s\" can be added to an object only", d->file, key);
+    const struct vs_jval *last = last_child(object);
+    if (!last)
+        return fill_empty(e, d, object, key, value, err);
+    append_after(&b, d, object, last, key, value);
+    enum vs_code code = b.failed ? vs_enomem(err, "the text of an edit", b.n)
+                                 : vs_edit(e, last->span.end, last->span.end, (struct vs_str){b.p, b.n}, err);
+    vs_buf_free(&b);
+    return code;
+}
+
+/* ---- applying ---- */
+
+static int by_place(const void *a, const void *b)
+{
+    const struct vs_splice *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    /* At one place insertions come first, in call order; then what replaces bytes from there on. */
+    bool x_inserts = x->begin == x->end, y_inserts = y->begin == y->end;
+    if (x_inserts != y_inserts)
+        return x_inserts ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+enum vs_code vs_edits_apply(struct vs_edits *e, const char *file, struct vs_str text, struct vs_buf *out, struct vs_err *err)
+{
+    size_t at = 0;
+    if (e->count)
+        qsort(e->items, e->count, sizeof *e->items, by_place);
+    for (size_t i = 0; i < e->count; i++) {
+        const struct vs_splice *s = &e->items[i];
+        if (s->end > text.n)
+            return vs_fail(err, VS_EUSAGE, "%s: an edit at bytes %zu to %zu lies beyond the text (%zu bytes)", file, s->begin,
+                           s->end, text.n);
+        if (s->begin < at)
+            return vs_fail(err, VS_EUSAGE, "%s: two edits overlap at byte %zu", file, s->begin);
+        vs_buf_add(out, text.p + at, s->begin - at);
+        vs_buf_str(out, s->with);
+        at = s->end;
+    }
+    vs_buf_add(out, text.n ? text.p + at : "", text.n - at);
+    return out->failed ? vs_enomem(err, file, text.n) : VS_OK;
+}
+
+void vs_edits_free(struct vs_edits *e)
+{
+    if (!e)
+        return;
+    vs_arena_free(&e->arena);
+    vs_free(e->items);
+    *e = (struct vs_edits){0};
+}
