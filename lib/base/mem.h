@@ -32,7 +32,22 @@ void vs_arena_free(struct vs_arena *a);                                         
 enum vs_code vs_enomem(struct vs_err *err, const char *what, uint64_t bytes);
 
 /* Checked arithmetic on sizes from files: false on overflow, *out untouched then. */
-static inline bool vs_add(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_add_overflow(a, b, out); }
-static inline bool vs_mul(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool vs_add(uint64_t a, uint64_t b, uint64_t *out)
+{
+    uint64_t sum;
+    if (__builtin_add_overflow(a, b, &sum))
+        return false;
+    *out = sum;
+    return true;
+}
+
+static inline bool vs_mul(uint64_t a, uint64_t b, uint64_t *out)
+{
+    uint64_t product;
+    if (__builtin_mul_overflow(a, b, &product))
+        return false;
+    *out = product;
+    return true;
+}
 
 #endif
