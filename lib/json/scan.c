@@ -207,6 +207,7 @@ bool vs_json_string(struct vs_json *j, struct vs_str *s)
 static bool take_number(struct vs_json *j, struct vs_str *lexeme, const char *expected)
 {
     struct vs_lex_bad bad;
+    *lexeme = (struct vs_str){NULL, 0};
     if (!want(j, VS_JSON_NUMBER, expected))
         return false;
     size_t end = vs_lex_number(j->text, j->n, j->at, &bad);
@@ -218,8 +219,7 @@ static bool take_number(struct vs_json *j, struct vs_str *lexeme, const char *ex
 
 static bool bad_integer(struct vs_json *j, struct vs_str s, const char *expected)
 {
-    return vs_json_fail(j, VS_EFORMAT, "found %.40s%.*s: %s", s.n > 40 ? "a number that starts with " : "",
-                        s.n > 40 ? 40 : (int)s.n, s.p, expected);
+    return vs_json_fail(j, VS_EFORMAT, "found %.*s%s: %s", s.n > 40 ? 40 : (int)s.n, s.p, s.n > 40 ? "..." : "", expected);
 }
 
 /* Digits only, at most 2^64-1. */
