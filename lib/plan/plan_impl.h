@@ -11,6 +11,7 @@
 
 enum vs_row_state { VS_ROW_FROZEN, VS_ROW_TRAINABLE, VS_ROW_INERT };
 const char *vs_row_state_name(enum vs_row_state state);
+const char *vs_init_name(enum vs_init_method method); /* "mean" ... */
 
 /* A new token: what the rows of one id are made from, for the input (and per-layer) tables and for head and bias. */
 struct vs_extend_token {
@@ -52,9 +53,8 @@ struct vs_plan_impl {
 
 /* An empty plan with its impl; NULL when memory is short. */
 struct vs_plan *vs_plan_new(void);
-/* Appends text to plan->notes; copied into the arena. */
+/* notes, files and changes grow by these functions only; the plan frees the lists, the arena what they point to. */
 enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
-/* Appends a file of the output, kept sorted by name by vs_plan_sort_files; strings are borrowed. */
 enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err) VS_NODISCARD;
 

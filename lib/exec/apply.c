@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * embed-extend: the whole plan into a staged directory, which becomes OUT in one rename.
+ */
+#include <time.h>
+#include "exec/exec.h"
+
+#define WORK_MOST (16ull << 20) /* larger windows gain nothing */
+#define WORK_LEAST (64ull << 10)
+
+static double seconds_since(const struct timespec *begin)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - begin->tv_sec) + (double)(now.tv_nsec - begin->tv_nsec) / 1e9;
+}
+
+/* Half of --memory is the window; the rest is left to the kernels and to what the plan holds. */
+static enum vs_code workspace(struct vs_job *j, struct vs_err *err)
+{
+    uint64_t memory = j->run->memory ? j->run->memory : VS_MEMORY_DEFAULT, size = memory / 2;
+    size = size > WORK_MOST ? WORK_MOST : size < WORK_LEAST ? WORK_LEAST : size;
+    j->work_size = (size_t)(size & ~63ull);
+    j->work = vs_malloc(j->work_size);
+    return j->work ? VS_OK : vs_enomem(err, "the workspace", j->work_size);
+}
+
+static bool same_methods(const struct vs_table_plan *a, const struct vs_table_plan *b)
+{
+    for (uint32_t i = 0; i < a->init_count; i++)
+        if (a->inits[i].init.method != b->inits[i].init.method || a->inits[i].init.copy_id != b->inits[i].init.copy_id)
+            return false;
+    return true;
+}
+
+static enum vs_code decide_tie(struct vs_job *j, struct vs_err *err)
+{
+    const struct vs_extend *x = j->x;
+    bool equal = false;
+    j->tied = -1;
+    if (x->head == VS_NO_TABLE)
+        return VS_OK;
+    const struct vs_table_plan *head = &j->plan->tables[x->head], *twin = &j->plan->tables[x->twin];
+    enum vs_code code = vs_tables_equal(j, head, twin, &equal, err);
+    j->tied = equal;
+    if (!code && equal && x->out_given && !same_methods(head, twin)) {
+        const struct vs_checkpoint *c = j->plan->checkpoint;
+        return vs_fail(err, VS_EUSAGE, "--out-init: %.*s is tied to the input (the config says so and the bytes agree), so its rows are the input's; "
+                       "use --in-init", VS_STR(c->tensors[c->tables[head->table].tensor].name));
+    }
+    return code;
+}
+
+static enum vs_code begin_output(struct vs_job *j, const char *out, struct vs_err *err)
+{
+    const struct vs_extend_request *q = j->request;
+    const struct vs_checkpoint *c = j->plan->checkpoint;
+    uint32_t count = 0;
+    const char **inputs = vs_arena_array(&j->arena, 5 + (size_t)c->file_count, sizeof *inputs);
+    if (!inputs)
+        return vs_enomem(err, "the list of inputs", c->file_count * sizeof *inputs);
+    if (!c->is_file)
+        inputs[count++] = c->dir;
+    for (uint32_t i = 0; i < c->file_count; i++)
+        inputs[count++] = c->files[i].path;
+    const char *others[] = {q->map, q->tokenizer, q->init_file};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i])
+            inputs[count++] = others[i];
+    return vs_outdir_begin(out, q->force, inputs, count, &j->out, err);
+}
+
+static uint64_t bytes_to_move(const struct vs_job *j)
+{
+    const struct vs_checkpoint *c = j->plan->checkpoint;
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < c->file_count; i++)
+        if (j->x->layouts[i].header.p)
+            total += j->x->layouts[i].size - j->x->layouts[i].header.n;
+        else if (!j->request->hardlink)
+            total += c->files[i].size;
+    return total;
+}
+
+enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out,
+                           const struct vs_run *run, struct vs_extend_report *report, struct vs_err *err)
+{
+    struct timespec begin;
+    struct vs_job j = {.plan = plan, .x = plan->impl->extend, .request = request, .run = run, .quiet = *run};
+    j.quiet.progress = NULL;
+    vs_task_begin(&j.task, &j.quiet, "comparing", 0);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    enum vs_code code = workspace(&j, err);
+    if (!code)
+        code = vs_dev_open(VS_DEV_CPU, run->threads, &j.dev, err);
+    if (!code && !(j.ranges = vs_arena_array(&j.arena, plan->table_count, sizeof *j.ranges)))
+        code = vs_enomem(err, "the ranges", plan->table_count * sizeof *j.ranges);
+    if (!code)
+        code = decide_tie(&j, err);
+    if (!code)
+        code = begin_output(&j, out, err);
+    if (code)
+        goto done;
+    vs_task_begin(&j.task, run, "writing", bytes_to_move(&j));
+    if (!(code = vs_job_files(&j, err)))
+        code = vs_receipt_write(&j, err);
+    if (!code)
+        code = vs_task_step(&j.task, 0, err);
+    if (code) {
+        vs_outdir_abort(j.out);
+    } else if ((code = vs_outdir_commit(j.out, err))) {
+        vs_outdir_abort(j.out);
+    }
+done:
+    j.report.files_total = plan->checkpoint->file_count;
+    j.report.seconds = seconds_since(&begin);
+    if (report)
+        *report = j.report;
+    vs_dev_close(j.dev);
+    vs_free(j.work);
+    vs_arena_free(&j.arena);
+    return code;
+}

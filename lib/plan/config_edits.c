@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vocab_size in every place that sizes the text table, by splice. Sizes of other id spaces (vision, audio, codec) stay.
+ */
+#include <stdio.h>
+#include "json/edit.h"
+#include "plan/extend.h"
+
+/* Places below which a vocabulary is not the text's. */
+static bool is_foreign(const char *at)
+{
+    static const char *const parts[] = {"vision", "audio", "codec", "speech", "image", "vq_", "talker", "depth", "draft"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(at, parts[i]))
+            return true;
+    return false;
+}
+
+static bool sizes_text(const struct vs_planner *p, size_t i)
+{
+    const struct vs_config *c = &p->checkpoint->config;
+    const struct vs_config_int *v = &c->vocab_sizes[i];
+    if (c->text_vocab >= 0 && (size_t)c->text_vocab == i)
+        return true;
+    return !is_foreign(v->at) && ((uint64_t)v->value == p->x->rows_before ||
+                                  (c->text_vocab >= 0 && v->value == c->vocab_sizes[c->text_vocab].value));
+}
+
+static enum vs_code add_change(struct vs_planner *p, const char *file, const char *at, struct vs_str before, struct vs_str after,
+                               struct vs_err *err)
+{
+    struct vs_json_change change = {file, at, before, after};
+    return vs_plan_add_change(p->plan, &change, err);
+}
+
+static enum vs_code apply(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
+{
+    struct vs_buf out = {0};
+    enum vs_code code = vs_edits_apply(e, file, doc->text, &out, err);
+    char *text = code ? NULL : vs_arena_dup(p->arena, out.p, out.n);
+    if (!code && !text)
+        code = vs_enomem(err, file, out.n);
+    if (!code) {
+        struct vs_file_plan f = {.name = file, .text = {text, out.n}, .edited = true};
+        code = vs_plan_add_file(p->plan, &f, err);
+    }
+    vs_buf_free(&out);
+    return code;
+}
+
+/* Gemma3 and others leave vocab_size to the class default: it is written out when it moves. */
+static enum vs_code materialise(struct vs_planner *p, const struct vs_jdoc *doc, struct vs_str value, struct vs_edits *e, struct vs_err *err)
+{
+    static const char *const nested[] = {"text_config", "llm_config", "language_config"};
+    const struct vs_jval *object = doc->root;
+    char at[64] = "/vocab_size";
+    for (size_t i = 0; i < sizeof nested / sizeof *nested; i++) {
+        const struct vs_jval *v = vs_jget(doc->root, nested[i]);
+        if (v && v->type == VS_JSON_OBJECT) {
+            object = v;
+            snprintf(at, sizeof at, "/%s/vocab_size", nested[i]);
+            break;
+        }
+    }
+    char *where = vs_arena_dup(p->arena, at, strlen(at));
+    if (!where)
+        return vs_enomem(err, "an edit", sizeof at);
+    enum vs_code code = vs_edit_add_member(e, doc, object, "vocab_size", value, err);
+    return code ? code : add_change(p, "config.json", where, (struct vs_str){0}, value, err);
+}
+
+static enum vs_code edit_file(struct vs_planner *p, const char *file, struct vs_str value, struct vs_err *err)
+{
+    const struct vs_config *c = &p->checkpoint->config;
+    const struct vs_jdoc *doc = vs_checkpoint_json(p->checkpoint, file);
+    struct vs_edits e = {0};
+    enum vs_code code = VS_OK;
+    if (!doc)
+        return VS_OK;
+    for (size_t i = 0; !code && i < c->vocab_size_count; i++) {
+        const struct vs_config_int *v = &c->vocab_sizes[i];
+        const struct vs_jval *at = vs_jpath(doc->root, v->at);
+        if (!at || strcmp(v->file, file) != 0 || (uint64_t)v->value == p->x->rows_after || !sizes_text(p, i))
+            continue;
+        struct vs_str before = {doc->text.p + at->span.begin, at->span.end - at->span.begin};
+        if (!(code = vs_edit(&e, at->span.begin, at->span.end, value, err)))
+            code = add_change(p, v->file, v->at, before, value, err);
+    }
+    if (!code && c->text_vocab < 0 && strcmp(file, "config.json") == 0 && p->x->rows_after != p->x->rows_before)
+        code = materialise(p, doc, value, &e, err);
+    if (!code && e.count)
+        code = apply(p, file, doc, &e, err);
+    vs_edits_free(&e);
+    return code;
+}
+
+enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err)
+{
+    const struct vs_config *c = &p->checkpoint->config;
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)p->x->rows_after);
+    struct vs_str value = {vs_arena_dup(p->arena, digits, (size_t)n), (size_t)n};
+    if (!value.p)
+        return vs_enomem(err, "an edit", sizeof digits);
+    if (!p->checkpoint->has_config || p->plan->shift.by)
+        return VS_OK;
+    enum vs_code code = edit_file(p, "config.json", value, err);
+    for (size_t i = 0; !code && i < c->vocab_size_count; i++) {
+        const char *file = c->vocab_sizes[i].file;
+        bool seen = strcmp(file, "config.json") == 0;
+        for (size_t k = 0; k < i; k++)
+            seen |= strcmp(c->vocab_sizes[k].file, file) == 0;
+        if (!seen)
+            code = edit_file(p, file, value, err);
+    }
+    return code;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every file of OUT that is no weight file of the checkpoint: OUT must load in place of MODEL, so all of MODEL comes
+ * along unchanged, but for the files that speak of the vocabulary, and copies of the weights that would now be stale.
+ */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "base/io.h"
+#include "plan/extend.h"
+
+#define DEPTH_MAX 16
+
+static bool ends(const char *name, const char *suffix)
+{
+    return vs_str_ends(vs_cstr(name), vs_cstr(suffix));
+}
+
+/* Other copies of the weights: after the table has grown they no longer belong to the config. */
+static bool is_stale_weight(const char *name)
+{
+    static const char *const suffixes[] = {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt",
+                                           ".gguf", ".ggml", ".h5", ".h5.index.json", ".msgpack", ".msgpack.index.json", ".onnx",
+                                           ".onnx_data", ".npz", ".tflite", ".mlmodel", ".ot", ".pdparams"};
+    if (strcmp(name, "training_args.bin") == 0)
+        return false;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (ends(name, suffixes[i]))
+            return true;
+    return false;
+}
+
+static bool is_stale_folder(const char *name)
+{
+    static const char *const names[] = {"onnx", "openvino", "coreml", "gguf", "tflite"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Files through which a tokenizer is loaded; of a merge they come with the map. */
+static bool is_tokenizer_file(const char *name)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
+                                        "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
+                                        "sentencepiece.bpe.model", "tekken.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return ends(name, ".tiktoken");
+}
+
+static bool names_ids(const char *name)
+{
+    return is_tokenizer_file(name) && strcmp(name, "tokenizer_config.json") != 0 && strcmp(name, "special_tokens_map.json") != 0 &&
+           strcmp(name, "added_tokens.json") != 0;
+}
+
+static bool is_weight_file(const struct vs_checkpoint *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->file_count; i++)
+        if (strcmp(c->files[i].name, name) == 0)
+            return true;
+    return c->index_name && strcmp(c->index_name, name) == 0;
+}
+
+static bool planned(const struct vs_plan *plan, const char *name)
+{
+    for (uint32_t i = 0; i < plan->file_count; i++)
+        if (strcmp(plan->files[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static enum vs_code add_source(struct vs_planner *p, const char *name, const char *source, struct vs_err *err)
+{
+    struct vs_file_plan f = {.name = name, .source = source};
+    if (planned(p->plan, name))
+        return VS_OK;
+    if (!name || !source)
+        return vs_enomem(err, "a path", 0);
+    return vs_plan_add_file(p->plan, &f, err);
+}
+
+/* The tokenizer files beside the map, and the map itself. */
+static enum vs_code from_token_dir(struct vs_planner *p, struct vs_err *err)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    enum vs_code code = VS_OK;
+    if (p->token_dir)
+        code = vs_dir_list(p->token_dir, p->arena, &names, &count, err);
+    for (size_t i = 0; !code && i < count; i++)
+        if (is_tokenizer_file(names[i]))
+            code = add_source(p, names[i], vs_path_join(p->arena, p->token_dir, names[i]), err);
+    if (!code && p->request->map)
+        code = add_source(p, "vocab-map.json", p->request->map, err);
+    return code;
+}
+
+/* Our own documents about the model as it was before, and the map, are replaced; OUT gets its own. */
+static bool is_ours(const char *name)
+{
+    return strcmp(name, "receipt.json") == 0 || strcmp(name, "vocab-map.json") == 0;
+}
+
+static enum vs_code walk(struct vs_planner *p, const char *dir, const char *prefix, unsigned depth, struct vs_err *err);
+
+static enum vs_code visit(struct vs_planner *p, const char *dir, const char *prefix, const char *name, unsigned depth, struct vs_err *err)
+{
+    char *path = vs_path_join(p->arena, dir, name);
+    char *full = !path ? NULL : *prefix ? vs_path_join(p->arena, prefix, name) : vs_arena_dup(p->arena, name, strlen(name));
+    struct stat st;
+    if (!path || !full)
+        return vs_enomem(err, "a path", 0);
+    if (stat(path, &st) != 0)
+        return vs_plan_note(p->plan, err, "%.200s is left out: it cannot be read (a dangling link?)", full);
+    if (S_ISDIR(st.st_mode)) {
+        if (name[0] == '.' || (depth == 0 && is_stale_folder(name)))
+            return vs_plan_note(p->plan, err, "%.200s/ is left out: %s", full, name[0] == '.' ? "hidden" : "weights in another format");
+        return walk(p, path, full, depth + 1, err);
+    }
+    if (!S_ISREG(st.st_mode) || strcmp(name, ".DS_Store") == 0)
+        return vs_plan_note(p->plan, err, "%.200s is left out: not a file of a model", full);
+    if (depth == 0 && (is_weight_file(p->checkpoint, name) || is_ours(name)))
+        return VS_OK;
+    if (depth == 0 && is_stale_weight(name))
+        return vs_plan_note(p->plan, err, "%.200s is left out: another copy of the weights, which does not have the new rows", full);
+    if (depth == 0 && p->token_dir && names_ids(name) && !planned(p->plan, name)) {
+        enum vs_code code = vs_plan_note(p->plan, err, "%.200s is MODEL's: %.200s has none, so it does not know the new tokens", full, p->token_dir);
+        if (code)
+            return code;
+    }
+    return add_source(p, full, path, err);
+}
+
+static enum vs_code walk(struct vs_planner *p, const char *dir, const char *prefix, unsigned depth, struct vs_err *err)
+{
+    const char **names;
+    size_t count;
+    if (depth > DEPTH_MAX)
+        return vs_fail(err, VS_ELIMIT, "%s: folders are nested deeper than %d", dir, DEPTH_MAX);
+    enum vs_code code = vs_dir_list(dir, p->arena, &names, &count, err);
+    for (size_t i = 0; !code && i < count; i++)
+        code = visit(p, dir, prefix, names[i], depth, err);
+    return code;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct vs_file_plan *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+enum vs_code vs_extend_files(struct vs_planner *p, struct vs_err *err)
+{
+    enum vs_code code = from_token_dir(p, err);
+    if (!code && !p->checkpoint->is_file)
+        code = walk(p, p->checkpoint->dir, "", 0, err);
+    if (!code && p->plan->file_count)
+        qsort(p->plan->files, p->plan->file_count, sizeof *p->plan->files, by_name);
+    return code;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What no file of the model says but some program does: constants that must be changed by hand when a table grows. They
+ * are data: the member "hazards" of schemas/families/ID.json, each {"when": {"rows": N} or absent, "text"}.
+ */
+#include <stdio.h>
+#include "json/schema.h"
+#include "plan/extend.h"
+
+static bool applies(const struct vs_planner *p, const struct vs_jdoc *d, const struct vs_jval *hazard)
+{
+    int64_t rows;
+    const struct vs_jval *when = vs_jpath(hazard, "/when/rows");
+    return !when || (vs_ji64(d, when, &rows) && rows >= 0 && (uint64_t)rows == p->x->rows_before);
+}
+
+enum vs_code vs_extend_hazards(struct vs_planner *p, struct vs_err *err)
+{
+    char name[128];
+    struct vs_jdoc d = {0};
+    struct vs_str text;
+    if (!p->checkpoint->family || p->x->rows_after == p->x->rows_before)
+        return VS_OK;
+    snprintf(name, sizeof name, "families/%.100s.json", p->checkpoint->family);
+    enum vs_code code = vs_data_read(p->run->data_dir, name, &d, err);
+    const struct vs_jval *list = code ? NULL : vs_jget(d.root, "hazards");
+    for (const struct vs_jval *h = list ? list->child : NULL; !code && h; h = h->next)
+        if (applies(p, &d, h) && vs_jstr(vs_jget(h, "text"), &text))
+            code = vs_plan_note(p->plan, err, "by hand: %.*s", VS_STR(text));
+    vs_jdoc_free(&d);
+    return code;
+}

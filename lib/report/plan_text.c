@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A plan for people: what grows, what moves, what holds, what stays to be done by hand.
+ */
+#include "base/str.h"
+#include "plan/plan_impl.h"
+#include "vs/report.h"
+
+typedef unsigned long long ull;
+
+#define LABEL "%-10s "
+#define SHOWN_CHANGES 24 /* a screen; all of them with -v */
+
+static const char *once(const char **label)
+{
+    const char *now = *label;
+    *label = "";
+    return now;
+}
+
+static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, const char **label, struct vs_buf *b)
+{
+    const struct vs_table *table = &p->checkpoint->tables[t->table];
+    char name[160];
+    vs_buf_printf(b, LABEL "%-5s  %s  ", once(label), vs_role_name(table->role),
+                  vs_escape(name, sizeof name, p->checkpoint->tensors[table->tensor].name));
+    if (t->rows_after == t->rows_before)
+        vs_buf_printf(b, "%llu rows, none added", (ull)t->rows_before);
+    else if (p->shift.by)
+        vs_buf_printf(b, "%llu -> %llu rows: %llu %s %llu", (ull)t->rows_before, (ull)t->rows_after, (ull)(t->rows_after - t->rows_before),
+                      t->insert_at == t->rows_before ? "appended at" : "inserted at", (ull)t->insert_at);
+    else
+        vs_buf_printf(b, "%llu -> %llu rows", (ull)t->rows_before, (ull)t->rows_after);
+    if (p->impl->extend && t->init_count)
+        vs_buf_printf(b, ", %s", vs_init_name(t->default_init.method));
+    if (p->impl->extend && t->init_count && t->default_init.method == VS_INIT_COPY)
+        vs_buf_printf(b, ":%u", t->default_init.copy_id);
+    vs_buf_puts(b, "\n");
+}
+
+static bool has_head(const struct vs_plan *p)
+{
+    for (uint32_t i = 0; i < p->table_count; i++)
+        if (p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD)
+            return true;
+    return false;
+}
+
+static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
+{
+    const struct vs_extend *x = p->impl->extend;
+    uint32_t untouched = 0;
+    for (uint32_t i = 0; i < p->checkpoint->file_count; i++)
+        untouched += !x->layouts[i].header.p;
+    if (!has_head(p))
+        vs_buf_printf(b, LABEL "head   tied (no second table is stored)\n", "");
+    else if (x->head != VS_NO_TABLE)
+        vs_buf_printf(b, LABEL "head   tied, says the config; the stored copy is compared before it is written\n", "");
+    vs_buf_printf(b, LABEL "%llu spare rows become tokens, %llu rows are added; %u of %u weight files are not rewritten\n", "", (ull)x->spare_used,
+                  (ull)(x->rows_after - x->rows_before), untouched, p->checkpoint->file_count);
+    if (x->rows_after > x->needed && !p->shift.by)
+        vs_buf_printf(b, LABEL "%llu rows carry no token: %llu .. %llu\n", "", (ull)(x->rows_after - x->needed), (ull)x->needed,
+                      (ull)(x->rows_after - 1));
+}
+
+static void tables(const struct vs_plan *p, struct vs_buf *b)
+{
+    const char *label = p->impl->extend ? "plan" : "rows";
+    if (!p->checkpoint)
+        return;
+    for (uint32_t i = 0; i < p->table_count; i++)
+        rows_line(p, &p->tables[i], &label, b);
+    if (p->table_count && p->impl->extend)
+        extend_summary(p, b);
+}
+
+static void blocks(const struct vs_plan *p, struct vs_buf *b)
+{
+    if (!p->block_count)
+        return;
+    vs_buf_printf(b, LABEL, "blocks");
+    for (uint32_t i = 0; i < p->block_count; i++)
+        vs_buf_printf(b, "%s%s %llu .. %llu", i ? ", " : "", p->blocks[i].name, (ull)p->blocks[i].begin, (ull)(p->blocks[i].end - 1));
+    vs_buf_puts(b, "     order kept\n");
+}
+
+static void cut(struct vs_buf *b, struct vs_str s, int width)
+{
+    char shown[32];
+    vs_buf_printf(b, "%*s", width, s.n ? vs_escape(shown, sizeof shown, s) : "absent");
+}
+
+static void changes(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *b)
+{
+    uint32_t most = look->verbose || p->change_count <= SHOWN_CHANGES ? p->change_count : SHOWN_CHANGES - 1;
+    const char *label = "edits";
+    for (uint32_t i = 0; i < most; i++) {
+        const struct vs_json_change *c = &p->changes[i];
+        vs_buf_printf(b, LABEL, once(&label));
+        cut(b, c->before, 10);
+        vs_buf_puts(b, " -> ");
+        cut(b, c->after, -10);
+        vs_buf_printf(b, " %s %s\n", c->file, c->at);
+    }
+    if (most < p->change_count)
+        vs_buf_printf(b, LABEL "and %u more (-v shows all)\n", "", p->change_count - most);
+}
+
+static void invariants(const struct vs_plan *p, struct vs_buf *b)
+{
+    const char *label = "holds";
+    for (uint32_t i = 0; i < p->invariant_count; i++)
+        if (p->invariants[i].after)
+            vs_buf_printf(b, LABEL "%s%s\n", once(&label), p->invariants[i].text, p->invariants[i].before ? "" : "   (did not hold before)");
+    label = "broken";
+    for (uint32_t i = 0; i < p->invariant_count; i++)
+        if (!p->invariants[i].after)
+            vs_buf_printf(b, LABEL "%s%s\n", once(&label), p->invariants[i].text, p->invariants[i].before ? "" : "   (nor before)");
+}
+
+enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *out, struct vs_err *err)
+{
+    const char *label = "note";
+    tables(p, out);
+    blocks(p, out);
+    changes(p, look, out);
+    invariants(p, out);
+    for (uint32_t i = 0; i < p->note_count; i++)
+        vs_buf_printf(out, LABEL "%s\n", once(&label), p->notes[i]);
+    return out->failed ? vs_enomem(err, "the plan", out->n) : VS_OK;
+}
