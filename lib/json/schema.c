@@ -208,7 +208,7 @@ static enum vs_code compile(struct check *c, const struct vs_jval *node, struct 
     p->code = pcre2_compile((PCRE2_SPTR)node->str.p, node->str.n, PCRE2_UTF | PCRE2_DOLLAR_ENDONLY, &why, &at, ctx);
     pcre2_compile_context_free(ctx);
     if (!p->code)
-        return defect(c, node, "no valid pattern");
+        return why == PCRE2_ERROR_HEAP_FAILED ? vs_enomem(c->err, "a pattern", 0) : defect(c, node, "no valid pattern");
     p->node = node;
     p->next = c->patterns;
     *out = c->patterns = p;
@@ -228,6 +228,8 @@ static enum vs_code check_pattern(struct check *c, const struct vs_jval *want, c
     int rc = pcre2_match(pattern->code, (PCRE2_SPTR)(s.n ? s.p : ""), s.n, 0, PCRE2_NO_UTF_CHECK, c->match, NULL);
     if (rc >= 0)
         return VS_OK;
+    if (rc == PCRE2_ERROR_NOMEMORY)
+        return vs_enomem(c->err, "a pattern", 0);
     return bad(c, p, "found %s, expected a text that matches %.*s", show(c, p->value, found), VS_STR(want->str));
 }
 
