@@ -4,7 +4,6 @@
  * are data: the member "hazards" of schemas/families/ID.json, each {"tensor", "rows" (optional: before), "text"}; in the
  * text "{rows}" stands for the rows after.
  */
-#include <stdio.h>
 #include "json/schema.h"
 #include "plan/extend.h"
 
@@ -50,13 +49,8 @@ enum vs_code vs_extend_hazards(struct vs_planner *p, struct vs_err *err)
 {
     const char **names;
     size_t count;
-    char path[300];
     enum vs_code code = vs_data_list(p->run->data_dir, "families/", p->arena, &names, &count, err);
-    for (size_t i = 0; !code && i < count; i++) {
-        struct vs_str name = vs_cstr(names[i]);
-        bool whole = vs_str_starts(name, VS_LIT("families/"));
-        snprintf(path, sizeof path, "%s%.250s", whole ? "" : "families/", names[i]);
-        code = of_family(p, path, err);
-    }
+    for (size_t i = 0; !code && i < count; i++)
+        code = of_family(p, names[i], err);
     return code;
 }
