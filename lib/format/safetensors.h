@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 #define VS_ST_HEADER_MAX 100000000ull
+#define VS_ST_HEADER_USUAL 25000000u /* what the Hub reads */
 #define VS_ST_TENSOR_MAX 1000000u
 #define VS_ST_NAME_MAX 65536u
 

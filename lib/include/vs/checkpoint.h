@@ -32,7 +32,7 @@ struct vs_table {
     enum vs_role role;
     uint32_t axis;         /* 0, or 1 for final_logits_bias [1, V] */
     uint64_t rows, cols;
-    bool suspect;          /* an axis has the size of the vocabulary, but no name table knows the tensor */
+    bool suspect;          /* an axis has the size of the vocabulary, but no name table says how its rows follow it */
 };
 
 /* An integer fact in a JSON file: where it stands and what it says. */
@@ -40,7 +40,7 @@ struct vs_config_int {
     const char *file;      /* "config.json" */
     const char *at;        /* JSON Pointer */
     struct vs_str name;    /* last component: "vocab_size", "eos_token_id" */
-    int64_t value;
+    int64_t value;         /* -1 where only the text is given */
     struct vs_str token;   /* special ids named by text in tokenizer_config.json and the like: the text; else empty */
 };
 
@@ -52,7 +52,8 @@ struct vs_config {
     struct vs_config_int *vocab_sizes; size_t vocab_size_count; /* every spelling and nesting, in file order */
     int text_vocab;                          /* position of the one that sizes the text table, or -1 (audit.md 1.1 order) */
     struct vs_config_int *special_ids; size_t special_id_count; /* config.json, generation_config.json, processor configs ... */
-    enum vs_tie tie;                         /* as declared; the family's default when absent is VS_TIE_UNKNOWN */
+    enum vs_tie tie;                         /* as declared, at the top before the text config; VS_TIE_UNKNOWN when absent */
+    enum vs_tie tie_default;                 /* what the class of this model_type assumes without the flag, where that is known */
     const char *tie_at;                      /* JSON Pointer of the flag, or NULL */
     int64_t hidden_size;                     /* 0 when absent */
 };
@@ -68,7 +69,7 @@ struct vs_checkpoint {
     struct vs_config config;
     bool has_config;
     const char *family;                      /* id of the file in schemas/families that matched, or NULL */
-    const char **findings; size_t finding_count; /* index inconsistencies that are readable (orphans, total_size): facts for vocab-check */
+    const char **findings; size_t finding_count; /* what loads but is inconsistent (orphans, total_size ...): facts for vocab-check */
     struct vs_checkpoint_impl *impl;
 };
 
@@ -79,6 +80,8 @@ struct vs_checkpoint_options {
 
 enum vs_code vs_checkpoint_open(const char *path, const struct vs_checkpoint_options *options, struct vs_checkpoint **out,
                                 struct vs_err *err) VS_NODISCARD;
+/* Does PATH look like a model (a file, or a directory with a config.json or with weights of any kind)? */
+bool vs_checkpoint_present(const char *path);
 void vs_checkpoint_close(struct vs_checkpoint *c); /* accepts NULL */
 
 const struct vs_tensor *vs_checkpoint_tensor(const struct vs_checkpoint *c, struct vs_str name); /* NULL when absent */

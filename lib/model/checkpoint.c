@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+#include "json/schema.h"
+#include "model/model_impl.h"
+
+/* ---- findings ---- */
+
+void *vs_ckpt_room(struct vs_checkpoint *c, void *items, size_t count, size_t *cap, size_t size)
+{
+    if (count < *cap)
+        return items;
+    size_t more = *cap ? *cap * 2 : 16;
+    void *p = vs_arena_array(&c->impl->arena, more, size);
+    if (!p)
+        return NULL;
+    if (count)
+        memcpy(p, items, count * size);
+    *cap = more;
+    return p;
+}
+
+static enum vs_code add_finding(struct vs_checkpoint *c, const char *text, struct vs_err *err)
+{
+    const char **list = vs_ckpt_room(c, c->findings, c->finding_count, &c->impl->finding_cap, sizeof *list);
+    const char *copy = vs_arena_dup(&c->impl->arena, text, strlen(text));
+    if (!list || !copy)
+        return vs_enomem(err, c->path, 0);
+    c->findings = list;
+    list[c->finding_count++] = copy;
+    return VS_OK;
+}
+
+enum vs_code vs_ckpt_note(struct vs_checkpoint *c, enum vs_code code, struct vs_err *err, const char *fmt, ...)
+{
+    char text[VS_ERR_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return c->impl->lenient ? add_finding(c, text, err) : vs_fail(err, code, "%s", text);
+}
+
+enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...)
+{
+    char text[VS_ERR_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return add_finding(c, text, err);
+}
+
+/* ---- opening ---- */
+
+static bool ends(const char *name, const char *suffix)
+{
+    return vs_str_ends(vs_cstr(name), vs_cstr(suffix));
+}
+
+bool vs_checkpoint_present(const char *path)
+{
+    struct vs_arena a = {0};
+    struct vs_err err;
+    const char **names;
+    size_t count;
+    bool present = false;
+    if (!vs_path_is_dir(path))
+        return vs_path_exists(path) && (ends(path, ".safetensors") || vs_ckpt_foreign(vs_path_base(path)));
+    if (vs_dir_list(path, &a, &names, &count, &err) == VS_OK)
+        for (size_t i = 0; i < count && !present; i++)
+            present = strcmp(names[i], "config.json") == 0 || ends(names[i], ".safetensors") ||
+                      ends(names[i], ".safetensors.index.json") || vs_ckpt_foreign(names[i]);
+    vs_arena_free(&a);
+    return present;
+}
+
+static enum vs_code locate(struct vs_checkpoint *c, const char *path, struct vs_err *err)
+{
+    struct vs_checkpoint_impl *x = c->impl;
+    c->path = vs_arena_dup(&x->arena, path, strlen(path));
+    if (!c->path)
+        return vs_enomem(err, path, 0);
+    c->is_file = !vs_path_is_dir(path);
+    if (!c->is_file) {
+        c->dir = c->path;
+        return vs_dir_list(path, &x->arena, &x->names, &x->name_count, err);
+    }
+    const char *base = vs_path_base(c->path);
+    c->dir = base == c->path ? "." : vs_arena_dup(&x->arena, c->path, (size_t)(base - c->path));
+    return c->dir ? VS_OK : vs_enomem(err, path, 0);
+}
+
+static enum vs_code read_all_parts(struct vs_checkpoint *c, const char *path, struct vs_err *err)
+{
+    struct vs_st_index index = {0};
+    enum vs_code code = locate(c, path, err);
+    if (!code)
+        code = vs_data_read(c->impl->data_dir, "model-keys.json", &c->impl->keys, err);
+    if (!code)
+        code = vs_ckpt_find_weights(c, &index, err);
+    if (!code)
+        code = vs_ckpt_read_headers(c, &index, err);
+    if (!code)
+        code = vs_ckpt_load_families(c, err);
+    if (!code)
+        code = vs_ckpt_read_configs(c, err);
+    if (!code)
+        code = vs_ckpt_assign_roles(c, err);
+    return code;
+}
+
+enum vs_code vs_checkpoint_open(const char *path, const struct vs_checkpoint_options *options, struct vs_checkpoint **out,
+                                struct vs_err *err)
+{
+    *out = NULL;
+    struct vs_checkpoint *c = vs_calloc(1, sizeof *c);
+    if (!c)
+        return vs_enomem(err, path, 0);
+    c->impl = vs_calloc(1, sizeof *c->impl);
+    if (!c->impl) {
+        vs_free(c);
+        return vs_enomem(err, path, 0);
+    }
+    c->config.text_vocab = -1;
+    c->impl->lenient = options && options->lenient;
+    c->impl->data_dir = options ? options->data_dir : NULL;
+    enum vs_code code = read_all_parts(c, path, err);
+    if (code)
+        vs_checkpoint_close(c);
+    else
+        *out = c;
+    return code;
+}
+
+void vs_checkpoint_close(struct vs_checkpoint *c)
+{
+    if (!c)
+        return;
+    struct vs_checkpoint_impl *x = c->impl;
+    for (uint32_t i = 0; i < x->doc_count; i++)
+        vs_jdoc_free(&x->docs[i].doc);
+    for (uint32_t i = 0; i < x->family_count; i++)
+        vs_jdoc_free(&x->families[i]);
+    vs_jdoc_free(&x->keys);
+    vs_arena_free(&x->arena);
+    vs_free(x);
+    vs_free(c);
+}
+
+/* ---- looking things up ---- */
+
+const struct vs_tensor *vs_checkpoint_tensor(const struct vs_checkpoint *c, struct vs_str name)
+{
+    uint64_t low = 0, high = c->tensor_count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        int order = vs_str_cmp(c->tensors[middle].name, name);
+        if (order == 0)
+            return &c->tensors[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct vs_table *vs_checkpoint_table(const struct vs_checkpoint *c, enum vs_role role)
+{
+    for (uint32_t i = 0; i < c->table_count; i++)
+        if (c->tables[i].role == role)
+            return &c->tables[i];
+    return NULL;
+}
+
+const struct vs_jdoc *vs_checkpoint_json(const struct vs_checkpoint *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->impl->doc_count; i++)
+        if (strcmp(c->impl->docs[i].name, name) == 0)
+            return &c->impl->docs[i].doc;
+    return NULL;
+}

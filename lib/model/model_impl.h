@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this room share: how a checkpoint is put together, step by step.
+ */
+#ifndef VS_MODEL_IMPL_H
+#define VS_MODEL_IMPL_H
+
+#include <vs/checkpoint.h>
+#include "base/io.h"
+#include "base/str.h"
+#include "format/st_index.h"
+#include "json/dom.h"
+
+struct vs_config_doc { const char *name; struct vs_jdoc doc; };
+
+struct vs_checkpoint_impl {
+    struct vs_arena arena;            /* owns everything the checkpoint points to */
+    bool lenient;
+    const char *data_dir;
+    struct vs_jdoc keys;              /* model-keys.json */
+    struct vs_config_doc *docs; uint32_t doc_count;
+    struct vs_jdoc *families; uint32_t family_count;
+    const char **names; size_t name_count; /* of the directory, sorted */
+    size_t finding_cap, size_cap, id_cap, table_cap;
+};
+
+/* What writers refuse: an error with this code, or a finding when the checkpoint is opened leniently. */
+enum vs_code vs_ckpt_note(struct vs_checkpoint *c, enum vs_code code, struct vs_err *err, const char *fmt, ...) VS_PRINTF(4, 5) VS_NODISCARD;
+/* What nobody needs to refuse: always a finding. */
+enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
+/* An arena list with room for one more: returns its items, NULL when memory is short. */
+void *vs_ckpt_room(struct vs_checkpoint *c, void *items, size_t count, size_t *cap, size_t size);
+
+/* weights.c: which files hold the weights (files[], index_name, sharded), then their headers (tensors[]). */
+enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
+/* A weight file that is known by name but not read: says what it is; NULL for other names. */
+const char *vs_ckpt_foreign(const char *name);
+
+/* config.c: sizes, flags; ids.c: token ids in every JSON file. */
+enum vs_code vs_ckpt_read_configs(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_ckpt_collect_ids(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
+/* Appends "/key" with the escapes of RFC 6901. */
+void vs_buf_pointer(struct vs_buf *at, struct vs_str key);
+bool vs_keys_match(const struct vs_checkpoint *c, const char *list, struct vs_str name); /* a glob of model-keys.json */
+
+/* family.c: data of schemas/families; roles.c: which tensors follow the vocabulary. */
+enum vs_code vs_ckpt_load_families(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
+enum vs_tie vs_ckpt_tie_default(const struct vs_checkpoint *c);
+bool vs_ckpt_is_type(const struct vs_checkpoint *c, const struct vs_jval *model_types); /* of the model or its text config */
+bool vs_ckpt_family_matches(const struct vs_checkpoint *c, const struct vs_jval *family);
+enum vs_code vs_ckpt_assign_roles(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_ckpt_add_table(struct vs_checkpoint *c, const struct vs_table *table, struct vs_err *err) VS_NODISCARD;
+/* suspects.c: tensors with an axis as long as the vocabulary that are not known[] (by position in tensors[]). */
+enum vs_code vs_ckpt_add_suspects(struct vs_checkpoint *c, const bool *known, struct vs_err *err) VS_NODISCARD;
+/* quantised.c: how a table of this name is quantised; NULL when it is not. */
+const char *vs_ckpt_quantised(const struct vs_checkpoint *c, struct vs_str name, const struct vs_tensor *t);
+
+#endif
