@@ -9,6 +9,8 @@
 #include <vs/plan.h>
 #include <vs/tokenizer.h>
 
+VS_C_BEGIN
+
 enum vs_surplus { VS_SURPLUS_UNKNOWN, VS_SURPLUS_ALIGN, VS_SURPLUS_RESERVE, VS_SURPLUS_ODD, VS_SURPLUS_EQUAL, VS_SURPLUS_OVER };
 const char *vs_surplus_name(enum vs_surplus s); /* "align" "reserve" "odd" "equal" "over" */
 
@@ -59,5 +61,7 @@ struct vs_check_result {
 };
 enum vs_code vs_check(const struct vs_check_request *request, const struct vs_run *run, struct vs_check_result **out, struct vs_err *err) VS_NODISCARD;
 void vs_check_free(struct vs_check_result *r); /* accepts NULL */
+
+VS_C_END
 
 #endif

@@ -12,6 +12,8 @@
 #include <vs/tensor.h>
 #include <vs/vs.h>
 
+VS_C_BEGIN
+
 struct vs_jdoc; /* json/dom.h, for the library's own use */
 
 enum vs_role { VS_ROLE_NONE, VS_ROLE_INPUT, VS_ROLE_HEAD, VS_ROLE_BIAS, VS_ROLE_PLE, VS_ROLE_VISION, VS_ROLE_AUDIO, VS_ROLE_OTHER };
@@ -88,5 +90,7 @@ const struct vs_tensor *vs_checkpoint_tensor(const struct vs_checkpoint *c, stru
 const struct vs_table *vs_checkpoint_table(const struct vs_checkpoint *c, enum vs_role role);    /* the first of that role, or NULL */
 /* A parsed JSON file of the directory ("config.json"), cached; NULL when absent or damaged (open has reported damage). */
 const struct vs_jdoc *vs_checkpoint_json(const struct vs_checkpoint *c, const char *name);
+
+VS_C_END
 
 #endif

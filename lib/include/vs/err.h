@@ -13,6 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Around the declarations of every public header: C names for C++ programs. */
+#ifdef __cplusplus
+#define VS_C_BEGIN extern "C" {
+#define VS_C_END }
+#else
+#define VS_C_BEGIN
+#define VS_C_END
+#endif
+
+VS_C_BEGIN
+
 enum vs_code {
     VS_OK,
     VS_EUSAGE,       /* the caller asked for something contradictory   -> exit 2 */
@@ -48,5 +59,7 @@ struct vs_str {
 
 /* Writes the message and returns code, so that failing is one statement: return vs_fail(err, VS_EFORMAT, ...). */
 enum vs_code vs_fail(struct vs_err *err, enum vs_code code, const char *fmt, ...) VS_PRINTF(3, 4);
+
+VS_C_END
 
 #endif

@@ -9,6 +9,8 @@
 #include <vs/checkpoint.h>
 #include <vs/tokenizer.h>
 
+VS_C_BEGIN
+
 /* ---- vocab-map.json ---- */
 
 enum vs_new_kind { VS_NEW_MERGED, VS_NEW_INTERMEDIATE, VS_NEW_ADDED, VS_NEW_SPECIAL };
@@ -139,5 +141,7 @@ enum vs_code vs_patch_write(const struct vs_plan *plan, const struct vs_patch_re
                             const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
 /* Invariants of the directory as it stands; blocks found. No edits in the plan. */
 enum vs_code vs_patch_check(const char *dir, const struct vs_run *run, struct vs_plan **out, struct vs_err *err) VS_NODISCARD;
+
+VS_C_END
 
 #endif

@@ -8,6 +8,8 @@
 #include <vs/check.h>
 #include <vs/plan.h>
 
+VS_C_BEGIN
+
 /* The library's growing buffer (base/str.h) as tools see it. */
 struct vs_buf;
 struct vs_buf *vs_text_new(void);              /* NULL when memory is short */
@@ -22,5 +24,7 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
 enum vs_code vs_check_json(const struct vs_check_result *r, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_merge_text(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, const struct vs_look *look, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
+
+VS_C_END
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <vs/err.h>
 
+VS_C_BEGIN
+
 /* safetensors dtypes in the enum order of the reference implementation (huggingface/safetensors tensor.rs). */
 enum vs_dtype {
     VS_BOOL, VS_F4, VS_F6_E2M3, VS_F6_E3M2, VS_U8, VS_I8, VS_F8_E5M2, VS_F8_E4M3, VS_F8_E8M0, VS_F8_E4M3FNUZ,
@@ -31,5 +33,7 @@ const char *vs_dtype_name(enum vs_dtype dtype);     /* "BF16" ... */
 unsigned vs_dtype_bits(enum vs_dtype dtype);        /* bits per element */
 bool vs_dtype_parse(struct vs_str name, enum vs_dtype *out);
 bool vs_dtype_is_float(enum vs_dtype dtype);        /* F16 BF16 F32 F64: what the row kernels can average */
+
+VS_C_END
 
 #endif

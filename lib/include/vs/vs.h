@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <vs/err.h>
 
+VS_C_BEGIN
+
 #define VS_MEMORY_DEFAULT (64ull << 20)
 
 const char *vs_version(void); /* "0.1.0" */
@@ -30,5 +32,7 @@ struct vs_run {
     void (*progress)(void *user, const struct vs_progress *p);
     void *user;
 };
+
+VS_C_END
 
 #endif
