@@ -33,21 +33,30 @@ static bool same_methods(const struct vs_table_plan *a, const struct vs_table_pl
     return true;
 }
 
-static enum vs_code decide_tie(struct vs_job *j, struct vs_err *err)
+static enum vs_code decide_tie(struct vs_job *j, uint32_t table, struct vs_err *err)
 {
-    const struct vs_extend *x = j->x;
-    bool equal = false;
-    j->tied = -1;
-    if (x->head == VS_NO_TABLE)
-        return VS_OK;
-    const struct vs_table_plan *head = &j->plan->tables[x->head], *twin = &j->plan->tables[x->twin];
-    enum vs_code code = vs_tables_equal(j, head, twin, &equal, err);
-    j->tied = equal;
-    if (!code && equal && x->out_given && !same_methods(head, twin)) {
+    const struct vs_table_plan *head = &j->plan->tables[table], *input = &j->plan->tables[0];
+    enum vs_code code = vs_tables_equal(j, head, input, &j->twin[table], err);
+    j->tied = j->tied != 0 && j->twin[table];
+    if (!code && j->twin[table] && j->x->out_given && !same_methods(head, input)) {
         const struct vs_checkpoint *c = j->plan->checkpoint;
         return vs_fail(err, VS_EUSAGE, "--out-init: %.*s is tied to the input (the config says so and the bytes agree), so its rows are the input's; "
                        "use --in-init", VS_STR(c->tensors[c->tables[head->table].tensor].name));
     }
+    return code;
+}
+
+static enum vs_code decide_ties(struct vs_job *j, struct vs_err *err)
+{
+    enum vs_code code = VS_OK;
+    j->tied = -1;
+    j->ranges = vs_arena_array(&j->arena, j->plan->table_count, sizeof *j->ranges);
+    j->twin = vs_arena_array(&j->arena, j->plan->table_count, sizeof *j->twin);
+    if (!j->ranges || !j->twin)
+        return vs_enomem(err, "the list of tables", j->plan->table_count * sizeof *j->ranges);
+    for (uint32_t i = 0; !code && i < j->plan->table_count; i++)
+        if (j->x->maybe_tied[i])
+            code = decide_tie(j, i, err);
     return code;
 }
 
@@ -93,10 +102,8 @@ enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_re
     enum vs_code code = workspace(&j, err);
     if (!code)
         code = vs_dev_open(VS_DEV_CPU, run->threads, &j.dev, err);
-    if (!code && !(j.ranges = vs_arena_array(&j.arena, plan->table_count, sizeof *j.ranges)))
-        code = vs_enomem(err, "the ranges", plan->table_count * sizeof *j.ranges);
     if (!code)
-        code = decide_tie(&j, err);
+        code = decide_ties(&j, err);
     if (!code)
         code = begin_output(&j, out, err);
     if (code)

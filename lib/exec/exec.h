@@ -40,7 +40,8 @@ struct vs_job {
     char *work; size_t work_size;  /* the one workspace */
     struct vs_ranges *ranges;      /* one per plan table */
     struct vs_seen_list inputs, outputs;
-    int tied;                      /* 1 a stored head equals the input and the config ties it, 0 it differs, -1 no such head */
+    bool *twin;                    /* per plan table: a stored head that has the bytes of plan.tables[0] and is tied to it */
+    int tied;                      /* 1 all such heads, 0 one differs, -1 there is none */
     struct vs_task task;
     struct vs_extend_report report;
 };

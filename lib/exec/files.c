@@ -55,10 +55,8 @@ static enum vs_code copy_bytes(struct vs_job *j, const struct vs_file *src, uint
 
 static const struct vs_row_init *inits_of(const struct vs_job *j, uint32_t table, enum vs_role *role)
 {
-    const struct vs_plan *plan = j->plan;
-    bool twin = j->tied == 1 && table == j->x->head;
-    const struct vs_table_plan *t = &plan->tables[twin ? j->x->twin : table];
-    *role = plan->checkpoint->tables[t->table].role;
+    const struct vs_table_plan *t = &j->plan->tables[j->twin[table] ? 0 : table];
+    *role = j->plan->checkpoint->tables[t->table].role;
     return t->inits;
 }
 

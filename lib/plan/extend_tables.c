@@ -221,16 +221,15 @@ static enum vs_code check_rows(struct vs_planner *p, const struct vs_table_plan 
 }
 
 /* A stored head that the config calls tied: whether it is, its bytes will say. */
-static void find_twin(struct vs_planner *p)
+static enum vs_code mark_tied(struct vs_planner *p, struct vs_err *err)
 {
-    p->x->head = p->x->twin = VS_NO_TABLE;
-    if (p->checkpoint->config.tie == VS_TIE_FALSE)
-        return;
+    const struct vs_config *c = &p->checkpoint->config;
+    enum vs_tie tie = c->tie == VS_TIE_UNKNOWN ? c->tie_default : c->tie;
+    if (!(p->x->maybe_tied = vs_arena_array(p->arena, p->plan->table_count + 1, sizeof *p->x->maybe_tied)))
+        return vs_enomem(err, "the list of tables", p->plan->table_count);
     for (uint32_t i = 0; i < p->plan->table_count; i++)
-        if (p->checkpoint->tables[p->plan->tables[i].table].role == VS_ROLE_HEAD && p->x->head == VS_NO_TABLE) {
-            p->x->head = i;
-            p->x->twin = 0;
-        }
+        p->x->maybe_tied[i] = tie != VS_TIE_FALSE && p->checkpoint->tables[p->plan->tables[i].table].role == VS_ROLE_HEAD;
+    return VS_OK;
 }
 
 enum vs_code vs_extend_fill_tables(struct vs_planner *p, struct vs_err *err)
@@ -254,6 +253,5 @@ enum vs_code vs_extend_fill_tables(struct vs_planner *p, struct vs_err *err)
         if ((code = fill(p, t, err)))
             return code;
     }
-    find_twin(p);
-    return VS_OK;
+    return mark_tied(p, err);
 }

@@ -40,9 +40,8 @@ struct vs_extend {
     uint64_t *in_use;            /* bitmap over base rows that carry a token; NULL = all of them */
     struct vs_extend_token *tokens; uint32_t token_count; /* ascending id */
     struct vs_file_layout *layouts;   /* one per checkpoint file */
-    uint32_t head, twin;         /* positions in plan.tables[] of a stored head that the config calls tied and of the input; or VS_NO_TABLE */
+    bool *maybe_tied;            /* per plan table: a stored head that the config calls tied to plan.tables[0]; its bytes will say */
     bool out_given;              /* --out-init differs from --in-init: contradicts a tied head */
-    const char *weights_name;    /* of the index, or NULL */
 };
 
 struct vs_plan_impl {

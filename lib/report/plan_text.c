@@ -38,12 +38,18 @@ static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, co
     vs_buf_puts(b, "\n");
 }
 
-static bool has_head(const struct vs_plan *p)
+/* Whether a head is stored, and whether the config calls it tied. */
+static void head_line(const struct vs_plan *p, struct vs_buf *b)
 {
-    for (uint32_t i = 0; i < p->table_count; i++)
-        if (p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD)
-            return true;
-    return false;
+    bool stored = false, tied = false;
+    for (uint32_t i = 0; i < p->table_count; i++) {
+        stored |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
+        tied |= p->impl->extend->maybe_tied[i];
+    }
+    if (!stored)
+        vs_buf_printf(b, LABEL "head   tied (no second table is stored)\n", "");
+    else if (tied)
+        vs_buf_printf(b, LABEL "head   tied, says the config; the stored copy is compared before it is written\n", "");
 }
 
 static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
@@ -52,10 +58,7 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
     uint32_t untouched = 0;
     for (uint32_t i = 0; i < p->checkpoint->file_count; i++)
         untouched += !x->layouts[i].header.p;
-    if (!has_head(p))
-        vs_buf_printf(b, LABEL "head   tied (no second table is stored)\n", "");
-    else if (x->head != VS_NO_TABLE)
-        vs_buf_printf(b, LABEL "head   tied, says the config; the stored copy is compared before it is written\n", "");
+    head_line(p, b);
     vs_buf_printf(b, LABEL "%llu spare rows become tokens, %llu rows are added; %u of %u weight files are not rewritten\n", "", (ull)x->spare_used,
                   (ull)(x->rows_after - x->rows_before), untouched, p->checkpoint->file_count);
     if (x->rows_after > x->needed && !p->shift.by)
