@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Vocabularies whose text is followed by blocks of other ids (vision, audio). Growing the text then moves the blocks:
- * ids, offsets and sizes change together in every file, by one event "by ids are inserted at P", P being the end of the
- * text block. What a family's files say where is data: the member "layout" of schemas/families/ID.json.
+ * ids, offsets and sizes change together in every file, by one event: "by" ids are inserted at P, the end of the
+ * text block. What a family's files say where is data: "symbols", "space" and so on in schemas/families/ID.json.
  *
  * A family without a layout has no blocks: shift stays {0, 0}, and there is nothing to do here.
  */

@@ -33,6 +33,7 @@ void vs_plan_free(struct vs_plan *plan)
     vs_free(plan->notes);
     vs_free(plan->files);
     vs_free(plan->changes);
+    vs_free(plan->invariants);
     vs_free(plan);
 }
 
@@ -80,5 +81,15 @@ enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_chang
         return vs_enomem(err, "the list of edits", sizeof *list);
     plan->changes = list;
     plan->changes[plan->change_count++] = *change;
+    return VS_OK;
+}
+
+enum vs_code vs_plan_add_invariant(struct vs_plan *plan, const struct vs_invariant *invariant, struct vs_err *err)
+{
+    struct vs_invariant *list = list_grow(plan->invariants, plan->invariant_count, sizeof *list);
+    if (!list)
+        return vs_enomem(err, "the list of invariants", sizeof *list);
+    plan->invariants = list;
+    plan->invariants[plan->invariant_count++] = *invariant;
     return VS_OK;
 }

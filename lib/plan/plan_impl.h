@@ -56,5 +56,6 @@ struct vs_plan *vs_plan_new(void);
 enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
 enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_plan_add_invariant(struct vs_plan *plan, const struct vs_invariant *invariant, struct vs_err *err) VS_NODISCARD;
 
 #endif
