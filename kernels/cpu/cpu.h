@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The CPU backend: each kernel is one inlined body, compiled once for each instruction set and chosen at run time. The
+ * bodies fix the order of every operation, so all of them give the same bits, with any number of threads.
+ */
+#ifndef VS_KERNELS_CPU_H
+#define VS_KERNELS_CPU_H
+
+#include "backend.h"
+
+enum vs_cpu_level { VS_CPU_PORTABLE, VS_CPU_AVX2, VS_CPU_AVX512, VS_CPU_LEVELS };
+
+/* Work on items [begin, end) of a job. */
+typedef void vs_cpu_fn(const void *job, uint64_t begin, uint64_t end);
+
+#define VS_BODY static inline __attribute__((always_inline))
+
+/* VS_CPU_KERNEL(name) makes the table name[VS_CPU_LEVELS] from the body name_body. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define VS_CPU_X86 1
+#define VS_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
+#define VS_TARGET_AVX512 \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#define VS_CPU_KERNEL(name)                                                                                        \
+    static void name##_portable(const void *job, uint64_t begin, uint64_t end) { name##_body(job, begin, end); }   \
+    VS_TARGET_AVX2 static void name##_avx2(const void *job, uint64_t begin, uint64_t end) { name##_body(job, begin, end); } \
+    VS_TARGET_AVX512 static void name##_avx512(const void *job, uint64_t begin, uint64_t end) { name##_body(job, begin, end); } \
+    static vs_cpu_fn *const name[VS_CPU_LEVELS] = {name##_portable, name##_avx2, name##_avx512};
+#else
+#define VS_CPU_X86 0
+#define VS_CPU_KERNEL(name)                                                                                        \
+    static void name##_portable(const void *job, uint64_t begin, uint64_t end) { name##_body(job, begin, end); }   \
+    static vs_cpu_fn *const name[VS_CPU_LEVELS] = {name##_portable, name##_portable, name##_portable};
+#endif
+
+struct vs_pool;
+
+struct vs_cpu {
+    struct vs_dev dev;
+    enum vs_cpu_level level;
+    unsigned threads;
+    struct vs_pool *pool; /* NULL with one thread */
+};
+
+/* The best level of this processor. */
+enum vs_cpu_level vs_cpu_best(void);
+/* For tests: a device of a level that is not the best one. */
+enum vs_code vs_cpu_open_level(enum vs_cpu_level level, unsigned threads, struct vs_dev **out, struct vs_err *err);
+
+/* Runs kernel[level] over count items in pieces of grain, on all threads; returns when all are done. */
+void vs_cpu_for(struct vs_dev *dev, vs_cpu_fn *const *kernel, const void *job, uint64_t count, uint64_t grain);
+
+/* pool.c: threads - 1 workers; fewer when the system gives fewer; NULL when it gives none. */
+struct vs_pool *vs_pool_new(unsigned threads);
+void vs_pool_run(struct vs_pool *pool, vs_cpu_fn *fn, const void *job, uint64_t count, uint64_t grain);
+void vs_pool_free(struct vs_pool *pool); /* accepts NULL */
+
+enum vs_code vs_cpu_gather(struct vs_dev *dev, const struct vs_rows *window, const int64_t *ids, uint64_t n,
+                           const struct vs_k_range *ranges, uint32_t range_count, float *out, struct vs_k_bad *bad,
+                           uint64_t bad_cap, uint64_t *bad_count, struct vs_err *err);
+enum vs_code vs_cpu_row_stats(struct vs_dev *dev, const struct vs_rows *window, struct vs_k_row *out, struct vs_err *err);
+enum vs_code vs_cpu_column_sums(struct vs_dev *dev, const struct vs_rows *window, const uint64_t *use, const double *center,
+                                double *sum, double *sum_squares, uint64_t *rows_added, struct vs_err *err);
+enum vs_code vs_cpu_affine_noise(struct vs_dev *dev, const double *shift, const double *scale, uint64_t cols,
+                                 const struct vs_k_key *keys, uint64_t rows, enum vs_dtype dtype, void *out, struct vs_err *err);
+enum vs_code vs_cpu_combine(struct vs_dev *dev, const struct vs_rows *window, const uint64_t *starts, const uint64_t *piece_ids,
+                            const double *weights, uint64_t rows, void *out, struct vs_err *err);
+enum vs_code vs_cpu_head_probe(struct vs_dev *dev, const struct vs_rows *window, const float *hidden, uint64_t probes,
+                               const float *bias, float *logits, struct vs_err *err);
+enum vs_code vs_cpu_argmax(struct vs_dev *dev, const float *logits, uint64_t n, uint64_t m, const uint64_t *use,
+                           struct vs_k_max *out, struct vs_err *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
+#include <stdio.h>
+#include "cpu.h"
+
+enum vs_cpu_level vs_cpu_best(void)
+{
+#if VS_CPU_X86
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return VS_CPU_AVX512;
+    return avx2 ? VS_CPU_AVX2 : VS_CPU_PORTABLE;
+#else
+    return VS_CPU_PORTABLE;
+#endif
+}
+
+static unsigned cpu_count(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+}
+
+static void cpu_close(struct vs_dev *dev)
+{
+    struct vs_cpu *cpu = (struct vs_cpu *)dev;
+    vs_pool_free(cpu->pool);
+    vs_free(cpu);
+}
+
+static const struct vs_backend cpu_backend = {
+    .close = cpu_close,
+    .gather = vs_cpu_gather,
+    .row_stats = vs_cpu_row_stats,
+    .column_sums = vs_cpu_column_sums,
+    .affine_noise = vs_cpu_affine_noise,
+    .combine = vs_cpu_combine,
+    .head_probe = vs_cpu_head_probe,
+    .argmax = vs_cpu_argmax,
+};
+
+enum vs_code vs_cpu_open_level(enum vs_cpu_level level, unsigned threads, struct vs_dev **out, struct vs_err *err)
+{
+    static const char *const names[VS_CPU_LEVELS] = {"portable", "AVX2", "AVX-512"};
+    struct vs_cpu *cpu = vs_calloc(1, sizeof *cpu);
+    if (!cpu)
+        return vs_fail(err, VS_ENOMEM, "no memory for a device (%zu bytes)", sizeof *cpu);
+    cpu->dev.backend = &cpu_backend;
+    cpu->dev.kind = VS_DEV_CPU;
+    cpu->level = level;
+    cpu->threads = threads ? threads : cpu_count();
+    cpu->pool = cpu->threads > 1 ? vs_pool_new(cpu->threads) : NULL;
+    if (!cpu->pool)
+        cpu->threads = 1;
+    snprintf(cpu->dev.name, sizeof cpu->dev.name, "%s, %u thread%s", names[level], cpu->threads, cpu->threads == 1 ? "" : "s");
+    *out = &cpu->dev;
+    return VS_OK;
+}
+
+enum vs_code vs_cpu_open(unsigned threads, struct vs_dev **out, struct vs_err *err)
+{
+    return vs_cpu_open_level(vs_cpu_best(), threads, out, err);
+}
+
+void vs_cpu_for(struct vs_dev *dev, vs_cpu_fn *const *kernel, const void *job, uint64_t count, uint64_t grain)
+{
+    const struct vs_cpu *cpu = (const struct vs_cpu *)dev;
+    if (cpu->pool && count > grain)
+        vs_pool_run(cpu->pool, kernel[cpu->level], job, count, grain);
+    else
+        kernel[cpu->level](job, 0, count);
+}
