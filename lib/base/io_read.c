@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "base/io.h"
+#include "base/tree.h"
 
 #define READ_MOST ((size_t)1 << 30) /* read(2) moves at most 2,147,479,552 bytes at once */
 
@@ -27,10 +27,7 @@ enum vs_code vs_file_open(const char *path, struct vs_file *out, struct vs_err *
     struct stat st;
     *out = (struct vs_file){.fd = -1, .path = path};
     /* NONBLOCK: a FIFO must not hang the open; it is refused below. */
-    int fd;
-    do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    while (fd < 0 && errno == EINTR);
+    int fd = vs_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0) {
         bool missing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO || errno == ENAMETOOLONG;
         return vs_fail_errno(err, missing ? VS_EFORMAT : VS_EIO, path, "open");

@@ -37,7 +37,7 @@ static enum vs_code make_partial(struct vs_outdir *d, struct vs_err *err)
     int n = snprintf(prefix, sizeof prefix, "%.*s.partial-", (int)(strlen(d->out) > 4000 ? 4000 : strlen(d->out)), d->out);
     if (n < 0 || strlen(vs_path_base(prefix)) > 240)
         return vs_fail(err, VS_EUSAGE, "%s: the name is too long", d->out);
-    d->parent_fd = open(d->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    d->parent_fd = vs_openat(AT_FDCWD, d->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (d->parent_fd < 0)
         return vs_fail_errno(err, VS_EIO, d->parent, "open the directory for the output");
     for (int tries = 0; tries < 100; tries++) {
@@ -54,7 +54,7 @@ static enum vs_code make_partial(struct vs_outdir *d, struct vs_err *err)
     if (!d->partial)
         return errno == ENOSPC || errno == EDQUOT ? vs_fail_write(err, d->out)
                                                   : vs_fail_errno(err, VS_EIO, d->parent, "make a directory in it");
-    d->dir_fd = openat(d->parent_fd, vs_path_base(d->partial), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    d->dir_fd = vs_openat(d->parent_fd, vs_path_base(d->partial), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     return d->dir_fd < 0 ? vs_fail_errno(err, VS_EIO, d->partial, "open the directory") : VS_OK;
 }
 
@@ -153,9 +153,7 @@ static enum vs_code open_new(struct vs_outdir *d, const char *name, int *fd, str
         d->files = more;
         d->cap = cap;
     }
-    do
-        *fd = openat(d->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    while (*fd < 0 && errno == EINTR);
+    *fd = vs_openat(d->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (*fd < 0)
         return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: would be written twice", shown(d, name, path))
                                : vs_fail_write(err, shown(d, name, path));
@@ -290,7 +288,7 @@ const char *vs_outdir_path(const struct vs_outdir *d, const char *name, struct v
 static enum vs_code sync_dirs(struct vs_outdir *d, struct vs_err *err)
 {
     for (size_t i = 0; i < d->dir_count; i++) {
-        int fd = openat(d->dir_fd, d->dirs[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int fd = vs_openat(d->dir_fd, d->dirs[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
         if (fd < 0 || fsync(fd) != 0) {
             vs_fail_write(err, d->out);
             if (fd >= 0)

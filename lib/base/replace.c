@@ -44,7 +44,7 @@ static enum vs_code stage(struct vs_arena *a, struct swap *s, struct vs_str text
     s->temp = vs_random_name(a, prefix);
     if (!s->temp)
         return vs_enomem(err, s->path, 0);
-    int fd = open(s->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = vs_openat(AT_FDCWD, s->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return vs_fail_write(err, s->path);
     s->staged = true;
@@ -82,7 +82,7 @@ static enum vs_code sync_dir_of(struct vs_arena *a, const char *path, struct vs_
     char *dir = vs_path_dir(a, path);
     if (!dir)
         return vs_enomem(err, path, 0);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = vs_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     bool ok = fd >= 0 && fsync(fd) == 0;
     if (!ok)
         vs_fail_write(err, path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +14,15 @@
 #include "base/tree.h"
 
 #define DEEPEST 64 /* directories within each other that a removal goes down to */
+
+int vs_openat(int dir_fd, const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do
+        fd = openat(dir_fd, path, flags, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
 
 char *vs_path_dir(struct vs_arena *a, const char *path)
 {
@@ -46,7 +56,7 @@ static bool remove_within(int parent_fd, const char *name, unsigned depth)
 {
     if (unlinkat(parent_fd, name, 0) == 0)
         return true;
-    int fd = depth ? openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    int fd = depth ? vs_openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) : -1;
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir) {
         if (fd >= 0)

@@ -8,10 +8,12 @@
 #include "base/io.h"
 
 /* Fails when OUT must not be written: a link, something else than a directory, in a Hugging Face cache, or in any way the
- * same as one of the inputs. *exists and *empty describe OUT. real is the resolved path of OUT's parent. */
+ * same as one of the inputs. *exists and *empty describe OUT. */
 struct vs_target { bool exists, empty; dev_t dev; ino_t ino; };
 enum vs_code vs_target_check(const char *out, const char *const *inputs, size_t input_count, struct vs_target *t,
                              struct vs_err *err) VS_NODISCARD;
+/* openat that an interrupting signal does not disturb. */
+int vs_openat(int dir_fd, const char *path, int flags, mode_t mode);
 /* The directory part of path in the arena ("." when it has none); NULL when memory is short. */
 char *vs_path_dir(struct vs_arena *a, const char *path);
 enum vs_code vs_cache_check(const char *path, struct vs_err *err) VS_NODISCARD; /* refuses a path in a Hugging Face cache */

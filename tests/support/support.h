@@ -5,8 +5,9 @@
  *     dependencies: [vs_internal_dep, dep_support, dep_criterion, dep_m], env: test_env
  *
  * What these functions return belongs to the helper and lives until vst_cleanup(), which also removes every temporary
- * directory: call it at the end of each test (or in the suite's .fini). When the test's own set-up fails (a file that
- * cannot be written ...) they print why and end the process with status 99, so that no test goes on with half a fixture.
+ * directory: call it as the last line of each test. Under AddressSanitizer it also fails the test when something leaked,
+ * which Criterion would hide. When the test's own set-up fails (a file that cannot be written ...) they print why and end
+ * the process with status 99, so that no test goes on with half a fixture.
  */
 #ifndef VS_TESTS_SUPPORT_H
 #define VS_TESTS_SUPPORT_H

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * LD_PRELOAD shim: the N-th call of a group fails. Groups are coarse on purpose: which call of a group the code uses
+ * is its own affair.
+ *
+ *     VS_FAULT=GROUP:N:HOW    GROUP: open read write sync rename reserve copy mkdir link close alloc
+ *                             HOW: an errno name; with '+' every later call fails too; SHORT: half of the bytes move;
+ *                             KILL: the process dies as by kill -9
+ *     VS_FAULT_LOG=FILE       is created when the fault happened
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+enum { NO_FAULT, SHORT = -1, KILL = -2 };
+
+static char group[16];
+static long fail_at;
+static int how;
+static int sticky;
+static atomic_long calls;
+static const void *program; /* where the program itself is loaded: allocations of other libraries do not count */
+
+static const struct { const char *name; int how; } ways[] = {
+    {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EACCES", EACCES}, {"EOPNOTSUPP", EOPNOTSUPP}, {"EINVAL", EINVAL},
+    {"ENOSYS", ENOSYS}, {"EXDEV", EXDEV}, {"ENOMEM", ENOMEM}, {"SHORT", SHORT}, {"KILL", KILL},
+};
+
+__attribute__((constructor)) static void start(void)
+{
+    Dl_info info;
+    char name[16] = "";
+    const char *fault = getenv("VS_FAULT");
+    if (dladdr((const void *)getauxval(AT_PHDR), &info))
+        program = info.dli_fbase;
+    if (!fault || sscanf(fault, "%15[a-z]:%ld:%15s", group, &fail_at, name) != 3)
+        return;
+    size_t n = strlen(name);
+    sticky = n && name[n - 1] == '+';
+    if (sticky)
+        name[n - 1] = '\0';
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        if (strcmp(ways[i].name, name) == 0)
+            how = ways[i].how;
+}
+
+/* What happens to this call: NO_FAULT, SHORT, or errno is set and the call fails. */
+static int fault(const char *which)
+{
+    if (!how || strcmp(group, which) != 0)
+        return NO_FAULT;
+    long call = atomic_fetch_add(&calls, 1) + 1;
+    if (call != fail_at && !(sticky && call > fail_at))
+        return NO_FAULT;
+    const char *log = getenv("VS_FAULT_LOG");
+    if (log && call == fail_at) {
+        long fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT, 0600);
+        if (fd >= 0)
+            syscall(SYS_close, fd);
+    }
+    if (how == KILL)
+        raise(SIGKILL);
+    if (how != SHORT)
+        errno = how;
+    return how;
+}
+
+/* Finds the function that this one stands before. */
+static void *real(const char *name)
+{
+    void *p = dlsym(RTLD_NEXT, name);
+    if (!p)
+        _exit(97);
+    return p;
+}
+
+#define CALL(name, type, ...)                                                                                          \
+    static type *next;                                                                                                 \
+    if (!next) {                                                                                                       \
+        void *found = real(name);                                                                                          \
+        memcpy(&next, &found, sizeof next);                                                                                \
+    }                                                                                                                  \
+    return next(__VA_ARGS__)
+
+typedef int open_type(const char *, int, ...);
+typedef int openat_type(int, const char *, int, ...);
+
+static mode_t mode_of(int flags, va_list args)
+{
+    return flags & O_CREAT ? va_arg(args, mode_t) : 0;
+}
+
+#define OPEN(symbol)                                                                                                   \
+    int symbol(const char *path, int flags, ...)                                                                       \
+    {                                                                                                                  \
+        va_list args;                                                                                                  \
+        va_start(args, flags);                                                                                         \
+        mode_t mode = mode_of(flags, args);                                                                            \
+        va_end(args);                                                                                                  \
+        if (fault("open") > 0)                                                                                         \
+            return -1;                                                                                                 \
+        CALL(#symbol, open_type, path, flags, mode);                                                                   \
+    }
+#define OPENAT(symbol)                                                                                                 \
+    int symbol(int dir, const char *path, int flags, ...)                                                              \
+    {                                                                                                                  \
+        va_list args;                                                                                                  \
+        va_start(args, flags);                                                                                         \
+        mode_t mode = mode_of(flags, args);                                                                            \
+        va_end(args);                                                                                                  \
+        if (fault("open") > 0)                                                                                         \
+            return -1;                                                                                                 \
+        CALL(#symbol, openat_type, dir, path, flags, mode);                                                            \
+    }
+int open(const char *, int, ...);
+int open64(const char *, int, ...);
+int openat(int, const char *, int, ...);
+int openat64(int, const char *, int, ...);
+OPEN(open)
+OPEN(open64)
+OPENAT(openat)
+OPENAT(openat64)
+
+typedef ssize_t pread_type(int, void *, size_t, off_t);
+typedef ssize_t pwrite_type(int, const void *, size_t, off_t);
+#define MOVE(symbol, kind, pointer, type)                                                                              \
+    ssize_t symbol(int fd, pointer p, size_t n, off_t at);                                                             \
+    ssize_t symbol(int fd, pointer p, size_t n, off_t at)                                                              \
+    {                                                                                                                  \
+        int f = fault(kind);                                                                                           \
+        if (f > 0)                                                                                                     \
+            return -1;                                                                                                 \
+        if (f == SHORT && n > 1)                                                                                       \
+            n /= 2;                                                                                                    \
+        CALL(#symbol, type, fd, p, n, at);                                                                             \
+    }
+MOVE(pread, "read", void *, pread_type)
+MOVE(pread64, "read", void *, pread_type)
+MOVE(pwrite, "write", const void *, pwrite_type)
+MOVE(pwrite64, "write", const void *, pwrite_type)
+
+#define PLAIN(result, symbol, kind, parameters, ...)                                                                   \
+    typedef result symbol##_type parameters;                                                                           \
+    symbol##_type symbol;                                                                                              \
+    result symbol parameters                                                                                           \
+    {                                                                                                                  \
+        if (fault(kind) > 0)                                                                                           \
+            return (result)-1;                                                                                         \
+        CALL(#symbol, symbol##_type, __VA_ARGS__);                                                                     \
+    }
+PLAIN(int, fsync, "sync", (int fd), fd)
+PLAIN(int, rename, "rename", (const char *from, const char *to), from, to)
+PLAIN(int, renameat, "rename", (int a, const char *from, int b, const char *to), a, from, b, to)
+PLAIN(int, renameat2, "rename", (int a, const char *from, int b, const char *to, unsigned flags), a, from, b, to, flags)
+PLAIN(int, fallocate, "reserve", (int fd, int mode, off_t at, off_t n), fd, mode, at, n)
+PLAIN(int, fallocate64, "reserve", (int fd, int mode, off_t at, off_t n), fd, mode, at, n)
+PLAIN(int, ftruncate, "reserve", (int fd, off_t n), fd, n)
+PLAIN(int, ftruncate64, "reserve", (int fd, off_t n), fd, n)
+PLAIN(int, mkdirat, "mkdir", (int dir, const char *path, mode_t mode), dir, path, mode)
+PLAIN(int, linkat, "link", (int a, const char *from, int b, const char *to, int flags), a, from, b, to, flags)
+PLAIN(int, fchmod, "mkdir", (int fd, mode_t mode), fd, mode)
+
+/* The descriptor is gone also when close fails, as on Linux. */
+typedef int close_type(int);
+static int close_really(int fd)
+{
+    CALL("close", close_type, fd);
+}
+
+int close(int fd)
+{
+    int f = fault("close"), why = errno, rc = close_really(fd);
+    if (f > 0)
+        errno = why;
+    return f > 0 ? -1 : rc;
+}
+
+typedef ssize_t copy_type(int, off_t *, int, off_t *, size_t, unsigned);
+#define COPY(symbol)                                                                                                   \
+    ssize_t symbol(int in, off_t *from, int out, off_t *to, size_t n, unsigned flags);                                 \
+    ssize_t symbol(int in, off_t *from, int out, off_t *to, size_t n, unsigned flags)                                  \
+    {                                                                                                                  \
+        int f = fault("copy");                                                                                         \
+        if (f > 0)                                                                                                     \
+            return -1;                                                                                                 \
+        if (f == SHORT && n > 1)                                                                                       \
+            n /= 2;                                                                                                    \
+        CALL(#symbol, copy_type, in, from, out, to, n, flags);                                                         \
+    }
+COPY(copy_file_range)
+
+/* ---- allocations of the program itself ---- */
+
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+
+static int alloc_fault(const void *caller)
+{
+    Dl_info info;
+    return how && strcmp(group, "alloc") == 0 && dladdr(caller, &info) && info.dli_fbase == program && fault("alloc") > 0;
+}
+
+void *malloc(size_t n)
+{
+    return alloc_fault(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return alloc_fault(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    return alloc_fault(__builtin_return_address(0)) ? NULL : __libc_realloc(p, n);
+}

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a command again and again; each time the next call of a kind fails, until the command gets through.
+
+sweep.py SHIM new DIR -- COMMAND...        COMMAND writes OUT, where {out} stands in it
+sweep.py SHIM force DIR -- COMMAND...      the same, and OUT is there before with other files in it
+sweep.py SHIM inplace DIR -- COMMAND...    COMMAND changes a copy of DIR, where {dir} stands in it
+
+DIR holds the inputs ({dir} in COMMAND). After every run: the command failed with one line and nothing changed, or it
+did its work completely; no temporary file is left; the inputs are as they were. An interrupted or short call must not be
+noticed at all. A killed command leaves OUT absent or complete.
+"""
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FAULTS = [("open", "EIO"), ("open", "EACCES"), ("read", "EIO"), ("write", "EIO"), ("write", "ENOSPC+"), ("sync", "EIO"),
+          ("rename", "EIO"), ("reserve", "ENOSPC+"), ("copy", "EIO"), ("mkdir", "ENOSPC+"), ("close", "EIO"),
+          ("alloc", "ENOMEM"), ("alloc", "ENOMEM+")]
+# What a file system may lack, and what may happen at any time: the work is done all the same.
+HARMLESS = [("read", "EINTR"), ("read", "SHORT"), ("write", "EINTR"), ("write", "SHORT"), ("copy", "SHORT"), ("copy", "EINTR"),
+            ("copy", "EXDEV+"), ("reserve", "EOPNOTSUPP"), ("link", "EXDEV+"), ("open", "EINTR"), ("reserve", "EINTR"),
+            ("rename", "EINVAL"), ("rename", "ENOSYS")]
+KILLS = [("write", "KILL"), ("copy", "KILL"), ("sync", "KILL"), ("rename", "KILL")]
+SKIPPED = 77
+
+
+def tree(path):
+    """Names and hashes of everything below a path; None when it is not there."""
+    if not path.exists():
+        return None
+    return {str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else "dir"
+            for p in sorted(path.rglob("*"))}
+
+
+class Sweep:
+    def __init__(self, shim, mode, source, command):
+        self.shim, self.mode, self.source, self.command = shim, mode, pathlib.Path(source), command
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="vocabsurgeon-faults-"))
+        self.problems, self.runs = [], 0
+        self.reference = None
+
+    def prepare(self):
+        """A fresh folder with the inputs; returns (folder, input folder, output folder)."""
+        place = pathlib.Path(tempfile.mkdtemp(dir=self.work))
+        inputs, out = place / "in", place / "out"
+        shutil.copytree(self.source, inputs)
+        if self.mode == "force":
+            out.mkdir()
+            (out / "former").write_text("former\n")
+        return place, inputs, out
+
+    def run(self, place, inputs, out, fault):
+        log = place / "fired"
+        env = dict(os.environ, LD_PRELOAD=self.shim, VS_FAULT_LOG=str(log), LC_ALL="C")
+        if fault:
+            env["VS_FAULT"] = fault
+        command = [a.replace("{out}", str(out)).replace("{dir}", str(inputs)) for a in self.command]
+        done = subprocess.run(command, env=env, capture_output=True, timeout=120, check=False)
+        fired = log.exists()
+        if fired:
+            log.unlink()
+        self.runs += 1
+        return done, fired
+
+    def complaints(self, fault, done, inputs, out, before, harmless, killed):
+        """What is wrong after one run."""
+        target = inputs if self.mode == "inplace" else out
+        now, names = tree(target), {p.name for p in inputs.parent.iterdir()}
+        if self.mode != "inplace" and tree(inputs) != before["in"]:
+            yield "an input changed"
+        if killed:
+            if self.mode == "new" and now not in (before["target"], self.reference):
+                yield "OUT is neither absent nor complete"
+            if self.mode == "force" and now not in (before["target"], self.reference):
+                yield "OUT is neither the former one nor complete"
+            return
+        text = done.stderr.decode(errors="replace")
+        # The one thing that may stay: what OUT was before --force, when it cannot be removed; it is named.
+        kept = {n for n in names if self.mode == "force" and n in text and "is complete, but" in text}
+        if names - kept - {"in", "out"} or any(".tmp-" in n or ".partial-" in n for n in tree(inputs)):
+            yield f"left behind: {sorted(names - kept - {'in', 'out'}) or 'a temporary file'}"
+        if done.returncode == 0:
+            if now != self.reference:
+                yield "exit 0, but the result is not complete"
+            return
+        if harmless:
+            yield f"exit {done.returncode}, but this is no reason to fail"
+        if done.returncode not in (3, 4):
+            yield f"exit {done.returncode}, expected 3 or 4"
+        if text.count("\n") != 1 or not text.strip():
+            yield "the message is not one line"
+        if now not in (before["target"], self.reference):
+            yield "failed, and the output is neither as before nor complete"
+
+    def sweep(self, group, how, harmless=False):
+        count = 0
+        for n in range(1, 100000):
+            if n > 60 and n % 13:
+                continue  # the calls in a long loop are alike
+            place, inputs, out = self.prepare()
+            before = {"in": tree(inputs), "target": tree(inputs if self.mode == "inplace" else out)}
+            fault = f"{group}:{n}:{how}"
+            done, fired = self.run(place, inputs, out, fault)
+            if not fired:
+                shutil.rmtree(place)
+                break
+            count += 1
+            for what in self.complaints(fault, done, inputs, out, before, harmless, how == "KILL"):
+                self.problems.append(f"{fault}: {what}\n    {done.stderr.decode(errors='replace').strip()}")
+            shutil.rmtree(place)
+        print(f"{group} {how}: {count} faults")
+        return count
+
+    def all(self):
+        place, inputs, out = self.prepare()
+        done, _ = self.run(place, inputs, out, None)
+        self.reference = tree(inputs if self.mode == "inplace" else out)
+        if done.returncode != 0:
+            self.problems.append(f"fails without a fault: {done.stderr.decode(errors='replace')}")
+            return
+        shutil.rmtree(place)
+        counts = {f: self.sweep(*f) for f in FAULTS}
+        for group, how in HARMLESS:
+            self.sweep(group, how, True)
+        for group, how in KILLS if self.mode != "inplace" else []:
+            self.sweep(group, how)
+        for needed in ({"open"}, {"read", "copy"}, {"write"}, {"sync"}, {"rename"}, {"alloc"}):
+            if not any(n for (group, _), n in counts.items() if group in needed):
+                self.problems.append(f"no fault of {needed} happened: the shim does not reach the program")
+
+
+def main(argv):
+    shim, mode, source = os.path.abspath(argv[1]), argv[2], argv[3]
+    command = argv[argv.index("--") + 1:]
+    probe = subprocess.run(command[:1] + ["--version"], env=dict(os.environ, LD_PRELOAD=shim), capture_output=True, check=False)
+    if b"ASan runtime does not come first" in probe.stderr:
+        print("SKIPPED: a sanitizer owns the allocator, the shim cannot stand before it")
+        return SKIPPED
+    sweep = Sweep(shim, mode, source, command)
+    try:
+        sweep.all()
+    finally:
+        shutil.rmtree(sweep.work)
+    print(f"{sweep.runs} runs, {len(sweep.problems)} problems")
+    print("\n".join(sweep.problems[:40]))
+    return 1 if sweep.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
