@@ -29,7 +29,7 @@ static uint64_t splitmix(uint64_t *state)
 }
 
 /* Random bits with an exponent that keeps the value between 1/256 and 1. */
-static uint64_t finite(const char *dtype, uint64_t r)
+static uint64_t finite_bits(const char *dtype, uint64_t r)
 {
     if (strcmp(dtype, "F32") == 0)
         return (r & 0x807fffffu) | (0x77 + (r >> 40 & 7)) << 23;
@@ -55,7 +55,7 @@ void vst_fill(const struct vst_tensor *t, void *out, uint64_t bytes)
     if (size == 0)
         size = 1;
     for (uint64_t at = 0; at + size <= bytes; at += size) {
-        uint64_t v = finite(t->dtype, splitmix(&state));
+        uint64_t v = finite_bits(t->dtype, splitmix(&state));
         memcpy(p + at, &v, size); /* little-endian, as every machine this runs on */
     }
 }

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "support.h"
 
 enum { MANY = 20000 };
 static char keys[MANY][12];
@@ -33,6 +34,7 @@ Test(map, many_keys)
     cr_assert_eq(vs_map_get(&m, VS_LIT("t7")), VS_NONE);
     vs_map_free(&m);
     vs_map_free(NULL);
+    vst_cleanup();
 }
 
 Test(map, keys_are_bytes)
@@ -46,6 +48,7 @@ Test(map, keys_are_bytes)
     cr_assert_eq(vs_map_get(&m, VS_LIT("a")), VS_NONE);
     cr_assert_not(vs_map_put(&m, VS_LIT("none"), VS_NONE, NULL));
     vs_map_free(&m);
+    vst_cleanup();
 }
 
 Test(map, room_asked_for_is_room_had)
@@ -57,6 +60,7 @@ Test(map, room_asked_for_is_room_had)
         cr_assert(vs_map_put(&m, key(i), i, NULL));
     cr_assert_eq(m.cap, cap);
     vs_map_free(&m);
+    vst_cleanup();
 }
 
 Test(map, every_failing_allocation_leaves_a_usable_map)
@@ -76,6 +80,7 @@ Test(map, every_failing_allocation_leaves_a_usable_map)
             break;
         cr_assert(n < 20);
     }
+    vst_cleanup();
 }
 
 Test(map, the_hash_is_the_same_everywhere_and_depends_on_everything)

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "base/mem.h"
+#include "support.h"
 
 Test(mem, sizes_that_overflow_are_refused)
 {
@@ -16,6 +17,7 @@ Test(mem, sizes_that_overflow_are_refused)
     cr_assert(!vs_add(UINT64_MAX, 1, &sum) && sum == 7);
     cr_assert(!vs_mul(UINT64_MAX / 2, 3, &sum) && sum == 7);
     cr_assert(vs_add(1, 2, &sum) && sum == 3);
+    vst_cleanup();
 }
 
 Test(mem, nothing_is_something)
@@ -27,6 +29,7 @@ Test(mem, nothing_is_something)
     vs_free(p);
     vs_free(q);
     vs_free(NULL);
+    vst_cleanup();
 }
 
 Test(mem, the_nth_allocation_fails)
@@ -41,6 +44,7 @@ Test(mem, the_nth_allocation_fails)
     vs_free(a);
     vs_free(c);
     vs_free(d);
+    vst_cleanup();
 }
 
 Test(mem, an_arena_is_zeroed_aligned_and_keeps_what_it_gave)
@@ -66,6 +70,7 @@ Test(mem, an_arena_is_zeroed_aligned_and_keeps_what_it_gave)
     cr_assert_null(a.chunks);
     vs_arena_free(&a);
     vs_arena_free(NULL);
+    vst_cleanup();
 }
 
 Test(mem, an_arena_survives_a_failed_allocation)
@@ -78,4 +83,5 @@ Test(mem, an_arena_survives_a_failed_allocation)
     cr_assert_null(vs_arena_alloc(&a, 1 << 20));
     cr_assert_str_eq(p, "x");
     vs_arena_free(&a);
+    vst_cleanup();
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/mem.h"
 #include "base/str.h"
+#include "support.h"
 
 Test(str, comparing)
 {
@@ -45,6 +46,7 @@ Test(str, a_buffer_grows_and_stays_terminated)
     vs_buf_free(&b);
     cr_assert_null(b.p);
     vs_buf_free(NULL);
+    vst_cleanup();
 }
 
 Test(str, a_failed_append_sticks)
@@ -58,6 +60,7 @@ Test(str, a_failed_append_sticks)
     vs_buf_printf(&b, "%d", 1);
     cr_assert_str_eq(b.p, "kept");
     vs_buf_free(&b);
+    vst_cleanup();
 }
 
 Test(str, escaping_for_people)
@@ -84,6 +87,7 @@ Test(str, escaping_for_people)
         cr_assert_str_eq(vs_escape(out, sizeof out, s), cases[i].out);
         vs_buf_free(&b);
     }
+    vst_cleanup();
 }
 
 Test(str, escaping_into_any_room)
@@ -111,6 +115,7 @@ Test(str, json_strings)
     vs_buf_json_str(&b, (struct vs_str){NULL, 0});
     cr_assert_str_eq(b.p, "\"\"");
     vs_buf_free(&b);
+    vst_cleanup();
 }
 
 /* Every character, encoded by hand, goes there and back; everything else that has its length is refused. */

@@ -44,6 +44,7 @@ Test(dom, getters)
     vs_jdoc_free(&d);
     cr_assert_null(d.root);
     vs_jdoc_free(&d);
+    vst_cleanup();
 }
 
 Test(dom, pointers)
@@ -61,6 +62,7 @@ Test(dom, pointers)
     for (size_t k = 0; k < sizeof nowhere / sizeof nowhere[0]; k++)
         cr_assert_null(vs_jpath(d.root, nowhere[k]), "%s", nowhere[k]);
     vs_jdoc_free(&d);
+    vst_cleanup();
 }
 
 static void expect_duplicate(const char *t, const char *says)
@@ -103,6 +105,7 @@ Test(dom, duplicate_names_anywhere)
             vs_jdoc_free(&d);
         }
     }
+    vst_cleanup();
 }
 
 /* Names are compared in linear time altogether: a quadratic search over 60,000 names would take minutes. */
@@ -116,6 +119,7 @@ Test(dom, a_large_object, .timeout = 20)
     cr_assert_eq(d.root->count, 60000);
     vs_jdoc_free(&d);
     vs_buf_free(&b);
+    vst_cleanup();
 }
 
 Test(dom, files)
@@ -158,4 +162,5 @@ Test(dom, every_failing_allocation)
     }
     cr_assert(n > 4, "only %lu allocations", n);
     vs_buf_free(&b);
+    vst_cleanup();
 }

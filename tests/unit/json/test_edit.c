@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/str.h"
 #include "json/edit.h"
+#include "support.h"
 
 static const char *apply(struct vs_edits *e, const char *text)
 {
@@ -37,6 +38,7 @@ Test(edit, splices_in_any_order)
     edit(&e, 10, 10, ">");
     cr_assert_str_eq(apply(&e, "0123456789"), "<012firstsecond[]67H9>");
     cr_assert_str_eq(apply(&e, ""), "");
+    vst_cleanup();
 }
 
 Test(edit, splices_that_cannot_be)
@@ -57,6 +59,7 @@ Test(edit, splices_that_cannot_be)
     cr_assert_eq(vs_edit(&e, 3, 2, VS_LIT(""), &err), VS_EUSAGE);
     vs_edits_free(&e);
     vs_edits_free(NULL);
+    vst_cleanup();
 }
 
 static void add(struct vs_edits *e, const struct vs_jdoc *d, const char *pointer, const char *key, const char *value)
@@ -105,6 +108,7 @@ Test(edit, a_member_more_looks_like_its_neighbours)
         vs_jdoc_free(&back);
         vs_jdoc_free(&d);
     }
+    vst_cleanup();
 }
 
 Test(edit, names_are_escaped_and_only_objects_grow)
@@ -119,6 +123,7 @@ Test(edit, names_are_escaped_and_only_objects_grow)
     cr_assert_eq(vs_edit_add_member(&e, &d, NULL, "k", VS_LIT("1"), &err), VS_EUSAGE);
     vs_edits_free(&e);
     vs_jdoc_free(&d);
+    vst_cleanup();
 }
 
 Test(edit, every_failing_allocation)
@@ -144,4 +149,5 @@ Test(edit, every_failing_allocation)
         cr_assert(n < 1000);
     }
     vs_jdoc_free(&d);
+    vst_cleanup();
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "base/str.h"
 #include "json/dom.h"
+#include "support.h"
 
 /* Scans a document with skip; the message is empty when it is accepted. */
 static const char *skip(struct vs_str text)
@@ -116,6 +117,7 @@ Test(scan, what_the_grammar_allows)
         cr_assert_str_eq(skip(vs_cstr(good[i])), "", "%s", good[i]);
         cr_assert_str_eq(pull(vs_cstr(good[i])), "", "%s", good[i]);
     }
+    vst_cleanup();
 }
 
 Test(scan, what_it_refuses_and_why)
@@ -130,6 +132,7 @@ Test(scan, what_it_refuses_and_why)
         cr_assert(strstr(pull(text), want), "%s: pull says \"%s\"", bad[i].text, pull(text));
         cr_assert_eq(strncmp(pull(text), "f: line ", 8), 0);
     }
+    vst_cleanup();
 }
 
 Test(scan, every_truncation_is_refused)
@@ -144,6 +147,7 @@ Test(scan, every_truncation_is_refused)
         free(tight);
     }
     cr_assert_str_eq(pull(VS_LIT(text)), "");
+    vst_cleanup();
 }
 
 Test(scan, places)
@@ -151,6 +155,7 @@ Test(scan, places)
     cr_assert(strstr(pull(VS_LIT("{\n  \"\xc3\xa4\": 01\n}")), "line 2, column 8 (byte 10)"), "%s",
               pull(VS_LIT("{\n  \"\xc3\xa4\": 01\n}")));
     cr_assert(strstr(skip(VS_LIT("[1,\n2,\n]")), "line 3, column 1 (byte 7)"));
+    vst_cleanup();
 }
 
 Test(scan, depth)
@@ -174,6 +179,7 @@ Test(scan, depth)
         cr_assert(vs_json_array(&j) && vs_json_item(&j));
     cr_assert_not(vs_json_skip(&j, NULL));
     cr_assert_eq(vs_json_end(&j, &err), VS_ELIMIT);
+    vst_cleanup();
 }
 
 Test(scan, pulling)
@@ -204,6 +210,7 @@ Test(scan, pulling)
     cr_assert_not(vs_json_key(&j, &k));
     cr_assert_eq(vs_json_end(&j, &err), VS_OK);
     vs_arena_free(&a);
+    vst_cleanup();
 }
 
 Test(scan, errors_stick)
@@ -318,6 +325,7 @@ Test(scan, a_float_of_many_digits)
     strcpy(text + 400, "e-400");
     cr_assert_eq(f64(text), 1.0);
     free(text);
+    vst_cleanup();
 }
 
 Test(scan, floats_ignore_the_locale)
@@ -339,4 +347,5 @@ Test(scan, memory_that_runs_out_is_an_error)
     cr_assert_not(vs_json_string(&j, &s));
     cr_assert_eq(vs_json_end(&j, &err), VS_ENOMEM);
     vs_arena_free(&a);
+    vst_cleanup();
 }
