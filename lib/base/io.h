@@ -84,8 +84,8 @@ enum vs_code vs_outdir_commit(struct vs_outdir *d, struct vs_err *err) VS_NODISC
 void vs_outdir_abort(struct vs_outdir *d); /* removes what was staged and frees d; accepts NULL */
 
 /* ---- replacing files in place (offset-patch --in-place): all or none ---- */
-struct vs_replace { const char *path; struct vs_str text; };
-/* Regular files only, not through links; temp + rename per file; a failure puts the earlier ones back. */
+struct vs_replace { const char *path; struct vs_str text; bool create; }; /* create: the file may be absent; it is new then */
+/* Regular files only, not through links; temp + rename per file; a failure puts the earlier ones back and removes new ones. */
 enum vs_code vs_replace_files(const struct vs_replace *files, size_t count, struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -17,13 +17,29 @@ struct swap {
     const char *path;
     char *temp;  /* the new file, and after the swap the old one */
     bool staged, swapped;
+    bool create, fresh; /* may be absent; was absent */
     mode_t mode;
 };
 
-static enum vs_code check_target(struct swap *s, struct vs_err *err)
+static enum vs_code check_new(struct vs_arena *a, struct swap *s, struct vs_err *err)
+{
+    char real[PATH_MAX];
+    char *dir = vs_path_dir(a, s->path);
+    if (!dir)
+        return vs_enomem(err, s->path, 0);
+    if (!realpath(dir, real))
+        return vs_fail_errno(err, VS_EIO, s->path, "resolve its path");
+    s->fresh = true;
+    s->mode = 0644;
+    return vs_cache_check(real, err);
+}
+
+static enum vs_code check_target(struct vs_arena *a, struct swap *s, struct vs_err *err)
 {
     struct stat st;
     char real[PATH_MAX];
+    if (lstat(s->path, &st) != 0 && errno == ENOENT && s->create)
+        return check_new(a, s, err);
     if (lstat(s->path, &st) != 0)
         return vs_fail_errno(err, errno == ENOENT ? VS_EFORMAT : VS_EIO, s->path, "open");
     if (S_ISLNK(st.st_mode))
@@ -56,9 +72,21 @@ static enum vs_code stage(struct vs_arena *a, struct swap *s, struct vs_str text
     return code;
 }
 
+/* A name that somebody else took meanwhile is not taken over. */
+static bool appear(const struct swap *s)
+{
+    if (renameat2(AT_FDCWD, s->temp, AT_FDCWD, s->path, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
+        return false;
+    return link(s->temp, s->path) == 0;
+}
+
 /* The old file ends at s->temp. Where names cannot be exchanged, it moves away first. */
 static bool trade(struct vs_arena *a, struct swap *s)
 {
+    if (s->fresh) /* appears, and on the way back disappears */
+        return s->swapped ? rename(s->path, s->temp) == 0 : appear(s);
     if (renameat2(AT_FDCWD, s->temp, AT_FDCWD, s->path, RENAME_EXCHANGE) == 0)
         return true;
     if (errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
@@ -98,7 +126,8 @@ enum vs_code vs_replace_files(const struct vs_replace *files, size_t count, stru
     enum vs_code code = s ? VS_OK : vs_enomem(err, "the files to replace", 0);
     for (size_t i = 0; !code && i < count; i++) {
         s[i].path = files[i].path;
-        code = check_target(&s[i], err);
+        s[i].create = files[i].create;
+        code = check_target(&a, &s[i], err);
     }
     for (size_t i = 0; !code && i < count; i++)
         code = stage(&a, &s[i], files[i].text, err);

@@ -28,6 +28,24 @@ Test(replace, all_files)
     vst_cleanup();
 }
 
+Test(replace, new_files)
+{
+    const char *dir = vst_tempdir(), *a = vst_path(dir, "a.json"), *n = vst_path(dir, "new.json");
+    vst_write_text(a, "old a");
+    uint64_t before = vst_tree_hash(dir);
+    struct vs_replace files[] = {{n, VS_LIT("text"), true}, {a, VS_LIT("new a"), true}, {dir, VS_LIT("x"), true}};
+    cr_assert_eq(vs_replace_files(files, 3, &err), VS_EEXIST);
+    cr_assert_eq(vst_tree_hash(dir), before);
+    cr_assert_eq(vs_replace_files(files, 2, &err), VS_OK, "%s", err.message);
+    cr_assert_str_eq(vst_read(n, NULL), "text");
+    cr_assert_str_eq(vst_read(a, NULL), "new a");
+    cr_assert_eq(vst_count(dir, "*"), 2);
+    cr_assert_eq(vs_replace_files(files, 2, &err), VS_OK, "%s", err.message);
+    struct vs_replace nowhere = {vst_path(dir, "none/a.json"), VS_LIT("x"), true};
+    cr_assert_eq(vs_replace_files(&nowhere, 1, &err), VS_EIO);
+    vst_cleanup();
+}
+
 Test(replace, a_relative_path)
 {
     const char *dir = vst_tempdir();
@@ -71,9 +89,9 @@ Test(replace, every_failing_allocation)
     vst_write_text(b, "old b");
     uint64_t before = vst_tree_hash(dir);
     for (unsigned long n = 1;; n++) {
-        struct vs_replace files[] = {{a, VS_LIT("new a")}, {b, VS_LIT("new b")}};
+        struct vs_replace files[] = {{a, VS_LIT("new a")}, {b, VS_LIT("new b")}, {vst_path(dir, "c"), VS_LIT("c"), true}};
         vs_mem_fail_at(n, true);
-        enum vs_code code = vs_replace_files(files, 2, &err);
+        enum vs_code code = vs_replace_files(files, 3, &err);
         vs_mem_fail_at(0, false);
         if (!code)
             break;
