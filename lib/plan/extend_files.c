@@ -3,7 +3,6 @@
  * Every file of OUT that is no weight file of the checkpoint: OUT must load in place of MODEL, so all of MODEL comes
  * along unchanged, but for the files that speak of the vocabulary, and copies of the weights that would now be stale.
  */
-#include <stdlib.h>
 #include <sys/stat.h>
 #include "base/io.h"
 #include "plan/extend.h"
@@ -38,8 +37,7 @@ static bool is_stale_folder(const char *name)
     return false;
 }
 
-/* Files through which a tokenizer is loaded; of a merge they come with the map. */
-static bool is_tokenizer_file(const char *name)
+bool vs_is_tokenizer_file(const char *name)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
                                         "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
@@ -52,7 +50,7 @@ static bool is_tokenizer_file(const char *name)
 
 static bool names_ids(const char *name)
 {
-    return is_tokenizer_file(name) && strcmp(name, "tokenizer_config.json") != 0 && strcmp(name, "special_tokens_map.json") != 0 &&
+    return vs_is_tokenizer_file(name) && strcmp(name, "tokenizer_config.json") != 0 && strcmp(name, "special_tokens_map.json") != 0 &&
            strcmp(name, "added_tokens.json") != 0;
 }
 
@@ -64,18 +62,10 @@ static bool is_weight_file(const struct vs_checkpoint *c, const char *name)
     return c->index_name && strcmp(c->index_name, name) == 0;
 }
 
-static bool planned(const struct vs_plan *plan, const char *name)
-{
-    for (uint32_t i = 0; i < plan->file_count; i++)
-        if (strcmp(plan->files[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static enum vs_code add_source(struct vs_planner *p, const char *name, const char *source, struct vs_err *err)
 {
     struct vs_file_plan f = {.name = name, .source = source};
-    if (planned(p->plan, name))
+    if (vs_plan_has_file(p->plan, name))
         return VS_OK;
     if (!name || !source)
         return vs_enomem(err, "a path", 0);
@@ -91,7 +81,7 @@ static enum vs_code from_token_dir(struct vs_planner *p, struct vs_err *err)
     if (p->token_dir)
         code = vs_dir_list(p->token_dir, p->arena, &names, &count, err);
     for (size_t i = 0; !code && i < count; i++)
-        if (is_tokenizer_file(names[i]))
+        if (vs_is_tokenizer_file(names[i]))
             code = add_source(p, names[i], vs_path_join(p->arena, p->token_dir, names[i]), err);
     if (!code && p->request->map)
         code = add_source(p, "vocab-map.json", p->request->map, err);
@@ -126,7 +116,7 @@ static enum vs_code visit(struct vs_planner *p, const char *dir, const char *pre
         return VS_OK;
     if (depth == 0 && is_stale_weight(name))
         return vs_plan_note(p->plan, err, "%.200s is left out: another copy of the weights, which does not have the new rows", full);
-    if (depth == 0 && p->token_dir && names_ids(name) && !planned(p->plan, name)) {
+    if (depth == 0 && p->token_dir && names_ids(name) && !vs_plan_has_file(p->plan, name)) {
         enum vs_code code = vs_plan_note(p->plan, err, "%.200s is MODEL's: %.200s has none, so it does not know the new tokens", full, p->token_dir);
         if (code)
             return code;
@@ -146,18 +136,12 @@ static enum vs_code walk(struct vs_planner *p, const char *dir, const char *pref
     return code;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct vs_file_plan *x = a, *y = b;
-    return strcmp(x->name, y->name);
-}
-
 enum vs_code vs_extend_files(struct vs_planner *p, struct vs_err *err)
 {
     enum vs_code code = from_token_dir(p, err);
     if (!code && !p->checkpoint->is_file)
         code = walk(p, p->checkpoint->dir, "", 0, err);
-    if (!code && p->plan->file_count)
-        qsort(p->plan->files, p->plan->file_count, sizeof *p->plan->files, by_name);
+    if (!code)
+        vs_plan_sort_files(p->plan);
     return code;
 }

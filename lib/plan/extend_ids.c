@@ -199,16 +199,9 @@ static enum vs_code finish(struct vs_planner *p, struct vs_err *err)
 static enum vs_code open_map(struct vs_planner *p, const struct vs_tokenizer *base, struct vs_err *err)
 {
     const struct vs_extend_request *q = p->request;
-    char hex[VS_SHA256_HEX];
     enum vs_code code = vs_vocab_map_read(q->map, p->run->data_dir, &p->plan->map, err);
-    if (code || !base)
-        goto out;
-    if ((code = vs_sha256_path(base->path, p->run, hex, err)))
-        return code;
-    if (!vs_str_is(p->plan->map->base_sha256, hex))
-        return vs_fail(err, VS_EMISMATCH, "%s was made for another tokenizer: %s has sha256 %.12s..., the map expects %.12s...; "
-                       "run vocab-merge on %s", q->map, base->path, hex, p->plan->map->base_sha256.p, q->model);
-out:
+    if (!code && base)
+        code = vs_map_check_base(p->plan->map, q->map, base->path, q->model, p->run, err);
     if (!code && p->plan->map->dir && vs_tokenizer_present(p->plan->map->dir))
         p->token_dir = p->plan->map->dir;
     return code;

@@ -72,7 +72,7 @@ enum vs_code vs_offsets_tensors(struct vs_layout *l, const struct vs_checkpoint 
         for (uint64_t k = 0; !code && weights && k < c->tensor_count; k++)
             if (named(t, c->tensors[k].name))
                 code = add_tensor(l, t, &c->tensors[k], out, err);
-        if (!code && !weights && !t->optional)
+        if (!code && !weights)
             code = add_tensor(l, t, NULL, out, err);
     }
     return code;

@@ -220,7 +220,7 @@ enum vs_code vs_layout_check(struct vs_layout *l, int pass, bool holds, struct v
         return VS_OK;
     }
     struct vs_invariant i = {.before = holds, .after = holds};
-    size_t plain = strcspn(text, "["); /* the values behind it are for the message */
+    size_t plain = holds ? strcspn(text, "[") : strlen(text); /* values are of interest where they are wrong */
     while (plain && text[plain - 1] == ' ')
         plain--;
     enum vs_code code = vs_layout_keep(l, (struct vs_str){text, plain}, &i.text, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 #include <vs/plan.h>
 #include "base/str.h"
 #include "plan/plan_impl.h"
@@ -92,4 +93,36 @@ enum vs_code vs_plan_add_invariant(struct vs_plan *plan, const struct vs_invaria
     plan->invariants = list;
     plan->invariants[plan->invariant_count++] = *invariant;
     return VS_OK;
+}
+
+bool vs_plan_has_file(const struct vs_plan *plan, const char *name)
+{
+    for (uint32_t i = 0; i < plan->file_count; i++)
+        if (strcmp(plan->files[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct vs_file_plan *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+void vs_plan_sort_files(struct vs_plan *plan)
+{
+    if (plan->file_count)
+        qsort(plan->files, plan->file_count, sizeof *plan->files, by_name);
+}
+
+enum vs_code vs_map_check_base(const struct vs_vocab_map *map, const char *map_path, const char *tokenizer, const char *model,
+                               const struct vs_run *run, struct vs_err *err)
+{
+    char hex[VS_SHA256_HEX];
+    struct vs_str expected = map->base_sha256;
+    enum vs_code code = vs_sha256_path(tokenizer, run, hex, err);
+    if (code || vs_str_is(expected, hex))
+        return code;
+    return vs_fail(err, VS_EMISMATCH, "%s was made for another tokenizer: %s has sha256 %.12s..., the map expects %.*s...; run vocab-merge on %s",
+                   map_path, tokenizer, hex, expected.n > 12 ? 12 : (int)expected.n, expected.p ? expected.p : "", model);
 }
