@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs a fuzz target without an engine: every seed as it is, cut at every length, and changed at random (the same way
- * every time). With arguments: the named files instead, which is how a finding is replayed.
+ * every time). With arguments: the named files instead, which is how a finding is replayed; -n COUNT changes how many
+ * mutants there are.
  */
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include "fuzz.h"
 
-enum { MUTANTS = 20000, LARGEST = 1 << 16 };
+enum { LARGEST = 1 << 16 };
 
 static uint64_t state = 0x853c49e6748fea9bu;
 
@@ -111,7 +112,10 @@ int main(int argc, char **argv)
     static unsigned char p[LARGEST];
     signal(SIGABRT, on_crash);
     signal(SIGSEGV, on_crash);
-    if (argc > 1) {
+    size_t mutants = 20000;
+    if (argc == 3 && strcmp(argv[1], "-n") == 0) {
+        mutants = (size_t)strtoul(argv[2], NULL, 10);
+    } else if (argc > 1) {
         int failed = 0;
         for (int i = 1; i < argc; i++)
             failed |= replay_file(argv[i]);
@@ -122,7 +126,7 @@ int main(int argc, char **argv)
         for (size_t n = s->n > 3000 ? s->n - 3000 : 0; n <= s->n; n++)
             run(s->p, n);
     }
-    for (size_t i = 0; i < MUTANTS; i++) {
+    for (size_t i = 0; i < mutants; i++) {
         const struct fuzz_seed *s = &fuzz_seeds[i % fuzz_seed_count];
         size_t n = s->n < LARGEST ? s->n : LARGEST;
         memcpy(p, s->p, n);
@@ -130,6 +134,6 @@ int main(int argc, char **argv)
             n = mutate(p, n);
         run(p, n);
     }
-    printf("%zu seeds, %d mutants, %zu inputs accepted\n", fuzz_seed_count, MUTANTS, fuzz_accepted);
+    printf("%zu seeds, %zu mutants, %zu inputs accepted\n", fuzz_seed_count, mutants, fuzz_accepted);
     return fuzz_accepted < 100;
 }

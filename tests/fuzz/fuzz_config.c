@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A model directory with configs only: bytes up to the first NUL are config.json, the rest is generation_config.json.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include <vs/checkpoint.h>
+#include "fuzz.h"
+#include "support.h"
+
+const struct fuzz_seed fuzz_seeds[] = {
+    FUZZ_SEED("{\"architectures\": [\"Qwen2ForCausalLM\"], \"model_type\": \"qwen2\", \"vocab_size\": 151936, \"hidden_size\": 8, "
+              "\"bos_token_id\": 151643, \"eos_token_id\": [151645, 151643], \"tie_word_embeddings\": false}\0"
+              "{\"eos_token_id\": 151645, \"suppress_tokens\": [1, 2], \"pad_token_id\": null}"),
+    FUZZ_SEED("{\"model_type\": \"gemma3n\", \"text_config\": {\"vocab_size\": 262400, \"vocab_size_per_layer_input\": 262144}, "
+              "\"vision_config\": {\"vocab_offset\": 262144, \"vocab_size\": 128}, \"audio_config\": {\"vocab_offset\": 262272, "
+              "\"vocab_size\": 128}, \"image_token_id\": 262145, \"audio_token_id\": 262273, \"eoi_token_id\": 262144, "
+              "\"eoa_token_id\": 262272, \"boi_token_id\": 255999, \"boa_token_id\": 256000}\0{}"),
+    FUZZ_SEED("{\"model_type\": \"llava\", \"text_config\": {\"model_type\": \"llama\", \"vocab_size\": 32064}, \"image_token_index\": 32000, "
+              "\"vocab_size\": 32064}"),
+    FUZZ_SEED("{\"model_type\": \"bert\", \"vocab_size\": 30522.0, \"pad_token_id\": -1}"),
+};
+const size_t fuzz_seed_count = sizeof fuzz_seeds / sizeof fuzz_seeds[0];
+size_t fuzz_accepted;
+
+static void rewrite(int fd, const void *p, size_t n)
+{
+    fuzz_assert(ftruncate(fd, 0) == 0 && pwrite(fd, p, n, 0) == (ssize_t)n);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static const char *dir;
+    static int config, generation;
+    if (!dir) {
+        dir = vst_tempdir();
+        config = open(vst_path(dir, "config.json"), O_RDWR | O_CREAT, 0600);
+        generation = open(vst_path(dir, "generation_config.json"), O_RDWR | O_CREAT, 0600);
+        atexit(vst_cleanup);
+    }
+    const uint8_t *nul = n ? memchr(data, 0, n) : NULL;
+    size_t first = nul ? (size_t)(nul - data) : n;
+    rewrite(config, data, first);
+    rewrite(generation, nul ? nul + 1 : (const void *)"{}", nul ? n - first - 1 : 2);
+    for (int lenient = 0; lenient < 2; lenient++) {
+        struct vs_checkpoint_options options = {.lenient = lenient};
+        struct vs_checkpoint *c = NULL;
+        struct vs_err err = {0};
+        enum vs_code code = vs_checkpoint_open(dir, &options, &c, &err);
+        fuzz_assert(code == VS_OK || err.message[0]);
+        if (!code) {
+            fuzz_accepted++;
+            fuzz_assert(c->config.text_vocab < (int)c->config.vocab_size_count);
+        }
+        vs_checkpoint_close(c);
+    }
+    return 0;
+}
