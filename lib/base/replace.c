@@ -18,7 +18,9 @@ struct swap {
     char *temp;  /* the new file, and after the swap the old one */
     bool staged, swapped;
     bool create, fresh; /* may be absent; was absent */
-    mode_t mode;
+    mode_t mode; /* of the old file, whose owner the new one gets too where that is allowed */
+    uid_t uid;
+    gid_t gid;
 };
 
 static enum vs_code check_new(struct vs_arena *a, struct swap *s, struct vs_err *err)
@@ -30,7 +32,6 @@ static enum vs_code check_new(struct vs_arena *a, struct swap *s, struct vs_err 
     if (!realpath(dir, real))
         return vs_fail_errno(err, VS_EIO, s->path, "resolve its path");
     s->fresh = true;
-    s->mode = 0644;
     return vs_cache_check(real, err);
 }
 
@@ -49,7 +50,16 @@ static enum vs_code check_target(struct vs_arena *a, struct swap *s, struct vs_e
     if (!realpath(s->path, real))
         return vs_fail_errno(err, VS_EIO, s->path, "resolve its path");
     s->mode = st.st_mode & 0777;
+    s->uid = st.st_uid;
+    s->gid = st.st_gid;
     return vs_cache_check(real, err);
+}
+
+static bool take_over_rights(const struct swap *s, int fd)
+{
+    if (s->fresh)
+        return true;
+    return (fchown(fd, s->uid, s->gid) == 0 || errno == EPERM) && fchmod(fd, s->mode) == 0;
 }
 
 static enum vs_code stage(struct vs_arena *a, struct swap *s, struct vs_str text, struct vs_err *err)
@@ -60,12 +70,12 @@ static enum vs_code stage(struct vs_arena *a, struct swap *s, struct vs_str text
     s->temp = vs_random_name(a, prefix);
     if (!s->temp)
         return vs_enomem(err, s->path, 0);
-    int fd = vs_openat(AT_FDCWD, s->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = vs_openat(AT_FDCWD, s->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, s->fresh ? 0644 : 0600);
     if (fd < 0)
         return vs_fail_write(err, s->path);
     s->staged = true;
     enum vs_code code = vs_pwrite_all(fd, s->path, 0, text.p, text.n, err);
-    if (!code && (fchmod(fd, s->mode) != 0 || fsync(fd) != 0))
+    if (!code && (!take_over_rights(s, fd) || fsync(fd) != 0))
         code = vs_fail_write(err, s->path);
     if (close(fd) != 0 && errno != EINTR && !code)
         code = vs_fail_write(err, s->path);

@@ -4,7 +4,7 @@
  *
  *     stage outdir OUT INPUT...    copies files into a new directory, with a sub-directory and a written file
  *     stage force OUT INPUT...     the same over an existing OUT
- *     stage replace FILE...        appends a line to every file, in place, all or none
+ *     stage replace FILE...        appends a line to every file, in place, all or none; FILE.new is made
  */
 #include <stdio.h>
 #include <string.h>
@@ -52,15 +52,17 @@ static enum vs_code replace(char **paths, struct vs_err *err)
     size_t count = 0;
     enum vs_code code = VS_OK;
     for (; paths[count] && count < 16 && !code; count++) {
-        char *text;
-        size_t n;
-        code = vs_read_all(paths[count], 1 << 20, &text, &n, err);
+        char *text = NULL;
+        size_t n = 0;
+        bool fresh = vs_str_ends(vs_cstr(paths[count]), VS_LIT(".new"));
+        if (!fresh)
+            code = vs_read_all(paths[count], 1 << 20, &text, &n, err);
         if (code)
             break;
         vs_buf_add(&texts[count], text, n);
         vs_buf_puts(&texts[count], "one line more\n");
         vs_free(text);
-        files[count] = (struct vs_replace){paths[count], {texts[count].p, texts[count].n}};
+        files[count] = (struct vs_replace){paths[count], {texts[count].p, texts[count].n}, fresh};
         if (texts[count].failed)
             code = vs_enomem(err, paths[count], n);
     }

@@ -14,6 +14,7 @@ Test(replace, all_files)
     struct stat st;
     vst_write_text(a, "old a");
     vst_write_text(b, "old b");
+    bool root = chown(a, 12, 34) == 0;
     cr_assert_eq(chmod(a, 0640), 0);
     cr_assert_eq(link(b, vst_path(dir, "hard")), 0);
     struct vs_replace files[] = {{a, VS_LIT("new a")}, {b, VS_LIT("")}};
@@ -22,6 +23,7 @@ Test(replace, all_files)
     cr_assert_str_eq(vst_read(b, NULL), "");
     cr_assert_str_eq(vst_read(vst_path(dir, "hard"), NULL), "old b"); /* another name of the old file keeps it */
     cr_assert(stat(a, &st) == 0 && (st.st_mode & 0777) == 0640);
+    cr_assert(!root || (st.st_uid == 12 && st.st_gid == 34));
     cr_assert_eq(vst_count(dir, "*"), 3);
     cr_assert_eq(vst_count(vst_path(dir, "sub"), "*"), 1);
     cr_assert_eq(vs_replace_files(NULL, 0, &err), VS_OK);
@@ -32,12 +34,15 @@ Test(replace, new_files)
 {
     const char *dir = vst_tempdir(), *a = vst_path(dir, "a.json"), *n = vst_path(dir, "new.json");
     vst_write_text(a, "old a");
+    struct stat st;
+    umask(027);
     uint64_t before = vst_tree_hash(dir);
     struct vs_replace files[] = {{n, VS_LIT("text"), true}, {a, VS_LIT("new a"), true}, {dir, VS_LIT("x"), true}};
     cr_assert_eq(vs_replace_files(files, 3, &err), VS_EEXIST);
     cr_assert_eq(vst_tree_hash(dir), before);
     cr_assert_eq(vs_replace_files(files, 2, &err), VS_OK, "%s", err.message);
     cr_assert_str_eq(vst_read(n, NULL), "text");
+    cr_assert(stat(n, &st) == 0 && (st.st_mode & 0777) == 0640);
     cr_assert_str_eq(vst_read(a, NULL), "new a");
     cr_assert_eq(vst_count(dir, "*"), 2);
     cr_assert_eq(vs_replace_files(files, 2, &err), VS_OK, "%s", err.message);
