@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The CUDA backend. Sources keep to what C and C++ share, and launch through the macros below: tests/kernels compiles
+ * them for the host as well. One device, one stream, plain cudaMalloc, no float atomics; every kernel takes one struct
+ * by value, called a. Tables come to the device in chunks of whole rows.
+ */
+#ifndef VS_KERNELS_CUDA_H
+#define VS_KERNELS_CUDA_H
+
+#include <cuda_runtime.h>
+#include "backend.h"
+#include "canon.h"
+
+#ifndef VS_KERNEL
+#define VS_KERNEL(name, args_type) static __global__ void name(args_type a)
+#define VS_START(name, blocks, threads, stream, args) name<<<blocks, threads, 0, stream>>>(args)
+#endif
+
+/* Device buffers that stay until the device is closed; they only grow. */
+enum vs_cuda_slot { VS_SLOT_ROWS, VS_SLOT_IDS, VS_SLOT_RANGES, VS_SLOT_OUT, VS_SLOT_A, VS_SLOT_B, VS_SLOT_C, VS_SLOT_D, VS_SLOT_COUNT };
+
+struct vs_cuda {
+    struct vs_dev dev;
+    cudaStream_t stream;
+    struct { void *p; uint64_t bytes; } slots[VS_SLOT_COUNT];
+    void *bounce;          /* pinned host memory */
+    uint64_t bounce_bytes;
+    uint64_t chunk;        /* bytes of rows on the device at a time */
+    bool timed;            /* add the time of kernels to kernel_ms (gpu-verify) */
+    double kernel_ms;
+    cudaEvent_t before, after;
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* VS_OK for cudaSuccess; what: what was being done. */
+enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err);
+enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t bytes, struct vs_err *err);
+enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err);
+enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err);
+enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err *err);
+void vs_cuda_begin(struct vs_cuda *cuda);                             /* before a launch */
+enum vs_code vs_cuda_end(struct vs_cuda *cuda, struct vs_err *err);   /* after it */
+
+/* The rows [at, at + n) of the window as a window of its own, on the device. */
+enum vs_code vs_cuda_rows(struct vs_cuda *cuda, const struct vs_rows *window, uint64_t at, uint64_t n, struct vs_rows *on_device,
+                          struct vs_err *err);
+uint64_t vs_cuda_chunk_rows(const struct vs_cuda *cuda, uint64_t row_bytes); /* at least 1 */
+
+enum vs_code vs_cuda_gather(struct vs_dev *dev, const struct vs_rows *window, const int64_t *ids, uint64_t n,
+                            const struct vs_k_range *ranges, uint32_t range_count, float *out, struct vs_k_bad *bad,
+                            uint64_t bad_cap, uint64_t *bad_count, struct vs_err *err);
+enum vs_code vs_cuda_row_stats(struct vs_dev *dev, const struct vs_rows *window, struct vs_k_row *out, struct vs_err *err);
+enum vs_code vs_cuda_column_sums(struct vs_dev *dev, const struct vs_rows *window, const uint64_t *use, const double *center,
+                                 double *sum, double *sum_squares, uint64_t *rows_added, struct vs_err *err);
+enum vs_code vs_cuda_affine_noise(struct vs_dev *dev, const double *shift, const double *scale, uint64_t cols,
+                                  const struct vs_k_key *keys, uint64_t rows, enum vs_dtype dtype, void *out, struct vs_err *err);
+enum vs_code vs_cuda_combine(struct vs_dev *dev, const struct vs_rows *window, const uint64_t *starts, const uint64_t *piece_ids,
+                             const double *weights, uint64_t rows, void *out, struct vs_err *err);
+enum vs_code vs_cuda_head_probe(struct vs_dev *dev, const struct vs_rows *window, const float *hidden, uint64_t probes,
+                                const float *bias, float *logits, struct vs_err *err);
+enum vs_code vs_cuda_argmax(struct vs_dev *dev, const float *logits, uint64_t n, uint64_t m, const uint64_t *use,
+                            struct vs_k_max *out, struct vs_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#define VS_LAUNCH(cuda, code, name, blocks, threads, args, err)                                \
+    do {                                                                                       \
+        if (!(code)) {                                                                         \
+            vs_cuda_begin(cuda);                                                               \
+            VS_START(name, (unsigned)(blocks), (unsigned)(threads), (cuda)->stream, args);     \
+            (code) = vs_cuda_end(cuda, err);                                                   \
+        }                                                                                      \
+    } while (0)
+
+/* A switch over the dtype outside of the loops: each case is compiled with a constant. */
+#define VS_FOR_DTYPE(dtype, call)                                              \
+    switch (dtype) {                                                           \
+    case VS_BF16: call(VS_BF16); break;                                        \
+    case VS_F16: call(VS_F16); break;                                          \
+    case VS_F32: call(VS_F32); break;                                          \
+    default: call(VS_F64); break;                                              \
+    }
+
+/* Enough blocks for items of per_block each; kernels stride over the grid, so that fewer do as well. */
+static inline uint64_t vs_cuda_blocks(uint64_t items, uint64_t per_block)
+{
+    const uint64_t blocks = (items + per_block - 1) / per_block;
+    return blocks < 1 ? 1 : blocks > 0x7fffffff ? 0x7fffffff : blocks;
+}
+
+#endif
