@@ -318,6 +318,7 @@ void cli_say(const struct cli *c, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     cli_progress_clear();
+    fflush(stdout); /* so that talk and result keep their order */
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
     va_end(ap);

@@ -92,6 +92,10 @@ enum vs_code vs_extend_blocks(struct vs_planner *p, struct vs_err *err)
     for (uint32_t i = 0; i < x->token_count; i++)
         ids[i] = (uint32_t)x->tokens[i].id;
     request.new_ids = p->request->map || p->request->tokenizer ? ids : NULL;
+    if (p->request->rows >= 0) { /* rows asked for by number have no tokens, not even placeholders */
+        request.new_count = 0;
+        request.rows_extra += x->token_count;
+    }
     enum vs_code code = vs_offsets_plan(&request, p->plan, &offsets, err);
     if (code || !offsets.rule || !p->plan->shift.by)
         return code;

@@ -89,12 +89,17 @@ static enum vs_code open_tokenizers(struct planner *p, struct vs_err *err)
 }
 
 /* An id that is new to the model: the model's own tokenizer must not use it for another token. */
-static enum vs_code check_new(const struct planner *p, uint32_t id, struct vs_err *err)
+static enum vs_code check_new(const struct planner *p, uint32_t rank, struct vs_err *err)
 {
+    uint32_t id = p->q->new_ids[rank];
+    const struct vs_vocab_map *map = p->plan->map;
     struct vs_str is = p->base ? vs_token_text(p->base, id) : (struct vs_str){0}, token = vs_token_text(p->tokens, id);
     char shown[128], taken[128];
     if (!token.p)
         return vs_fail(err, VS_EMISMATCH, "%s: has no token with id %u, which is new according to the map", p->tokens->path, id);
+    if (map && rank < map->new_count && !vs_str_eq(map->news[rank].token, token))
+        return vs_fail(err, VS_EMISMATCH, "%s: id %u is \"%s\", the map expects \"%s\"; map and tokenizer do not belong together", p->tokens->path, id,
+                       vs_escape(shown, sizeof shown, token), vs_escape(taken, sizeof taken, map->news[rank].token));
     if (is.p)
         return vs_fail(err, VS_EMISMATCH, "id %u (\"%s\" in %s) is not new: %s uses it for \"%s\"; were these ids moved already?", id,
                        vs_escape(shown, sizeof shown, token), p->tokens->path, p->base->path, vs_escape(taken, sizeof taken, is));
@@ -118,7 +123,7 @@ static enum vs_code name_tokens(struct planner *p, struct vs_err *err)
     for (uint32_t i = 0; i < q->new_count; i++) {
         char name[40];
         struct vs_str text = {name, 0};
-        enum vs_code code = q->new_ids ? check_new(p, q->new_ids[i], err) : VS_OK;
+        enum vs_code code = q->new_ids ? check_new(p, i, err) : VS_OK;
         if (code)
             return code;
         if (q->new_ids)

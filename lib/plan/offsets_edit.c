@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include "model/model_impl.h"
 #include "plan/offsets_layout.h"
 
@@ -327,15 +328,34 @@ bool vs_layout_owns(const struct vs_layout *l, const struct vs_config_int *id)
     return field ? field->kind < VS_FIELD_FOREIGN : swept(l, id);
 }
 
-static enum vs_code sweep(struct vs_layout *l, const struct vs_config_int *id, struct vs_err *err)
+/* The value that was found last: lists may be long, so the next element is looked for from the last one on. */
+struct cursor { const struct vs_config_int *id; const struct vs_jval *v; };
+
+static const struct vs_jval *find_from(const struct cursor *last, const struct vs_config_int *id)
+{
+    const char *a = last->v ? strrchr(last->id->at, '/') : NULL, *b = strrchr(id->at, '/');
+    size_t n = a && b ? (size_t)(b - id->at) : 0;
+    if (!a || !b || last->v->key_span.end || last->id->file != id->file || (size_t)(a - last->id->at) != n || memcmp(last->id->at, id->at, n) != 0)
+        return NULL;
+    unsigned long from = strtoul(a + 1, NULL, 10), to = strtoul(b + 1, NULL, 10);
+    const struct vs_jval *v = to > from ? last->v : NULL;
+    while (v && from++ < to)
+        v = v->next;
+    return v;
+}
+
+static enum vs_code sweep(struct vs_layout *l, const struct vs_config_int *id, struct cursor *last, struct vs_err *err)
 {
     struct walk w = {.l = l, .err = err};
     for (uint32_t i = 0; i < l->file_count; i++)
         if (strcmp(l->files[i].name, id->file) == 0)
             w.f = &l->files[i];
-    const struct vs_jval *v = w.f ? vs_jpath(w.f->doc[VS_BEFORE].root, id->at) : NULL;
+    const struct vs_jval *v = w.f ? find_from(last, id) : NULL;
+    if (w.f && !v)
+        v = vs_jpath(w.f->doc[VS_BEFORE].root, id->at);
     if (!v || v->type != VS_JSON_NUMBER)
         return VS_OK;
+    *last = (struct cursor){id, v};
     vs_buf_puts(&w.at, id->at);
     enum vs_code code = walk_ids(&w, v, 0);
     vs_buf_free(&w.at);
@@ -463,11 +483,12 @@ static enum vs_code read_again(struct vs_layout *l, struct vs_err *err)
 enum vs_code vs_layout_edit(struct vs_layout *l, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
+    struct cursor last = {0};
     for (uint32_t i = 0; !code && l->shift.by && i < l->rule->field_count; i++)
         code = edit_field(l, &l->rule->fields[i], err);
     for (size_t i = 0; !code && l->shift.by && i < l->id_count; i++)
         if (!claimed(l, &l->ids[i]) && swept(l, &l->ids[i]))
-            code = sweep(l, &l->ids[i], err);
+            code = sweep(l, &l->ids[i], &last, err);
     for (uint32_t i = 0; !code && i < l->missing_count; i++)
         code = note_missing(l, &l->missing[i], err);
     for (uint32_t i = 0; !code && i < l->missing_count; i++)

@@ -140,8 +140,8 @@ static enum vs_code add_tables(struct patch *p, const struct vs_offsets *o, stru
 
 static enum vs_code plan_all(struct patch *p, struct vs_err *err)
 {
-    const struct vs_checkpoint_options options = {.data_dir = p->run->data_dir, .lenient = true};
-    struct vs_offsets_request r = {.data_dir = p->run->data_dir, .again = p->q->force || p->q->check, .report_only = p->q->check};
+    const struct vs_checkpoint_options options = {.data_dir = p->run->data_dir, .lenient = p->q->check};
+    struct vs_offsets_request r = {.data_dir = p->run->data_dir, .again = p->q->check, .report_only = p->q->check};
     struct vs_offsets o;
     enum vs_code code = vs_checkpoint_open(p->q->dir, &options, &p->checkpoint, err);
     if (code)

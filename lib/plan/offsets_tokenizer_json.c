@@ -259,25 +259,25 @@ static enum vs_code scan_part(struct scan *s, bool padding)
 
 /* ---- entries that are new in the file ---- */
 
-/* The white space that separates an entry from the one before it, without the comma. */
-static void add_space(struct vs_buf *b, const struct scan *s, struct vs_span between)
+/* What separates an entry from the one before it; a single entry shows no comma. */
+static void add_separator(struct vs_buf *b, const struct scan *s, struct vs_span between)
 {
-    for (size_t i = between.begin; i < between.end; i++)
-        if (s->text.p[i] != ',')
-            vs_buf_add(b, s->text.p + i, 1);
+    struct vs_str text = {s->text.p + between.begin, between.end - between.begin};
+    if (!memchr(text.p, ',', text.n))
+        vs_buf_puts(b, ",");
+    vs_buf_str(b, text);
 }
 
 static enum vs_code add_vocab(struct scan *s, struct vs_buf *b, struct vs_str spelled, struct vs_str token, uint64_t id)
 {
     char text[24];
     int n = snprintf(text, sizeof text, "%" PRIu64, id);
-    if (s->vocab_count || b->n)
-        vs_buf_puts(b, ",");
     if (s->vocab_count > 0) {
-        add_space(b, s, s->before_key);
+        add_separator(b, s, s->before_key);
         vs_buf_str(b, spelled);
         vs_buf_add(b, s->text.p + s->last_key.end, s->last_entry.begin - s->last_key.end);
     } else {
+        vs_buf_puts(b, b->n ? ", " : "");
         vs_buf_str(b, spelled);
         vs_buf_puts(b, ": ");
     }
@@ -328,9 +328,10 @@ static enum vs_code extend_added(struct scan *s)
     struct vs_buf b = {0};
     enum vs_code code = like.n ? vs_jdoc_parse(s->name, like, &doc, s->err) : VS_OK;
     for (uint32_t i = 0; !code && i < s->r->add_count; i++) {
-        if (like.n || i)
-            vs_buf_puts(&b, ",");
-        add_space(&b, s, s->before_added);
+        if (like.n)
+            add_separator(&b, s, s->before_added);
+        else
+            vs_buf_puts(&b, i ? ", " : "");
         size_t begin = b.n;
         vs_renumber_entry(&b, &doc, doc.root, s->r->shift.at + i, s->r->add[i]);
         s->at.n = 0;
