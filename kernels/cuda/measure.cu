@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cuda.h"
+#include "measure.h"
+
+#define COPY_BYTES (1ull << 30)
+#define COPIES 10
+
+void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed)
+{
+    struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    cuda->chunk = chunk ? chunk : cuda->chunk;
+    cuda->timed = timed;
+    cuda->kernel_ms = 0;
+}
+
+double vs_cuda_kernel_ms(struct vs_dev *dev)
+{
+    return ((struct vs_cuda *)dev)->kernel_ms;
+}
+
+static enum vs_code copy_rate(struct vs_cuda *cuda, uint64_t bytes, double *rate, struct vs_err *err)
+{
+    float ms = 0;
+    enum vs_code code = vs_cuda_room(cuda, VS_SLOT_A, bytes, err);
+    if (!code)
+        code = vs_cuda_room(cuda, VS_SLOT_B, bytes, err);
+    for (int i = 0; i <= COPIES && !code; i++) { /* the first one warms up */
+        if (i == 1)
+            cudaEventRecord(cuda->before, cuda->stream);
+        code = vs_cuda_check(cudaMemcpyAsync(cuda->slots[VS_SLOT_B].p, cuda->slots[VS_SLOT_A].p, bytes,
+                                             cudaMemcpyDeviceToDevice, cuda->stream), "copy on the device", err);
+    }
+    cudaEventRecord(cuda->after, cuda->stream);
+    if (!code)
+        code = vs_cuda_check(cudaEventSynchronize(cuda->after), "copy on the device", err);
+    if (!code)
+        code = vs_cuda_check(cudaEventElapsedTime(&ms, cuda->before, cuda->after), "time", err);
+    *rate = ms > 0 ? 2.0 * (double)bytes * COPIES / (ms * 1e-3) : 0;
+    return code;
+}
+
+enum vs_code vs_cuda_facts(struct vs_dev *dev, struct vs_cuda_facts *out, struct vs_err *err)
+{
+    struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    struct cudaDeviceProp prop;
+    enum vs_code code = vs_cuda_check(cudaGetDeviceProperties(&prop, 0), "properties", err);
+    memset(out, 0, sizeof *out);
+    if (code)
+        return code;
+    cudaDriverGetVersion(&out->driver);
+    cudaRuntimeGetVersion(&out->runtime);
+    out->capability = prop.major * 10 + prop.minor;
+    out->memory = prop.totalGlobalMem;
+    return copy_rate(cuda, prop.totalGlobalMem / 8 < COPY_BYTES ? prop.totalGlobalMem / 8 : COPY_BYTES, &out->copy_rate, err);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What tests and gpu-verify want of the CUDA backend beyond its operations. No CUDA header is needed here.
+ */
+#ifndef VS_KERNELS_CUDA_MEASURE_H
+#define VS_KERNELS_CUDA_MEASURE_H
+
+#include "vs_kernels.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* driver and runtime as CUDA counts them (13000); capability 90 is 9.0; bytes per second of a copy on the device, bytes
+ * read and bytes written both counted. */
+struct vs_cuda_facts { int driver, runtime, capability; uint64_t memory; double copy_rate; };
+enum vs_code vs_cuda_facts(struct vs_dev *dev, struct vs_cuda_facts *out, struct vs_err *err);
+
+/* chunk: bytes of rows on the device at a time, 0 = as it is. timed: measure kernels from here on. */
+void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed);
+double vs_cuda_kernel_ms(struct vs_dev *dev); /* spent in kernels since vs_cuda_tune */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

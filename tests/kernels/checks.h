@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One check per kernel, against the reference, on whatever device it is given. Outputs are poisoned with 0x88 before,
+ * every buffer has guard zones around it, sizes are odd, data hold NaN, infinities, subnormals and signed zeros.
+ */
+#ifndef VS_TESTS_CHECKS_H
+#define VS_TESTS_CHECKS_H
+
+#include <stdbool.h>
+#include "backend.h"
+
+struct run {
+    struct vs_dev *dev, *ref;
+    bool large;           /* shapes for a real device too */
+    uint64_t random;      /* state of the generator */
+    unsigned cases, failed;
+    char why[400];        /* the first failure */
+    struct buffer *buffers;
+};
+
+struct check { const char *name; void (*run)(struct run *r); };
+extern const struct check checks[];
+extern const unsigned check_count;
+
+struct vs_dev *reference_open(void);
+
+/* ---- buffers.c ---- */
+void *take(struct run *r, uint64_t bytes);                   /* poisoned, guarded, kept until release; at an odd address or even */
+void *take_odd(struct run *r, uint64_t bytes);               /* not aligned: as rows of a file may lie */
+void same(struct run *r, const char *what, const void *a, const void *b, uint64_t bytes); /* counts a failure */
+void expect(struct run *r, const char *what, bool ok);
+void describe(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* of the case in progress */
+void release(struct run *r);                                 /* ends a case: guards are looked at, buffers freed */
+
+uint64_t next_random(struct run *r);
+uint64_t below(struct run *r, uint64_t n);
+enum fill { FILL_VALUES, FILL_BITS, FILL_EDGES };            /* about normal; any bits at all; specials only */
+void fill(struct run *r, void *p, enum vs_dtype dtype, uint64_t n, enum fill how);
+
+#endif

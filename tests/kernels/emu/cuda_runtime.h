@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The part of CUDA that the kernels use, for the host: blocks run one after the other, the threads of a block as fibers
+ * that switch at barriers and shuffles, in an order that changes from launch to launch. Device memory is readable
+ * and writable only while a kernel or a copy runs (under AddressSanitizer), is filled with 0x88 at first, and has
+ * exactly the size that was asked for.
+ */
+#ifndef VS_TESTS_EMU_CUDA_RUNTIME_H
+#define VS_TESTS_EMU_CUDA_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct emu_index { unsigned x, y, z; };
+extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
+
+#define __global__
+#define __shared__ static
+
+#define VS_KERNEL(name, args_type)                                                          \
+    static void name(args_type a);                                                          \
+    static void name##_thunk(const void *args) { name(*(const args_type *)args); }          \
+    static void name(args_type a)
+#define VS_START(name, blocks, threads, stream, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
+
+void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads);
+void emu_barrier(void);
+void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width);
+
+#define __syncthreads() emu_barrier()
+#define EMU_SHFL_DOWN(mask, v, d, width)                                             \
+    __extension__({                                                                  \
+        __typeof__(v) emu_in_ = (v), emu_out_;                                       \
+        emu_shuffle(mask, &emu_in_, &emu_out_, sizeof emu_in_, d, width);            \
+        emu_out_;                                                                    \
+    })
+#define EMU_SHFL_DOWN3(mask, v, d) EMU_SHFL_DOWN(mask, v, d, 32)
+#define EMU_PICK(a, b, c, d, name, ...) name
+#define __shfl_down_sync(...) EMU_PICK(__VA_ARGS__, EMU_SHFL_DOWN, EMU_SHFL_DOWN3, )(__VA_ARGS__)
+#define atomicAdd(p, v)                   \
+    __extension__({                       \
+        __typeof__(*(p)) emu_old_ = *(p); \
+        *(p) += (v);                      \
+        emu_old_;                         \
+    })
+
+typedef enum {
+    cudaSuccess = 0,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorNoDevice = 100,
+} cudaError_t;
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+typedef void *cudaStream_t;
+typedef void *cudaEvent_t;
+struct cudaDeviceProp { char name[256]; int major, minor; size_t totalGlobalMem; };
+
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device);
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaRuntimeGetVersion(int *version);
+cudaError_t cudaGetLastError(void);
+const char *cudaGetErrorString(cudaError_t e);
+cudaError_t cudaMalloc(void **p, size_t bytes);
+cudaError_t cudaFree(void *p);
+cudaError_t cudaMallocHost(void **p, size_t bytes);
+cudaError_t cudaFreeHost(void *p);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
+                              enum cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaStreamCreate(cudaStream_t *stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaEventCreate(cudaEvent_t *event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+
+/* What the tests may spoil: the answer of cudaGetDeviceCount; the n-th cudaMalloc from now on (0 = none). */
+extern cudaError_t emu_device_count_error;
+extern unsigned emu_fail_malloc;
+
+#endif

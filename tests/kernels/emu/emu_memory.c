@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Device memory of the emulated device: a list of blocks, poisoned while the host's own code runs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cuda_runtime.h"
+#include "emu.h"
+
+#define MAX_BLOCKS 64
+
+static struct { char *p; size_t bytes; } blocks[MAX_BLOCKS];
+cudaError_t emu_device_count_error;
+unsigned emu_fail_malloc;
+
+void emu_expose(void)
+{
+    for (int i = 0; i < MAX_BLOCKS; i++)
+        if (blocks[i].p)
+            EMU_UNPOISON(blocks[i].p, blocks[i].bytes);
+}
+
+void emu_hide(void)
+{
+    for (int i = 0; i < MAX_BLOCKS; i++)
+        if (blocks[i].p)
+            EMU_POISON(blocks[i].p, blocks[i].bytes);
+}
+
+/* Does [p, p + n) lie in one block? */
+static int on_device(const void *p, size_t n)
+{
+    for (int i = 0; i < MAX_BLOCKS; i++)
+        if (blocks[i].p && (const char *)p >= blocks[i].p && (const char *)p + n <= blocks[i].p + blocks[i].bytes)
+            return 1;
+    return 0;
+}
+
+cudaError_t cudaMalloc(void **p, size_t bytes)
+{
+    if (emu_fail_malloc && !--emu_fail_malloc)
+        return cudaErrorMemoryAllocation;
+    for (int i = 0; i < MAX_BLOCKS; i++)
+        if (!blocks[i].p) {
+            blocks[i].p = malloc(bytes);
+            if (!blocks[i].p)
+                return cudaErrorMemoryAllocation;
+            blocks[i].bytes = bytes;
+            memset(blocks[i].p, 0x88, bytes);
+            EMU_POISON(blocks[i].p, bytes);
+            *p = blocks[i].p;
+            return cudaSuccess;
+        }
+    emu_die("cudaMalloc: more blocks than the emulation holds");
+}
+
+cudaError_t cudaFree(void *p)
+{
+    if (!p)
+        return cudaSuccess;
+    for (int i = 0; i < MAX_BLOCKS; i++)
+        if (blocks[i].p == p) {
+            EMU_UNPOISON(p, blocks[i].bytes);
+            free(p);
+            blocks[i].p = NULL;
+            return cudaSuccess;
+        }
+    emu_die("cudaFree: not a block of the device");
+}
+
+cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
+                              enum cudaMemcpyKind kind, cudaStream_t stream)
+{
+    const int to_device = kind != cudaMemcpyDeviceToHost, from_device = kind != cudaMemcpyHostToDevice;
+    emu_expose();
+    for (size_t i = 0; i < height; i++) {
+        char *t = (char *)to + i * to_pitch;
+        const char *f = (const char *)from + i * from_pitch;
+        if (on_device(t, width) != to_device || on_device(f, width) != from_device)
+            emu_die("copy: not from where to where it says");
+        memcpy(t, f, width);
+    }
+    emu_hide();
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
+{
+    return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, stream);
+}
+
+cudaError_t cudaMallocHost(void **p, size_t bytes)
+{
+    *p = malloc(bytes);
+    return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *count)
+{
+    *count = emu_device_count_error ? 0 : 1;
+    return emu_device_count_error;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
+{
+    *prop = (struct cudaDeviceProp){.name = "emulated device", .major = 7, .minor = 5, .totalGlobalMem = 1 << 20};
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaErrorInsufficientDriver ? "insufficient driver" : e == cudaErrorNoDevice ? "no device" : "out of memory";
+}
+
+cudaError_t cudaDriverGetVersion(int *version) { *version = 13000; return cudaSuccess; }
+cudaError_t cudaRuntimeGetVersion(int *version) { *version = 13000; return cudaSuccess; }
+cudaError_t cudaSetDevice(int device) { return cudaSuccess; }
+cudaError_t cudaGetLastError(void) { return cudaSuccess; }
+cudaError_t cudaStreamCreate(cudaStream_t *stream) { *stream = NULL; return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t stream) { return cudaSuccess; }
+cudaError_t cudaEventCreate(cudaEvent_t *event) { *event = NULL; return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) { return cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) { *ms = 1; return cudaSuccess; }
+cudaError_t cudaEventDestroy(cudaEvent_t event) { return cudaSuccess; }

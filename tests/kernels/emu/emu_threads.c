@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Threads of one block as fibers. A fiber runs until it waits at a barrier, waits at a shuffle for the rest of its warp,
+ * or ends. A barrier that some threads never reach ends the test, as does a shuffle.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+#include "cuda_runtime.h"
+#include "emu.h"
+
+#define MAX_THREADS 1024
+#define STACK_BYTES (96u << 10)
+#define WARP 32
+
+enum state { READY, AT_BARRIER, AT_SHUFFLE, DONE };
+
+struct fiber {
+    ucontext_t context;
+    char *stack;
+    void *fake_stack;
+    enum state state;
+    unsigned char slot[2][16]; /* value given to the shuffle, by turns */
+    unsigned turn;
+};
+
+static struct fiber fibers[MAX_THREADS];
+static unsigned count, running;
+static ucontext_t scheduler;
+static void *scheduler_fake_stack;
+static const void *scheduler_stack;
+static size_t scheduler_stack_bytes;
+static void (*kernel_now)(const void *);
+static const void *args_now;
+static const char *name_now;
+static uint64_t order = 1;
+struct emu_index threadIdx, blockIdx, blockDim, gridDim;
+
+void emu_die(const char *why)
+{
+    fprintf(stderr, "emulated device: %s (kernel %s)\n", why, name_now ? name_now : "none");
+    abort();
+}
+
+static void finish_switch(void *fake_stack)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(fake_stack, &scheduler_stack, &scheduler_stack_bytes);
+#endif
+}
+
+static void fiber_main(void)
+{
+    finish_switch(NULL);
+    kernel_now(args_now);
+    fibers[running].state = DONE;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(NULL, scheduler_stack, scheduler_stack_bytes);
+#endif
+    setcontext(&scheduler);
+}
+
+static void wait_as(enum state state)
+{
+    struct fiber *f = &fibers[running];
+    f->state = state;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(&f->fake_stack, scheduler_stack, scheduler_stack_bytes);
+#endif
+    swapcontext(&f->context, &scheduler);
+    finish_switch(f->fake_stack);
+}
+
+static void resume(unsigned i)
+{
+    running = i;
+    threadIdx.x = i;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(&scheduler_fake_stack, fibers[i].stack, STACK_BYTES);
+#endif
+    swapcontext(&scheduler, &fibers[i].context);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(scheduler_fake_stack, NULL, NULL);
+#endif
+}
+
+void emu_barrier(void)
+{
+    wait_as(AT_BARRIER);
+}
+
+void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width)
+{
+    struct fiber *f = &fibers[running];
+    const unsigned me = running, turn = f->turn++ & 1, lane = me % width;
+    if (mask != 0xffffffff || bytes > sizeof f->slot[0] || count % WARP)
+        emu_die("shuffle: only whole warps are emulated");
+    memcpy(f->slot[turn], value, bytes);
+    wait_as(AT_SHUFFLE);
+    memcpy(out, fibers[lane + distance < width ? me + distance : me].slot[turn], bytes);
+}
+
+/* Releases whoever waits for threads that have all come. */
+static bool release(void)
+{
+    unsigned in_state[DONE + 1] = {0}, released = 0;
+    for (unsigned w = 0; w < count; w += WARP) {
+        unsigned waiting = 0, n = count - w < WARP ? count - w : WARP;
+        for (unsigned i = w; i < w + n; i++) {
+            in_state[fibers[i].state]++;
+            waiting += fibers[i].state == AT_SHUFFLE;
+        }
+        for (unsigned i = w; i < w + n && waiting == n; i++, released++)
+            fibers[i].state = READY;
+    }
+    for (unsigned i = 0; i < count && in_state[AT_BARRIER] == count; i++, released++)
+        fibers[i].state = READY;
+    return released > 0;
+}
+
+/* Every ready fiber once, in an order that the counter shuffles: what depends on the order shows. */
+static void run_ready(void)
+{
+    order = order * 6364136223846793005u + 1442695040888963407u;
+    const unsigned start = (unsigned)(order >> 33) % count;
+    const bool backwards = order >> 63;
+    for (unsigned k = 0; k < count; k++) {
+        const unsigned i = (start + (backwards ? count - k : k)) % count;
+        if (fibers[i].state == READY)
+            resume(i);
+    }
+}
+
+static bool all_done(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fibers[i].state != DONE)
+            return false;
+    return true;
+}
+
+static void start_fiber(struct fiber *f)
+{
+    if (!f->stack && !(f->stack = malloc(STACK_BYTES)))
+        emu_die("no memory");
+    getcontext(&f->context);
+    f->context.uc_stack.ss_sp = f->stack;
+    f->context.uc_stack.ss_size = STACK_BYTES;
+    f->context.uc_link = NULL;
+    f->state = READY;
+    f->turn = 0;
+    makecontext(&f->context, fiber_main, 0);
+}
+
+static void run_block(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        start_fiber(&fibers[i]);
+    do {
+        run_ready();
+        if (!all_done() && !release())
+            emu_die("a barrier or shuffle that some threads never reach");
+    } while (!all_done());
+}
+
+void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads)
+{
+    void *copy = malloc(bytes);
+    if (!copy || !blocks || !threads || threads > MAX_THREADS)
+        emu_die("launch: bad shape");
+    memcpy(copy, args, bytes);
+    name_now = name;
+    kernel_now = kernel;
+    args_now = copy;
+    count = threads;
+    gridDim = (struct emu_index){blocks, 1, 1};
+    blockDim = (struct emu_index){threads, 1, 1};
+    emu_expose();
+    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
+        run_block();
+    emu_hide();
+    name_now = NULL;
+    free(copy);
+}
+
+/* Stacks of fibers that ended must not count as leaks. */
+__attribute__((destructor)) static void free_stacks(void)
+{
+    for (unsigned i = 0; i < MAX_THREADS; i++)
+        free(fibers[i].stack);
+}
