@@ -4,6 +4,8 @@
 #include "json/schema.h"
 #include "plan/offsets_facts.h"
 
+#define PLACEHOLDERS_MAX (1u << 20) /* a token each in every file of the tokenizer */
+
 struct planner {
     const struct vs_offsets_request *q;
     struct vs_plan *plan;
@@ -118,6 +120,8 @@ static enum vs_code name_tokens(struct planner *p, struct vs_err *err)
     uint64_t number = 0;
     if (!p->tokens || !q->new_count)
         return VS_OK;
+    if (!q->new_ids && q->new_count > PLACEHOLDERS_MAX)
+        return vs_fail(err, VS_ELIMIT, "%u placeholder tokens: the limit is %u", q->new_count, PLACEHOLDERS_MAX);
     if (!(p->out->names = vs_arena_array(p->arena, q->new_count, sizeof *p->out->names)))
         return vs_enomem(err, "the new tokens", q->new_count * sizeof *p->out->names);
     for (uint32_t i = 0; i < q->new_count; i++) {
@@ -169,7 +173,7 @@ static enum vs_code check(struct planner *p, int pass, struct vs_err *err)
     enum vs_code code = vs_layout_check_all(l, pass, err);
     if (!code)
         code = vs_offsets_check_facts(l, &p->facts, pass, err);
-    if (code || !l->violated[pass].n || (pass == VS_BEFORE && p->q->report_only))
+    if (code || !l->violated[pass].n || p->q->report_only)
         return code;
     return vs_fail(err, VS_EMISMATCH, "%s: %s the layout of %s does not hold: %s", p->q->checkpoint->path,
                    pass == VS_BEFORE ? "as it is," : "after the edits", l->rule->id, l->violated[pass].p);

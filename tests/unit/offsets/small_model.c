@@ -194,6 +194,7 @@ static void generation(const char *dir, const struct small_model *m)
     item(&w);
     id_list(&w, 1);
     shut(&w, "]");
+    raw(&w, "force_words_ids", vst_format("[[5, null, %llu, %llu, null], [%llu]]", id(&w, 33), id(&w, 31), id(&w, 39)));
     pairs(&w);
     raw(&w, "max_initial_timestamp_index", "38");
     end(&w, dir, "generation_config.json");
