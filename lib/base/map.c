@@ -67,14 +67,14 @@ uint64_t vs_hash_bytes(const void *bytes, size_t n, uint64_t seed)
 }
 
 /* From the kernel; a clock and an address where that is refused: flooding is then harder to prevent, nothing breaks. */
-static uint64_t random_seed(const void *salt)
+uint64_t vs_hash_seed(const void *salt)
 {
     uint64_t seed;
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
-        return seed;
+        return seed | 1;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)(uintptr_t)salt ^ (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec;
+    return ((uint64_t)(uintptr_t)salt ^ (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec) | 1;
 }
 
 static uint32_t hash_key(const struct vs_map *m, struct vs_str key)
@@ -103,7 +103,7 @@ static bool grow(struct vs_map *m, size_t cap)
     if (!slots)
         return false;
     memset(slots, 0xff, (cap + 1) * sizeof *slots);
-    slots[cap].n = m->cap ? m->slots[m->cap].n : random_seed(slots);
+    slots[cap].n = m->cap ? m->slots[m->cap].n : vs_hash_seed(slots);
     for (size_t i = 0; i < m->cap; i++) {
         if (m->slots[i].value == VS_NONE)
             continue;

@@ -23,5 +23,6 @@ uint32_t vs_map_get(const struct vs_map *m, struct vs_str key);  /* VS_NONE when
 void vs_map_free(struct vs_map *m);                              /* accepts {0}; leaves {0} */
 
 uint64_t vs_hash_bytes(const void *p, size_t n, uint64_t seed); /* fast, not cryptographic; stable across machines */
+uint64_t vs_hash_seed(const void *salt); /* another one for every table, not to be guessed; never 0 */
 
 #endif

@@ -19,12 +19,15 @@
 #define VS_NO_SYMBOL UINT32_MAX
 
 struct vs_bpe;
-struct vs_merge_pair { uint32_t left, right; };
+struct vs_bpe_merge { uint32_t left, right, product; };
 
 /* VS_EUSAGE when t is not BPE or was opened with ids_only. */
 enum vs_code vs_bpe_clone(const struct vs_tokenizer *t, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
 /* An empty table with room for count pairs. */
 enum vs_code vs_bpe_new(uint64_t count, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
+/* A table of a whole merge list. *twin is the place of the first pair that repeats an earlier one (*out is NULL then), or count. */
+enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, uint64_t count, struct vs_bpe **out, uint64_t *twin,
+                          struct vs_err *err) VS_NODISCARD;
 void vs_bpe_free(struct vs_bpe *b); /* accepts NULL */
 
 /* The product of a pair, VS_NO_SYMBOL when it is not in the table; *rank (may be NULL) is its place in the merge list. */

@@ -13,8 +13,6 @@
 #include <vs/err.h>
 #include <vs/vs.h>
 
-VS_C_BEGIN
-
 #define VS_NO_ID UINT32_MAX
 
 enum vs_tok_kind { VS_TOK_BPE, VS_TOK_UNIGRAM, VS_TOK_WORDPIECE, VS_TOK_WORDLEVEL };
@@ -38,6 +36,15 @@ struct vs_added {
 
 struct vs_id_range { uint32_t begin, end; }; /* half-open */
 
+/* A place outside model.vocab and added_tokens that names a token, an id, or both: special tokens of the siblings, ids that
+ * the post-processor and the padding of tokenizer.json carry. */
+struct vs_named_token {
+    const char *file, *at;        /* "tokenizer_config.json", JSON Pointer */
+    struct vs_str name;           /* "bos_token", "pad_token", "[CLS]" */
+    struct vs_str token;          /* its text */
+    uint32_t declared, effective; /* the id that stands there, the id that the text has here; or VS_NO_ID */
+};
+
 struct vs_tokenizer {
     const char *path;              /* of tokenizer.json */
     enum vs_tok_kind kind;
@@ -52,6 +59,7 @@ struct vs_tokenizer {
     struct vs_added *added; uint32_t added_count;     /* in file order, siblings last */
     struct vs_id_range *holes; uint32_t hole_count;   /* ids below rows_needed that no token has */
     uint32_t *moved; uint32_t moved_count;            /* positions in added[] whose declared id is not the one that runs */
+    struct vs_named_token *named; uint32_t named_count;
     const char **findings; uint32_t finding_count;    /* inconsistencies that load (duplicates, gaps): facts for vocab-check */
     struct vs_tokenizer_impl *impl;
 };
@@ -61,7 +69,8 @@ struct vs_tokenizer_options {
     bool ids_only;   /* facts and ids; no merge table, no encoder (vocab-inspect): merges are counted and checked for form */
 };
 
-/* VS_EFORMAT when PATH has no tokenizer.json and no other recognised tokenizer file; VS_EUNSUPPORTED, by name, when
+/* Siblings are read when PATH is a directory (as transformers does, tokenizers.md 1.7); a tokenizer.json itself stands alone.
+ * VS_EFORMAT when PATH has no tokenizer.json and no other recognised tokenizer file; VS_EUNSUPPORTED, by name, when
  * it has only formats that are not handled yet. */
 enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_options *options, struct vs_tokenizer **out,
                                struct vs_err *err) VS_NODISCARD;
@@ -86,8 +95,5 @@ enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token
 /* The whole pipeline as shipped, without the post-processor: added tokens, normalizer, pre-tokenizer, model. text is
  * UTF-8. A pipeline component that is not handled is VS_EUNSUPPORTED with its name. */
 enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct vs_ids *out, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_decode(const struct vs_tokenizer *t, const uint32_t *ids, size_t count, struct vs_buf *text, struct vs_err *err) VS_NODISCARD;
-
-VS_C_END
 
 #endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Text to ids, as the file says: added tokens, normalizer, added tokens again, pre-tokenizer, model.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "tokenizer/alphabet.h"
+#include "tokenizer/steps.h"
+#include "tokenizer/unicode.h"
+
+enum vs_code vs_ids_reserve(struct vs_ids *ids, size_t more, struct vs_err *err)
+{
+    size_t cap = ids->cap ? ids->cap : 16;
+    while (cap - ids->count < more)
+        cap *= 2;
+    uint32_t *items = vs_realloc_array(ids->ids, cap, sizeof *items);
+    if (!items)
+        return vs_enomem(err, "ids", cap);
+    ids->ids = items;
+    ids->cap = cap;
+    return VS_OK;
+}
+
+/* ---- the encoder ---- */
+
+static void open_bytes(struct vs_tokenizer_impl *impl)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char name[8];
+        int n = snprintf(name, sizeof name, "<0x%02X>", byte);
+        impl->model.byte_entry[byte] = vs_vocab_find(&impl->vocab, (struct vs_str){name, (size_t)n});
+    }
+}
+
+static void open_chars(struct vs_encoder *e, const struct vs_tokenizer_impl *impl)
+{
+    for (uint32_t cp = 0; cp < VS_CHAR_TABLE; cp++) {
+        char utf8[4];
+        e->chars[cp] = vs_vocab_find(&impl->vocab, (struct vs_str){utf8, vs_utf8_put(utf8, cp)});
+    }
+}
+
+static enum vs_code open_unigram(struct vs_encoder *e, const struct vs_tokenizer_impl *impl, struct vs_err *err)
+{
+    uint32_t count = impl->t.base_count;
+    struct vs_prefix_item *items = vs_calloc(count + 1u, sizeof *items);
+    double least = 0;
+    if (!items)
+        return vs_enomem(err, "the pieces", count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct vs_str s = vs_vocab_text(&impl->vocab, i);
+        items[i] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
+        least = i == 0 || impl->model.scores[i] < least ? impl->model.scores[i] : least;
+    }
+    e->unk_score = least - 10; /* huggingface/tokenizers models/unigram: K_UNK_PENALTY */
+    vs_prefix_build(&e->pieces, items, count);
+    return VS_OK;
+}
+
+/* The parts of the pipeline are opened when they are first used: a file with a component that is not handled can still be
+ * extended by its symbols. */
+enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err)
+{
+    struct vs_encoder *e = vs_calloc(1, sizeof *e);
+    if (!e)
+        return vs_enomem(err, "the encoder", sizeof *e);
+    enum vs_code code = VS_OK;
+    open_bytes(impl);
+    if (impl->t.kind == VS_TOK_BPE)
+        open_chars(e, impl);
+    else if (impl->t.kind == VS_TOK_UNIGRAM)
+        code = open_unigram(e, impl, err);
+    if (code)
+        vs_encoder_close(e);
+    else
+        impl->encoder = e;
+    return code;
+}
+
+void vs_encoder_close(struct vs_encoder *e)
+{
+    if (!e)
+        return;
+    vs_prefix_free(&e->pieces);
+    vs_pipeline_close(e->pipeline);
+    vs_free(e);
+}
+
+static enum vs_code pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline **out, struct vs_err *err)
+{
+    struct vs_encoder *e = t->impl->encoder;
+    if (!e)
+        return vs_fail(err, VS_EUSAGE, "%s: opened for ids only", t->path);
+    enum vs_code code = e->pipeline ? VS_OK : vs_pipeline_open(t->impl, &e->pipeline, err);
+    *out = e->pipeline;
+    return code;
+}
+
+/* ---- the model ---- */
+
+static enum vs_code encode_word(const struct vs_tokenizer_impl *impl, struct vs_str piece, struct vs_ids *out, struct vs_err *err)
+{
+    uint32_t entry = vs_vocab_find(&impl->vocab, piece);
+    char shown[200];
+    if (entry == VS_NO_ENTRY)
+        entry = impl->model.unk;
+    if (entry == VS_NO_ENTRY)
+        return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is no token, and there is no unknown token", impl->t.path, vs_escape(shown, sizeof shown, piece));
+    return vs_ids_add(out, entry, err);
+}
+
+enum vs_code vs_model_encode(const struct vs_tokenizer_impl *impl, struct vs_str piece, struct vs_ids *out, struct vs_err *err)
+{
+    switch (impl->t.kind) {
+    case VS_TOK_BPE: return vs_encode_bpe(impl, piece, impl->t.ignore_merges, out, err);
+    case VS_TOK_UNIGRAM: return vs_encode_unigram(impl, piece, out, err);
+    case VS_TOK_WORDPIECE: return vs_encode_wordpiece(impl, piece, false, out, err);
+    default: return encode_word(impl, piece, out, err);
+    }
+}
+
+static void to_ids(const struct vs_tokenizer *t, struct vs_ids *out, size_t from)
+{
+    for (size_t i = from; i < out->count; i++)
+        out->ids[i] = vs_symbol_id(t, out->ids[i]);
+}
+
+enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_err *err)
+{
+    const struct vs_tokenizer_impl *impl = t->impl;
+    const struct vs_model *m = &impl->model;
+    size_t from = out->count;
+    bool inside = t->kind == VS_TOK_WORDPIECE && m->prefix.n && vs_str_starts(token, m->prefix) && token.n > m->prefix.n;
+    struct vs_str bare = inside ? (struct vs_str){token.p + m->prefix.n, token.n - m->prefix.n} : token;
+    char shown[200];
+    enum vs_code code = t->kind == VS_TOK_BPE ? vs_encode_bpe(impl, token, false, out, err) :
+                        t->kind == VS_TOK_WORDPIECE ? vs_encode_wordpiece(impl, bare, inside, out, err) : vs_model_encode(impl, token, out, err);
+    if (code)
+        return code;
+    for (size_t i = from; i < out->count; i++)
+        if (m->unk_token.p && out->ids[i] == m->unk && !vs_str_eq(token, m->unk_token))
+            return vs_fail(err, VS_EMISMATCH, "%s: a symbol of \"%s\" has no id", t->path, vs_escape(shown, sizeof shown, token));
+    to_ids(t, out, from);
+    return VS_OK;
+}
+
+/* ---- added tokens ---- */
+
+static bool is_word_char(uint32_t cp)
+{
+    utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)cp);
+    return cp == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
+           k == UTF8PROC_CATEGORY_ME || k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_PC;
+}
+
+static uint32_t char_before(struct vs_str s, size_t at)
+{
+    uint32_t cp = 0;
+    size_t begin = at;
+    while (begin > 0 && (s.p[--begin] & 0xc0) == 0x80)
+        ;
+    if (at)
+        vs_utf8_next(s.p + begin, s.p + s.n, &cp);
+    return cp;
+}
+
+static uint32_t char_at(struct vs_str s, size_t at)
+{
+    uint32_t cp = 0;
+    if (at < s.n)
+        vs_utf8_next(s.p + at, s.p + s.n, &cp);
+    return cp;
+}
+
+struct hit { size_t begin, end; uint32_t added; };
+
+/* The longest added token at a place; single_word ones only between characters that are not of a word. */
+static bool hit_at(const struct vs_tokenizer *t, const struct vs_prefix *set, struct vs_str s, size_t at, struct hit *hit)
+{
+    struct vs_prefix_walk w = vs_prefix_begin(set);
+    bool found = false;
+    uint32_t which;
+    for (size_t i = at; set->count && i < s.n && vs_prefix_step(set, &w, (unsigned char)s.p[i]); i++)
+        if (vs_prefix_match(set, &w, &which)) {
+            *hit = (struct hit){at, i + 1, which};
+            found = true;
+        }
+    if (!found)
+        return false;
+    const struct vs_added *a = &t->added[hit->added];
+    return !a->single_word || (!(hit->begin && is_word_char(char_before(s, hit->begin))) && !(hit->end < s.n && is_word_char(char_at(s, hit->end))));
+}
+
+/* lstrip and rstrip take the white space beside the token with it. */
+static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, struct hit *hit)
+{
+    const struct vs_added *a = &t->added[hit->added];
+    while (a->lstrip && hit->begin > from && vs_is_space(char_before(s, hit->begin)))
+        do
+            hit->begin--;
+        while (hit->begin > from && (s.p[hit->begin] & 0xc0) == 0x80);
+    while (a->rstrip && hit->end < s.n && vs_is_space(char_at(s, hit->end))) {
+        uint32_t cp;
+        hit->end += vs_utf8_next(s.p + hit->end, s.p + s.n, &cp);
+    }
+}
+
+struct encoding {
+    const struct vs_tokenizer *t;
+    struct vs_pipeline *p;
+    struct vs_ids *out;
+    struct vs_pieces pieces;
+    struct vs_err *err;
+};
+
+typedef enum vs_code (*encode_rest)(struct encoding *e, struct vs_str text, bool first);
+
+/* Cuts text at the added tokens of a set; what stands between them goes on to `rest`. */
+static enum vs_code cut_added(struct encoding *e, const struct vs_prefix *set, struct vs_str s, bool first, encode_rest rest)
+{
+    size_t done = 0;
+    enum vs_code code = VS_OK;
+    for (size_t at = 0; !code && set->count && at < s.n;) {
+        struct hit hit = {0, 0, 0};
+        if (!hit_at(e->t, set, s, at, &hit)) {
+            at++;
+            continue;
+        }
+        widen(e->t, s, done, &hit);
+        if (hit.begin > done)
+            code = rest(e, (struct vs_str){s.p + done, hit.begin - done}, first && done == 0);
+        if (!code)
+            code = vs_ids_add(e->out, e->t->added[hit.added].effective, e->err);
+        at = done = hit.end;
+    }
+    return code || done >= s.n ? code : rest(e, (struct vs_str){s.p + done, s.n - done}, first && done == 0);
+}
+
+static enum vs_code encode_normalized(struct encoding *e, struct vs_str text, bool first)
+{
+    enum vs_code code = vs_run_pretokenizer(e->p, text, first, &e->pieces, e->err);
+    for (size_t i = 0; !code && i < e->pieces.count; i++) {
+        const struct vs_piece *piece = &e->pieces.items[i];
+        size_t from = e->out->count;
+        code = vs_model_encode(e->t->impl, (struct vs_str){e->pieces.text.p + piece->begin, piece->end - piece->begin}, e->out, e->err);
+        to_ids(e->t, e->out, from);
+    }
+    return code;
+}
+
+static enum vs_code encode_raw(struct encoding *e, struct vs_str text, bool first)
+{
+    struct vs_buf b = {0};
+    enum vs_code code = vs_run_normalizer(e->p, text, &b, e->err);
+    if (!code)
+        code = cut_added(e, &e->p->normalized, (struct vs_str){b.p ? b.p : "", b.n}, first, encode_normalized);
+    vs_buf_free(&b);
+    return code;
+}
+
+enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct vs_ids *out, struct vs_err *err)
+{
+    struct encoding e = {.t = t, .out = out, .err = err};
+    size_t valid = vs_utf8_valid(text.p, text.n);
+    if (valid != text.n)
+        return vs_fail(err, VS_EFORMAT, "text: byte %zu is not valid UTF-8", valid);
+    enum vs_code code = pipeline_of(t, &e.p, err);
+    if (!code)
+        code = cut_added(&e, &e.p->raw, text, true, encode_raw);
+    vs_pieces_free(&e.pieces);
+    return code;
+}
+
+/* ---- parts of it ---- */
+
+enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, struct vs_buf *out, struct vs_err *err)
+{
+    struct vs_pipeline *p = NULL;
+    enum vs_code code = pipeline_of(t, &p, err);
+    return code ? code : vs_run_normalizer(p, text, out, err);
+}
+
+enum vs_code vs_pretokenize(const struct vs_tokenizer *t, struct vs_str text, struct vs_pieces *out, struct vs_err *err)
+{
+    struct vs_pipeline *p = NULL;
+    struct vs_buf b = {0};
+    enum vs_code code = pipeline_of(t, &p, err);
+    if (!code)
+        code = vs_run_normalizer(p, text, &b, err);
+    if (!code)
+        code = vs_run_pretokenizer(p, (struct vs_str){b.p ? b.p : "", b.n}, true, out, err);
+    vs_buf_free(&b);
+    return code;
+}
+
+static bool one_holds(const struct vs_pieces *pieces, struct vs_str spelled)
+{
+    for (size_t i = 0; i < pieces->count; i++) {
+        const char *p = pieces->text.p + pieces->items[i].begin;
+        if (memmem(p, pieces->items[i].end - pieces->items[i].begin, spelled.p, spelled.n))
+            return true;
+    }
+    return false;
+}
+
+enum vs_code vs_text_reaches(const struct vs_tokenizer *t, struct vs_str text, struct vs_str spelled, bool *stable, bool *atomic, struct vs_err *err)
+{
+    static const char *const around[] = {"", " ", "a", "1", ".", "\n"};
+    struct vs_pipeline *p = NULL;
+    struct vs_buf b = {0}, normal = {0};
+    struct vs_pieces pieces = {0};
+    enum vs_code code = pipeline_of(t, &p, err);
+    *stable = *atomic = false;
+    for (int k = 0; !code && !*atomic && k < 36; k++) {
+        b.n = normal.n = 0;
+        vs_buf_puts(&b, around[k / 6]);
+        vs_buf_str(&b, text);
+        vs_buf_puts(&b, around[k % 6]);
+        code = b.failed ? vs_enomem(err, "a text", b.n) : vs_run_normalizer(p, (struct vs_str){b.p, b.n}, &normal, err);
+        struct vs_str n = {normal.p ? normal.p : "", normal.n};
+        /* A normalizer may spell spaces its own way; the token is unchanged when text or spelling is still in there. */
+        *stable = *stable || (!code && (memmem(n.p, n.n, text.p, text.n) || memmem(n.p, n.n, spelled.p, spelled.n)));
+        if (!code && *stable)
+            code = vs_run_pretokenizer(p, n, true, &pieces, err);
+        *atomic = !code && *stable && one_holds(&pieces, spelled);
+    }
+    vs_buf_free(&b);
+    vs_buf_free(&normal);
+    vs_pieces_free(&pieces);
+    return code;
+}

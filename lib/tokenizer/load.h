@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loading tokenizer.json: one pass over the text, in these files:
+ *     load_json.c    the document, its sections, added_tokens
+ *     load_model.c   the fields of the model, the vocabulary
+ *     load_merges.c  the merge list
+ *     siblings.c     tokenizer_config.json and the other files beside it
+ *     ids.c          which id everything really gets
+ */
+#ifndef VS_TOKENIZER_LOAD_H
+#define VS_TOKENIZER_LOAD_H
+
+#include "json/scan.h"
+#include "tokenizer/impl.h"
+
+#define VS_ID_MAX 0x7ffffffdu /* the largest id a file may give: numbers behind it stay free for the loader */
+
+struct vs_load {
+    struct vs_tokenizer_impl *impl;
+    struct vs_tokenizer *t;     /* &impl->t */
+    bool lenient, ids_only;
+    struct vs_json j;
+    struct vs_arena scratch;    /* strings with escapes; freed with the text */
+    uint32_t added_cap, finding_cap, named_cap;
+};
+
+enum vs_code vs_load_json(struct vs_load *l, const char *path, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_load_model(struct vs_load *l, struct vs_err *err) VS_NODISCARD; /* the scanner stands before the object */
+/* Resolves the merge list at span of the scanner's text; product = left + right without its first prefix.n bytes. */
+enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_str prefix, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_load_siblings(struct vs_load *l, const char *dir, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_load_embedded(struct vs_load *l, struct vs_err *err) VS_NODISCARD; /* ids in post_processor and padding */
+
+/* The loader of the Rust library: ids for t->added[from ..] in order, starting where it starts at load (from == 0) or later. */
+enum vs_code vs_assign_ids(struct vs_load *l, uint32_t from, struct vs_err *err) VS_NODISCARD;
+/* After all added tokens are known: owners, counts, holes, moved, findings. */
+enum vs_code vs_finish_ids(struct vs_load *l, struct vs_err *err) VS_NODISCARD;
+
+/* Appends to t->added; VS_ENOMEM only. content must live as long as the tokenizer. */
+enum vs_code vs_load_add(struct vs_load *l, const struct vs_added *token, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_load_named(struct vs_load *l, const struct vs_named_token *n, struct vs_err *err) VS_NODISCARD;
+/* Adds to the scanner's message where in the document it failed. Returns false. */
+bool vs_load_where(struct vs_load *l, const char *fmt, ...) VS_PRINTF(2, 3);
+/* Something that loads but is inconsistent: a finding when lenient, VS_EMISMATCH otherwise. */
+enum vs_code vs_load_finding(struct vs_load *l, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
+
+#endif

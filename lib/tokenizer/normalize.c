@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Normalizers, one after the other, each from one buffer into another.
+ */
+#include <stdlib.h>
+#include "tokenizer/alphabet.h"
+#include "tokenizer/steps.h"
+#include "tokenizer/unicode.h"
+
+static void put_char(struct vs_buf *out, uint32_t cp)
+{
+    char utf8[4];
+    vs_buf_add(out, utf8, vs_utf8_put(utf8, cp));
+}
+
+static bool is_ascii(struct vs_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 128)
+            return false;
+    return true;
+}
+
+/* utf8proc's normal forms. Its tables are newer than those of the Rust library (Unicode 9): characters that came later are
+ * composed here and left alone there. */
+static enum vs_code normal_form(struct vs_str text, utf8proc_option_t form, struct vs_buf *out, struct vs_err *err)
+{
+    utf8proc_uint8_t *result = NULL;
+    if (is_ascii(text)) {
+        vs_buf_str(out, text);
+        return VS_OK;
+    }
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n, &result, (utf8proc_option_t)(UTF8PROC_STABLE | form));
+    if (n < 0)
+        return n == UTF8PROC_ERROR_NOMEM ? vs_enomem(err, "normalised text", text.n) : vs_fail(err, VS_EFORMAT, "text: %s", utf8proc_errmsg(n));
+    vs_buf_add(out, result, (size_t)n);
+    free(result); /* utf8proc's own block */
+    return VS_OK;
+}
+
+static void lowercase(struct vs_str text, struct vs_buf *out)
+{
+    for (const char *p = text.p, *end = p + text.n; p < end;) {
+        uint32_t cp;
+        p += vs_utf8_next(p, end, &cp);
+        if (cp == 0x130) { /* the one character whose lower case is two */
+            put_char(out, 'i');
+            put_char(out, 0x307);
+        } else {
+            put_char(out, (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp));
+        }
+    }
+}
+
+static void strip_marks(struct vs_str text, struct vs_buf *out)
+{
+    for (const char *p = text.p, *end = p + text.n; p < end;) {
+        uint32_t cp;
+        unsigned n = vs_utf8_next(p, end, &cp);
+        if (utf8proc_category((utf8proc_int32_t)cp) != UTF8PROC_CATEGORY_MN)
+            vs_buf_add(out, p, n);
+        p += n;
+    }
+}
+
+static void strip(struct vs_str text, bool left, bool right, struct vs_buf *out)
+{
+    const char *first = NULL, *last = text.p, *end = text.p + text.n;
+    for (const char *p = text.p; p < end;) {
+        uint32_t cp;
+        unsigned n = vs_utf8_next(p, end, &cp);
+        if (!vs_is_space(cp)) {
+            first = first ? first : p;
+            last = p + n;
+        }
+        p += n;
+    }
+    const char *begin = left ? (first ? first : end) : text.p, *stop = right ? last : end;
+    if (begin < stop)
+        vs_buf_add(out, begin, (size_t)(stop - begin));
+}
+
+static void bert_clean(const struct vs_step *s, struct vs_str text, struct vs_buf *out)
+{
+    for (const char *p = text.p, *end = p + text.n; p < end;) {
+        uint32_t cp;
+        p += vs_utf8_next(p, end, &cp);
+        if (s->clean && (cp == 0 || cp == 0xfffd || vs_is_control(cp)))
+            continue;
+        if (s->clean && vs_is_space(cp))
+            cp = ' ';
+        bool apart = s->chinese && vs_is_cjk(cp);
+        if (apart)
+            vs_buf_puts(out, " ");
+        put_char(out, cp);
+        if (apart)
+            vs_buf_puts(out, " ");
+    }
+}
+
+static struct vs_str of(const struct vs_buf *b)
+{
+    return (struct vs_str){b->p ? b->p : "", b->n};
+}
+
+static enum vs_code bert(const struct vs_step *s, struct vs_str text, struct vs_buf *out, struct vs_err *err)
+{
+    struct vs_buf a = {0}, b = {0};
+    enum vs_code code = VS_OK;
+    bert_clean(s, text, &a);
+    if (s->accents) {
+        code = normal_form(of(&a), UTF8PROC_DECOMPOSE, &b, err);
+        a.n = 0;
+        if (!code)
+            strip_marks(of(&b), &a);
+    }
+    if (!code && s->lower)
+        lowercase(of(&a), out);
+    else if (!code)
+        vs_buf_str(out, of(&a));
+    out->failed |= a.failed || b.failed;
+    vs_buf_free(&a);
+    vs_buf_free(&b);
+    return code;
+}
+
+static void replace_string(const struct vs_step *s, struct vs_str text, struct vs_buf *out)
+{
+    for (size_t at = 0; at < text.n;) {
+        struct vs_str rest = {text.p + at, text.n - at};
+        bool hit = s->pattern.n && vs_str_starts(rest, s->pattern);
+        if (hit)
+            vs_buf_str(out, s->with);
+        else
+            vs_buf_add(out, rest.p, 1);
+        at += hit ? s->pattern.n : 1;
+    }
+}
+
+static enum vs_code replace(const struct vs_pipeline *p, const struct vs_step *s, struct vs_str text, struct vs_buf *out, struct vs_err *err)
+{
+    struct vs_search search = {.text = text, .last_end = SIZE_MAX};
+    size_t copied = 0;
+    bool found = true;
+    if (!s->re) {
+        replace_string(s, text, out);
+        return VS_OK;
+    }
+    while (found) {
+        enum vs_code code = vs_regex_next(s->re, p->match, &search, &found, err);
+        if (code)
+            return code;
+        if (!found)
+            break;
+        vs_buf_add(out, text.p + copied, search.begin - copied);
+        vs_buf_str(out, s->with);
+        copied = search.end;
+    }
+    vs_buf_add(out, text.p + copied, text.n - copied);
+    return VS_OK;
+}
+
+static enum vs_code run_step(const struct vs_pipeline *p, const struct vs_step *s, struct vs_str text, struct vs_buf *out, struct vs_err *err)
+{
+    switch (s->kind) {
+    case VS_STEP_NFC: return normal_form(text, UTF8PROC_COMPOSE, out, err);
+    case VS_STEP_NFD: return normal_form(text, UTF8PROC_DECOMPOSE, out, err);
+    case VS_STEP_NFKC: return normal_form(text, (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_COMPAT), out, err);
+    case VS_STEP_NFKD: return normal_form(text, (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT), out, err);
+    case VS_STEP_BERT: return bert(s, text, out, err);
+    case VS_STEP_REPLACE: return replace(p, s, text, out, err);
+    case VS_STEP_LOWERCASE: lowercase(text, out); break;
+    case VS_STEP_STRIP_ACCENTS: strip_marks(text, out); break;
+    case VS_STEP_STRIP: strip(text, s->left, s->right, out); break;
+    case VS_STEP_BYTES: vs_apply_bytes(text, out); break;
+    case VS_STEP_PREPEND:
+        if (text.n)
+            vs_buf_str(out, s->with);
+        vs_buf_str(out, text);
+        break;
+    default: break;
+    }
+    return VS_OK;
+}
+
+enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, struct vs_buf *out, struct vs_err *err)
+{
+    struct vs_buf buffers[2] = {{0}, {0}};
+    enum vs_code code = VS_OK;
+    for (uint32_t i = 0; !code && i < p->normalizer.count; i++) {
+        struct vs_buf *b = &buffers[i % 2];
+        b->n = 0;
+        code = run_step(p, &p->normalizer.items[i], text, b, err);
+        if (!code && b->failed)
+            code = vs_enomem(err, "normalised text", b->n);
+        text = of(b);
+    }
+    if (!code)
+        vs_buf_str(out, text);
+    vs_buf_free(&buffers[0]);
+    vs_buf_free(&buffers[1]);
+    return code || !out->failed ? code : vs_enomem(err, "normalised text", out->n);
+}

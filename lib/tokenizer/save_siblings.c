@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The files beside tokenizer.json that name tokens and ids too.
+ */
+#include <string.h>
+#include "base/io.h"
+#include "json/edit.h"
+#include "json/scan.h"
+#include "tokenizer/save.h"
+
+struct sibling {
+    const char *file;
+    struct vs_str text;
+    const struct vs_save *save;
+    struct vs_edits edits;
+};
+
+static enum vs_code splice(struct sibling *x, size_t at, struct vs_buf *b, struct vs_err *err)
+{
+    enum vs_code code = b->failed ? vs_enomem(err, x->file, b->n) : VS_OK;
+    if (!code && b->n)
+        code = vs_edit(&x->edits, at, at, (struct vs_str){b->p, b->n}, err);
+    vs_buf_free(b);
+    return code;
+}
+
+/* "151665": {"content": ...}, in the layout of the member before. */
+static enum vs_code append_decoder(struct sibling *x, struct vs_json *j, struct vs_err *err)
+{
+    struct vs_tail tail;
+    struct vs_buf b = {0};
+    if (vs_json_peek(j) != VS_JSON_OBJECT) {
+        vs_json_skip(j, NULL);
+        return VS_OK;
+    }
+    if (!vs_save_tail(j, &tail))
+        return VS_OK; /* the scanner has the error */
+    struct vs_str last = tail.empty ? VS_LIT("") : (struct vs_str){x->text.p + tail.last_value, tail.last_end - tail.last_value};
+    struct vs_object_style style = vs_save_object_style(last);
+    for (uint32_t i = 0; i < x->save->added_count; i++) {
+        vs_save_joint(&b, &tail, b.n == 0);
+        vs_buf_printf(&b, "\"%u\"", x->save->added[i].id);
+        vs_buf_str(&b, tail.colon);
+        vs_save_added_object(&b, &style, &x->save->added[i], false);
+    }
+    return splice(x, tail.at, &b, err);
+}
+
+static enum vs_code append_specials(struct sibling *x, struct vs_json *j, struct vs_err *err)
+{
+    struct vs_tail tail;
+    struct vs_buf b = {0};
+    if (vs_json_peek(j) != VS_JSON_ARRAY) {
+        vs_json_skip(j, NULL);
+        return VS_OK;
+    }
+    if (!vs_save_tail(j, &tail))
+        return VS_OK;
+    for (uint32_t i = 0; i < x->save->added_count; i++) {
+        if (!x->save->added[i].special)
+            continue;
+        vs_save_joint(&b, &tail, b.n == 0);
+        vs_buf_json_str(&b, x->save->added[i].content);
+    }
+    return splice(x, tail.at, &b, err);
+}
+
+/* tokenizer_config.json and special_tokens_map.json: only the lists that are there already are continued. */
+static enum vs_code save_config(struct sibling *x, struct vs_json *j, struct vs_err *err)
+{
+    struct vs_str key;
+    enum vs_code code = VS_OK;
+    vs_json_object(j);
+    while (!code && vs_json_key(j, &key)) {
+        if (vs_str_is(key, "added_tokens_decoder"))
+            code = append_decoder(x, j, err);
+        else if (vs_str_is(key, "additional_special_tokens") || vs_str_is(key, "extra_special_tokens"))
+            code = append_specials(x, j, err);
+        else
+            vs_json_skip(j, NULL);
+    }
+    return code;
+}
+
+/* {"token": id}: added_tokens.json holds the added tokens, vocab.json the entries of the model. */
+static enum vs_code save_ids(struct sibling *x, struct vs_json *j, bool added, struct vs_err *err)
+{
+    struct vs_tail tail;
+    struct vs_buf b = {0};
+    uint32_t count = added ? x->save->added_count : x->save->entry_count;
+    if (!vs_save_tail(j, &tail))
+        return VS_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        vs_save_joint(&b, &tail, b.n == 0);
+        vs_buf_json_str(&b, added ? x->save->added[i].content : x->save->entries[i].token);
+        vs_buf_str(&b, tail.colon);
+        vs_buf_printf(&b, "%u", added ? x->save->added[i].id : x->save->entries[i].id);
+    }
+    return splice(x, tail.at, &b, err);
+}
+
+static enum vs_code save_json(struct sibling *x, const char *name, struct vs_buf *out, struct vs_err *err)
+{
+    struct vs_json j;
+    struct vs_arena scratch = {0};
+    enum vs_code code;
+    vs_json_begin(&j, x->file, x->text.p, x->text.n, &scratch);
+    if (strcmp(name, "added_tokens.json") == 0 || strcmp(name, "vocab.json") == 0)
+        code = save_ids(x, &j, name[0] == 'a', err);
+    else
+        code = save_config(x, &j, err);
+    if (!code)
+        code = vs_json_end(&j, err);
+    if (!code)
+        code = vs_edits_apply(&x->edits, x->file, x->text, out, err);
+    vs_arena_free(&scratch);
+    return code;
+}
+
+static bool has_any(struct vs_str s, const char *bytes)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (strchr(bytes, s.p[i]))
+            return true;
+    return false;
+}
+
+/* Lines are ids in vocab.txt and ranks in merges.txt; both end with a line feed before anything is appended. */
+static enum vs_code save_lines(const struct sibling *x, bool merges, struct vs_buf *out, struct vs_err *err)
+{
+    const struct vs_save *s = x->save;
+    uint32_t count = merges ? s->merge_count : s->entry_count;
+    vs_buf_str(out, x->text);
+    if (count && x->text.n && x->text.p[x->text.n - 1] != '\n')
+        vs_buf_puts(out, "\n");
+    for (uint32_t i = 0; i < count; i++) {
+        struct vs_str first = merges ? s->merges[i].left : s->entries[i].token, second = merges ? s->merges[i].right : VS_LIT("");
+        if (has_any(first, merges ? " \n\r" : "\n\r") || has_any(second, " \n\r"))
+            return vs_fail(err, VS_EUNSUPPORTED, "%s: a token with a space or a line end cannot be written there; remove the file from the "
+                           "base if tokenizer.json is what is loaded", x->file);
+        vs_buf_str(out, first);
+        if (merges)
+            vs_buf_puts(out, " ");
+        vs_buf_str(out, second);
+        vs_buf_puts(out, "\n");
+    }
+    return out->failed ? vs_enomem(err, x->file, out->n) : VS_OK;
+}
+
+enum vs_code vs_save_sibling(const char *file, struct vs_str text, const struct vs_save *s, struct vs_buf *out, struct vs_err *err)
+{
+    static const char *const json[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"};
+    const char *name = vs_path_base(file);
+    struct sibling x = {.file = file, .text = text, .save = s};
+    enum vs_code code = VS_OK;
+    for (size_t i = 0; i < sizeof json / sizeof *json; i++)
+        if (strcmp(name, json[i]) == 0) {
+            code = save_json(&x, name, out, err);
+            vs_edits_free(&x.edits);
+            return code;
+        }
+    if (strcmp(name, "merges.txt") == 0 || strcmp(name, "vocab.txt") == 0)
+        return save_lines(&x, name[0] == 'm', out, err);
+    vs_buf_str(out, text);
+    return out->failed ? vs_enomem(err, file, out->n) : VS_OK;
+}

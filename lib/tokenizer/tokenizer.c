@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Opening, closing, and asking for tokens.
+ */
+#include <stdio.h>
+#include "base/io.h"
+#include "tokenizer/alphabet.h"
+#include "tokenizer/load.h"
+
+const char *vs_tok_kind_name(enum vs_tok_kind kind)
+{
+    static const char *const names[] = {"bpe", "unigram", "wordpiece", "wordlevel"};
+    return names[kind];
+}
+
+/* ---- which file ---- */
+
+static const char json_name[] = "tokenizer.json";
+
+bool vs_tokenizer_present(const char *dir)
+{
+    struct vs_arena a = {0};
+    char *path = vs_path_join(&a, dir, json_name);
+    bool present = path && vs_path_exists(path);
+    vs_arena_free(&a);
+    return present;
+}
+
+/* A tokenizer in another format, for the message; NULL when there is none. */
+static const char *other_format(const char *const *names, size_t count)
+{
+    static const char *const formats[] = {"vocab.txt", "vocab.json", "tekken.json", "tokenizer.model", "spiece.model",
+                                          "sentencepiece.bpe.model", "tokenizer_config.json"};
+    for (size_t f = 0; f < 6; f++)
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(names[i], formats[f]) == 0)
+                return names[i];
+    for (size_t i = 0; i < count; i++)
+        if (vs_str_ends(vs_cstr(names[i]), VS_LIT(".tiktoken")))
+            return names[i];
+    return NULL;
+}
+
+static enum vs_code no_tokenizer(const char *dir, struct vs_err *err)
+{
+    struct vs_arena a = {0};
+    const char **names;
+    size_t count;
+    enum vs_code code = vs_dir_list(dir, &a, &names, &count, err);
+    if (code == VS_OK) {
+        const char *other = other_format(names, count);
+        code = other ? vs_fail(err, VS_EUNSUPPORTED, "%s: found %s and no tokenizer.json; this format is not handled: convert it, for "
+                               "example by loading and saving it with transformers", dir, other)
+                     : vs_fail(err, VS_EFORMAT, "%s: no tokenizer found: tokenizer.json expected", dir);
+    }
+    vs_arena_free(&a);
+    return code;
+}
+
+/* A path that is a file: a tokenizer.json of any name, or something that is known by its name. */
+static enum vs_code check_file_name(const char *path, struct vs_err *err)
+{
+    const char *name = vs_path_base(path);
+    const char *other = other_format(&name, 1);
+    if (other)
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: this format is not handled; a tokenizer.json expected", path);
+    return VS_OK;
+}
+
+/* ---- open and close ---- */
+
+static enum vs_code load(struct vs_load *l, const char *path, struct vs_err *err)
+{
+    bool dir = vs_path_is_dir(path);
+    if (dir && !vs_tokenizer_present(path))
+        return no_tokenizer(path, err);
+    enum vs_code code = dir ? VS_OK : check_file_name(path, err);
+    const char *file = dir ? vs_path_join(&l->impl->arena, path, json_name) : path;
+    if (code == VS_OK && !file)
+        code = vs_enomem(err, "a path", 0);
+    if (code == VS_OK)
+        code = vs_load_json(l, file, err);
+    if (code == VS_OK)
+        code = vs_assign_ids(l, 0, err);
+    if (code == VS_OK && dir)
+        code = vs_load_siblings(l, path, err);
+    if (code == VS_OK)
+        code = vs_load_embedded(l, err);
+    return code == VS_OK ? vs_finish_ids(l, err) : code;
+}
+
+enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_options *options, struct vs_tokenizer **out,
+                               struct vs_err *err)
+{
+    struct vs_tokenizer_impl *impl = vs_calloc(1, sizeof *impl);
+    struct vs_load l = {.impl = impl, .lenient = options && options->lenient, .ids_only = options && options->ids_only};
+    *out = NULL;
+    if (!impl)
+        return vs_enomem(err, "a tokenizer", sizeof *impl);
+    l.t = &impl->t;
+    impl->t.impl = impl;
+    enum vs_code code = load(&l, path, err);
+    if (code == VS_OK)
+        vs_find_alphabet(impl);
+    if (code == VS_OK && !l.ids_only)
+        code = vs_encoder_open(impl, err);
+    if (code) {
+        vs_tokenizer_close(&impl->t);
+        return code;
+    }
+    *out = &impl->t;
+    return VS_OK;
+}
+
+void vs_tokenizer_close(struct vs_tokenizer *t)
+{
+    if (!t)
+        return;
+    struct vs_tokenizer_impl *impl = t->impl;
+    vs_encoder_close(impl->encoder);
+    for (unsigned i = 0; i < VS_SECTIONS; i++)
+        vs_jdoc_free(&impl->sections[i]);
+    vs_vocab_free(&impl->vocab);
+    vs_bpe_free(impl->bpe);
+    vs_map_free(&impl->added);
+    vs_free(impl->model.scores);
+    vs_free(impl->owners);
+    vs_free(t->added);
+    vs_free(t->named);
+    vs_free(t->findings);
+    vs_arena_free(&impl->arena);
+    vs_free(impl);
+}
+
+/* ---- tokens ---- */
+
+uint32_t vs_token_id(const struct vs_tokenizer *t, struct vs_str token)
+{
+    uint32_t at = vs_map_get(&t->impl->added, token);
+    if (at != VS_NONE)
+        return t->added[at].effective;
+    uint32_t entry = vs_vocab_find(&t->impl->vocab, token);
+    return entry == VS_NO_ENTRY ? VS_NO_ID : t->impl->vocab.ids[entry];
+}
+
+/* The owner of an id: at its number while there are no holes before it, else by bisection. */
+static const struct vs_owner *owner_of(const struct vs_tokenizer *t, uint32_t id)
+{
+    const struct vs_owner *owners = t->impl->owners;
+    uint32_t lo = 0, hi = t->impl->owner_count;
+    if (id < hi && owners[id].id == id)
+        return &owners[id];
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (owners[mid].id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < t->impl->owner_count && owners[lo].id == id ? &owners[lo] : NULL;
+}
+
+struct vs_str vs_token_text(const struct vs_tokenizer *t, uint32_t id)
+{
+    const struct vs_owner *o = owner_of(t, id);
+    if (!o)
+        return (struct vs_str){0};
+    return o->who & VS_OWNER_ADDED ? t->added[o->who & ~VS_OWNER_ADDED].content : vs_vocab_text(&t->impl->vocab, o->who);
+}
+
+bool vs_token_is_added(const struct vs_tokenizer *t, uint32_t id, struct vs_added *out)
+{
+    const struct vs_owner *o = owner_of(t, id);
+    if (!o || !(o->who & VS_OWNER_ADDED))
+        return false;
+    if (out)
+        *out = t->added[o->who & ~VS_OWNER_ADDED];
+    return true;
+}
+
+uint32_t vs_symbol_of(const struct vs_tokenizer *t, struct vs_str token)
+{
+    return vs_vocab_find(&t->impl->vocab, token);
+}
+
+struct vs_str vs_symbol_text(const struct vs_tokenizer *t, uint32_t symbol)
+{
+    return symbol < t->impl->vocab.count ? vs_vocab_text(&t->impl->vocab, symbol) : (struct vs_str){0};
+}
+
+uint32_t vs_symbol_id(const struct vs_tokenizer *t, uint32_t symbol)
+{
+    return symbol < t->impl->vocab.count ? t->impl->vocab.ids[symbol] : VS_NO_ID;
+}
+
+void vs_ids_free(struct vs_ids *ids)
+{
+    vs_free(ids->ids);
+    *ids = (struct vs_ids){0};
+}
