@@ -57,13 +57,16 @@ struct vs_merge;                            /* the planned merge */
 struct vs_merge_report {                    /* for the tool's text */
     uint32_t base_tokens, extension_tokens, shared, new_total, intermediates, rejected;
     uint32_t first_id, last_id;             /* of the new tokens; VS_NO_ID when there are none */
-    uint32_t reachable_by_merges, reachable_by_text, text_checked; /* new tokens that come out; text_checked: those that are valid UTF-8 */
+    uint32_t merged, reachable_by_merges;   /* new entries with a merge path of their own (intermediates too), and how many of them it makes */
+    uint32_t text_checked, reachable_by_text; /* new tokens that a text can hold, and how many the written tokenizer gives for it; 0, 0 before the write */
+    const char *const *notes; uint32_t note_count; /* for people: stale files left out, placeholders */
     uint32_t rows_needed; uint64_t model_rows; /* 0 when BASE has no weights */
     const struct vs_vocab_map *map;
 };
 enum vs_code vs_merge_plan(const struct vs_merge_request *request, const struct vs_run *run, struct vs_merge **out, struct vs_err *err) VS_NODISCARD;
 const struct vs_merge_report *vs_merge_report(const struct vs_merge *m);
-enum vs_code vs_merge_write(const struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
+/* Writes the tokenizer files and vocab-map.json; re-opens them and refuses (VS_EMISMATCH) when an id is not the one of the map. */
+enum vs_code vs_merge_write(struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
 void vs_merge_free(struct vs_merge *m);
 
 /* ---- the shared plan ---- */

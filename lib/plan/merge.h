@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is inside a planned merge. merge.c plans it, merge_write.c writes and proves it.
+ */
+#ifndef VS_PLAN_MERGE_H
+#define VS_PLAN_MERGE_H
+
+#include "plan/fold.h"
+#include "tokenizer/save.h"
+
+struct vs_merge {
+    struct vs_arena arena;
+    struct vs_tokenizer *base;
+    struct vs_checkpoint *checkpoint;   /* NULL when BASE has no model files */
+    struct vs_vocab_map *map;
+    struct vs_merge_report report;
+    struct vs_save save;
+    const char *base_dir;               /* of the siblings; NULL when BASE is a tokenizer.json that stands alone */
+    const char **inputs; size_t input_count; /* paths that must not be written to */
+    const char **notes; uint32_t note_count, note_cap;
+};
+
+enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
+
+/* Tokens that are asked for by their text. */
+struct vs_wish { struct vs_str source; bool special; };
+struct vs_wishes { struct vs_wish *items; struct vs_str *contents; size_t count; };
+/* Those of --add-token, --add-special and --tokens-file, in this order, without repetitions (the first one counts). */
+enum vs_code vs_merge_wishes(const struct vs_merge_request *request, struct vs_arena *arena, struct vs_wishes *out,
+                             struct vs_err *err) VS_NODISCARD;
+
+#endif

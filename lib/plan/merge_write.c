@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing a merge: files are staged, re-opened and proven, and only then visible.
+ */
+#include <string.h>
+#include "base/io.h"
+#include "plan/merge.h"
+
+#define TOKENIZER_FILE_MAX (1ull << 30)
+
+/* What belongs to a tokenizer and comes along; a * stands for any characters. */
+static const char *const companions[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+                                         "vocab.txt", "chat_template.jinja", "chat_template.json"};
+/* The same vocabulary in formats that are not written: they would go on saying the old one. */
+static const char *const stale[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "*.tiktoken", "tekken.json", "vocab.bpe",
+                                    "encoder.json", "tokenizer.model.v*"};
+
+static enum vs_code write_one(struct vs_merge *m, struct vs_outdir *d, const char *source, const char *name, struct vs_err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    struct vs_buf out = {0};
+    enum vs_code code = vs_read_all(source, TOKENIZER_FILE_MAX, &text, &n, err);
+    if (!code && strcmp(name, "tokenizer.json") == 0)
+        code = vs_save_tokenizer_json(source, (struct vs_str){text, n}, &m->save, &out, err);
+    else if (!code)
+        code = vs_save_sibling(source, (struct vs_str){text, n}, &m->save, &out, err);
+    if (!code)
+        code = vs_outdir_write(d, name, (struct vs_str){out.p, out.n}, err);
+    vs_buf_free(&out);
+    vs_free(text);
+    return code;
+}
+
+/* A line of vocab.txt is an id: it can be continued only when the next line is the next id. */
+static enum vs_code lines_fit(struct vs_merge *m, const char *path, bool *fits, struct vs_err *err)
+{
+    char *text = NULL;
+    size_t n = 0, lines = 0;
+    enum vs_code code = vs_read_all(path, TOKENIZER_FILE_MAX, &text, &n, err);
+    for (size_t i = 0; !code && i < n; i++)
+        lines += text[i] == '\n' || i + 1 == n;
+    *fits = m->save.entry_count == 0 || lines == m->save.entries[0].id;
+    vs_free(text);
+    return code;
+}
+
+static enum vs_code write_sibling(struct vs_merge *m, struct vs_outdir *d, const char *name, struct vs_err *err)
+{
+    const char *path = vs_path_join(&m->arena, m->base_dir, name);
+    bool fits = true;
+    if (!path)
+        return vs_enomem(err, "a path", strlen(name));
+    enum vs_code code = strcmp(name, "vocab.txt") == 0 ? lines_fit(m, path, &fits, err) : VS_OK;
+    if (!code && !fits)
+        return vs_merge_note(m, err, "%s is left out: its lines are not the ids of tokenizer.json", name);
+    return code ? code : write_one(m, d, path, name, err);
+}
+
+static bool listed(const char *name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (vs_glob(vs_cstr(list[i]), vs_cstr(name)))
+            return true;
+    return false;
+}
+
+static enum vs_code write_siblings(struct vs_merge *m, struct vs_outdir *d, struct vs_err *err)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    if (!m->base_dir)
+        return VS_OK;
+    enum vs_code code = vs_dir_list(m->base_dir, &m->arena, &names, &count, err);
+    for (size_t i = 0; !code && i < count; i++) {
+        if (listed(names[i], companions, sizeof companions / sizeof *companions))
+            code = write_sibling(m, d, names[i], err);
+        else if (listed(names[i], stale, sizeof stale / sizeof *stale))
+            code = vs_merge_note(m, err, "%s is left out: it holds the old vocabulary, and its format is not written", names[i]);
+    }
+    return code;
+}
+
+static enum vs_code write_map(struct vs_merge *m, struct vs_outdir *d, struct vs_err *err)
+{
+    struct vs_buf json = {0};
+    enum vs_code code = vs_vocab_map_write(m->map, &json, err);
+    if (!code)
+        code = vs_outdir_write(d, "vocab-map.json", (struct vs_str){json.p, json.n}, err);
+    vs_buf_free(&json);
+    return code;
+}
+
+/* ---- the proof ---- */
+
+static enum vs_code check_id(const struct vs_tokenizer *t, struct vs_str token, uint32_t id, struct vs_err *err)
+{
+    char shown[128];
+    uint32_t got = vs_token_id(t, token);
+    if (got == id)
+        return VS_OK;
+    return vs_fail(err, VS_EMISMATCH, "%s: %s would run as id %d, expected %u; nothing is written", vs_path_base(t->path),
+                   vs_escape(shown, sizeof shown, token), got == VS_NO_ID ? -1 : (int)got, id);
+}
+
+/* Every base id means what it meant, every new id what the map says, and there is no other. */
+static enum vs_code check_ids(const struct vs_merge *m, const struct vs_tokenizer *t, struct vs_err *err)
+{
+    enum vs_code code = VS_OK;
+    for (uint32_t id = 0; !code && id < m->base->rows_needed; id++) {
+        struct vs_str token = vs_token_text(m->base, id);
+        if (token.p)
+            code = check_id(t, token, id, err);
+    }
+    for (uint32_t i = 0; !code && i < m->map->new_count; i++)
+        code = check_id(t, m->map->news[i].token, m->map->news[i].id, err);
+    if (!code && (t->rows_needed != m->map->rows_needed || t->hole_count || t->moved_count))
+        code = vs_fail(err, VS_EMISMATCH, "%s: %u ids with %u holes and %u moved tokens, expected %u without any; nothing is written",
+                       vs_path_base(t->path), t->rows_needed, t->hole_count, t->moved_count, m->map->rows_needed);
+    return code;
+}
+
+static bool holds(const struct vs_ids *ids, uint32_t id)
+{
+    for (size_t i = 0; i < ids->count; i++)
+        if (ids->ids[i] == id)
+            return true;
+    return false;
+}
+
+struct witness { struct vs_buf text, bytes; struct vs_ids ids; };
+
+/* Does some text give the id: the token's own, or with a neighbour before it, after it, or both? */
+static enum vs_code comes_out(const struct vs_tokenizer *t, uint32_t id, struct witness *w, bool *found, struct vs_err *err)
+{
+    static const char *const around[] = {"", "a", " ", "1", ".", "\n"};
+    enum vs_code code = VS_OK;
+    *found = false;
+    for (int k = 0; !code && !*found && k < 36; k++) {
+        w->text.n = 0;
+        w->ids.count = 0;
+        vs_buf_puts(&w->text, around[k / 6]);
+        vs_buf_add(&w->text, w->bytes.p, w->bytes.n);
+        vs_buf_puts(&w->text, around[k % 6]);
+        code = w->text.failed ? vs_enomem(err, "a text", w->text.n) : vs_encode(t, (struct vs_str){w->text.p, w->text.n}, &w->ids, err);
+        *found = !code && holds(&w->ids, id);
+    }
+    return code;
+}
+
+/* The merges alone, whatever ignore_merges hides: the token's own symbols give the token. */
+static enum vs_code count_by_merges(struct vs_merge_report *r, const struct vs_tokenizer *t, const struct vs_new_token *n, struct witness *w,
+                                    struct vs_err *err)
+{
+    if (n->kind != VS_NEW_MERGED && n->kind != VS_NEW_INTERMEDIATE)
+        return VS_OK;
+    w->ids.count = 0;
+    enum vs_code code = vs_encode_symbols(t, n->token, &w->ids, err);
+    r->reachable_by_merges += !code && w->ids.count == 1 && w->ids.ids[0] == n->id;
+    return code;
+}
+
+static enum vs_code count_by_text(struct vs_merge_report *r, const struct vs_tokenizer *t, const struct vs_new_token *n, struct witness *w,
+                                  struct vs_err *err)
+{
+    bool found;
+    w->bytes.n = 0;
+    if (!vs_token_bytes(t, n->id, &w->bytes) || vs_utf8_valid(w->bytes.p, w->bytes.n) != w->bytes.n)
+        return VS_OK;
+    r->text_checked++;
+    enum vs_code code = comes_out(t, n->id, w, &found, err);
+    r->reachable_by_text += !code && found;
+    return code;
+}
+
+static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer *t, const struct vs_run *run, struct vs_err *err)
+{
+    struct witness w = {0};
+    enum vs_code code = VS_OK;
+    m->report.text_checked = m->report.reachable_by_text = m->report.reachable_by_merges = 0;
+    for (uint32_t i = 0; !code && i < m->map->new_count; i++) {
+        code = count_by_merges(&m->report, t, &m->map->news[i], &w, err);
+        if (!code)
+            code = count_by_text(&m->report, t, &m->map->news[i], &w, err);
+        if (!code && run->cancel && *run->cancel)
+            code = vs_fail(err, VS_ECANCELED, "interrupted");
+    }
+    vs_buf_free(&w.text);
+    vs_buf_free(&w.bytes);
+    vs_ids_free(&w.ids);
+    return code;
+}
+
+static enum vs_code prove(struct vs_merge *m, const struct vs_outdir *d, const struct vs_run *run, struct vs_err *err)
+{
+    struct vs_tokenizer *t = NULL;
+    const char *path = vs_outdir_path(d, m->base_dir ? "." : "tokenizer.json", &m->arena); /* with its siblings where it has some */
+    enum vs_code code = path ? vs_tokenizer_open(path, &(struct vs_tokenizer_options){.lenient = true}, &t, err) : vs_enomem(err, "a path", 0);
+    if (!code)
+        code = check_ids(m, t, err);
+    if (!code)
+        code = count_reached(m, t, run, err);
+    vs_tokenizer_close(t);
+    return code;
+}
+
+enum vs_code vs_merge_write(struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err)
+{
+    struct vs_outdir *d = NULL;
+    enum vs_code code = vs_outdir_begin(out, force, m->inputs, m->input_count, &d, err);
+    if (!code)
+        code = write_one(m, d, m->base->path, "tokenizer.json", err);
+    if (!code)
+        code = write_siblings(m, d, err);
+    if (!code)
+        code = prove(m, d, run, err);
+    if (!code)
+        code = write_map(m, d, err);
+    m->report.notes = m->notes;
+    m->report.note_count = m->note_count;
+    if (!code)
+        code = vs_outdir_commit(d, err);
+    if (code)
+        vs_outdir_abort(d);
+    return code;
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vocab-map.json: one entry a line, so that a diff of two maps can be read; scanned, not parsed into a tree, since a
+ * map has tens of thousands of entries.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <vs/plan.h>
+#include "base/io.h"
+#include "base/str.h"
+#include "json/scan.h"
+#include "plan/vocab_map.h"
+
+#define SCHEMA "vocabsurgeon/vocab-map/1"
+
+static const char *const kind_names[] = {"merged", "intermediate", "added", "special"};
+
+const char *vs_new_kind_name(enum vs_new_kind kind)
+{
+    return kind_names[kind];
+}
+
+struct vs_vocab_map *vs_vocab_map_new(void)
+{
+    struct vs_vocab_map *map = vs_calloc(1, sizeof *map);
+    if (map)
+        map->impl = vs_calloc(1, sizeof *map->impl);
+    if (map && !map->impl) {
+        vs_free(map);
+        map = NULL;
+    }
+    return map;
+}
+
+void vs_vocab_map_free(struct vs_vocab_map *map)
+{
+    if (!map)
+        return;
+    vs_arena_free(&map->impl->arena);
+    vs_free(map->news);
+    vs_free(map->overlaps);
+    vs_free(map->rejects);
+    vs_free(map->impl);
+    vs_free(map);
+}
+
+/* Grows an array by doubling when count is a power of two; the arrays start empty. */
+static void *grown(void *items, uint32_t count, size_t size)
+{
+    if (count & (count - 1) || count > UINT32_MAX / 2)
+        return count & (count - 1) ? items : NULL;
+    return vs_realloc_array(items, count ? 2 * (size_t)count : 1, size);
+}
+
+#define APPEND(map, list, count, value)                                            \
+    do {                                                                           \
+        void *items = grown((map)->list, (map)->count, sizeof *(map)->list);       \
+        if (!items)                                                                \
+            return vs_enomem(err, "the vocabulary map", (map)->count);             \
+        (map)->list = items;                                                       \
+        (map)->list[(map)->count++] = (value);                                     \
+        return VS_OK;                                                              \
+    } while (0)
+
+enum vs_code vs_vocab_map_add(struct vs_vocab_map *map, const struct vs_new_token *token, struct vs_err *err)
+{
+    APPEND(map, news, new_count, *token);
+}
+
+enum vs_code vs_vocab_map_overlap(struct vs_vocab_map *map, const struct vs_overlap *overlap, struct vs_err *err)
+{
+    APPEND(map, overlaps, overlap_count, *overlap);
+}
+
+enum vs_code vs_vocab_map_reject(struct vs_vocab_map *map, const struct vs_rejected *reject, struct vs_err *err)
+{
+    APPEND(map, rejects, reject_count, *reject);
+}
+
+/* ---- writing ---- */
+
+static void put_id(struct vs_buf *b, uint32_t id)
+{
+    if (id == VS_NO_ID)
+        vs_buf_puts(b, "null");
+    else
+        vs_buf_printf(b, "%u", id);
+}
+
+static void put_source(struct vs_buf *b, struct vs_str source, uint32_t source_id)
+{
+    vs_buf_puts(b, ", \"source\": ");
+    vs_buf_json_str(b, source);
+    vs_buf_puts(b, ", \"source_id\": ");
+    put_id(b, source_id);
+}
+
+static void put_new(struct vs_buf *b, const struct vs_new_token *t)
+{
+    vs_buf_printf(b, "{\"id\": %u, \"token\": ", t->id);
+    vs_buf_json_str(b, t->token);
+    vs_buf_printf(b, ", \"kind\": \"%s\"", vs_new_kind_name(t->kind));
+    put_source(b, t->source, t->source_id);
+    vs_buf_puts(b, ", \"pieces\": [");
+    for (uint32_t i = 0; i < t->piece_count; i++)
+        vs_buf_printf(b, "%s%u", i ? ", " : "", t->pieces[i]);
+    vs_buf_puts(b, "]}");
+}
+
+static void put_overlap(struct vs_buf *b, const struct vs_overlap *o)
+{
+    vs_buf_puts(b, "{\"token\": ");
+    vs_buf_json_str(b, o->token);
+    put_source(b, o->source, o->source_id);
+    vs_buf_printf(b, ", \"id\": %u}", o->id);
+}
+
+static void put_reject(struct vs_buf *b, const struct vs_rejected *r)
+{
+    vs_buf_puts(b, "{\"token\": ");
+    vs_buf_json_str(b, r->token);
+    put_source(b, r->source, r->source_id);
+    vs_buf_puts(b, ", \"reason\": ");
+    vs_buf_json_str(b, r->reason);
+    vs_buf_puts(b, "}");
+}
+
+static const char *before(uint32_t i)
+{
+    return i ? ",\n    " : "\n    ";
+}
+
+enum vs_code vs_vocab_map_write(const struct vs_vocab_map *map, struct vs_buf *b, struct vs_err *err)
+{
+    vs_buf_puts(b, "{\n  \"schema\": \"" SCHEMA "\",\n  \"base\": {\"path\": ");
+    vs_buf_json_str(b, map->base_path);
+    vs_buf_puts(b, ", \"sha256\": ");
+    vs_buf_json_str(b, map->base_sha256);
+    vs_buf_printf(b, ", \"rows_needed\": %u},\n  \"rows_needed\": %u,\n  \"new\": [", map->base_rows_needed, map->rows_needed);
+    for (uint32_t i = 0; i < map->new_count; i++) {
+        vs_buf_puts(b, before(i));
+        put_new(b, &map->news[i]);
+    }
+    vs_buf_puts(b, map->new_count ? "\n  ],\n  \"overlap\": [" : "],\n  \"overlap\": [");
+    for (uint32_t i = 0; i < map->overlap_count; i++) {
+        vs_buf_puts(b, before(i));
+        put_overlap(b, &map->overlaps[i]);
+    }
+    vs_buf_puts(b, map->overlap_count ? "\n  ],\n  \"rejected\": [" : "],\n  \"rejected\": [");
+    for (uint32_t i = 0; i < map->reject_count; i++) {
+        vs_buf_puts(b, before(i));
+        put_reject(b, &map->rejects[i]);
+    }
+    vs_buf_puts(b, map->reject_count ? "\n  ]\n}\n" : "]\n}\n");
+    return b->failed ? vs_enomem(err, "the vocabulary map", b->n) : VS_OK;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+    struct vs_json j;
+    struct vs_vocab_map *map;
+    struct vs_ids pieces;   /* of the entry at hand */
+};
+
+/* Decoded strings may point into the file's text, which does not live on. */
+static struct vs_str keep(struct reader *r, struct vs_str s)
+{
+    char *p = vs_arena_dup(&r->map->impl->arena, s.p ? s.p : "", s.n);
+    if (!p)
+        vs_json_fail(&r->j, VS_ENOMEM, "out of memory for a string of %zu bytes", s.n);
+    return (struct vs_str){p, p ? s.n : 0};
+}
+
+static bool read_string(struct reader *r, struct vs_str *out)
+{
+    struct vs_str s;
+    if (!vs_json_string(&r->j, &s))
+        return false;
+    *out = keep(r, s);
+    return out->p != NULL;
+}
+
+static bool read_id(struct reader *r, uint32_t *out)
+{
+    uint64_t v;
+    if (!vs_json_u64(&r->j, &v))
+        return false;
+    if (v > INT32_MAX)
+        return vs_json_fail(&r->j, VS_EFORMAT, "found id %llu, expected at most %d", (unsigned long long)v, INT32_MAX);
+    *out = (uint32_t)v;
+    return true;
+}
+
+static bool read_id_or_null(struct reader *r, uint32_t *out)
+{
+    *out = VS_NO_ID;
+    return vs_json_peek(&r->j) == VS_JSON_NULL ? vs_json_null(&r->j) : read_id(r, out);
+}
+
+static bool read_kind(struct reader *r, enum vs_new_kind *out)
+{
+    struct vs_str s;
+    if (!vs_json_string(&r->j, &s))
+        return false;
+    for (int k = 0; k < 4; k++)
+        if (vs_str_is(s, kind_names[k])) {
+            *out = (enum vs_new_kind)k;
+            return true;
+        }
+    char shown[64];
+    return vs_json_fail(&r->j, VS_EFORMAT, "found kind \"%s\", expected merged, intermediate, added or special", vs_escape(shown, sizeof shown, s));
+}
+
+static bool read_pieces(struct reader *r, struct vs_new_token *t)
+{
+    struct vs_json *j = &r->j;
+    r->pieces.count = 0;
+    vs_json_array(j);
+    while (vs_json_item(j)) {
+        uint32_t id = 0;
+        if (!read_id(r, &id))
+            return false;
+        if (r->pieces.count == r->pieces.cap) {
+            size_t cap = r->pieces.cap ? 2 * r->pieces.cap : 16;
+            uint32_t *ids = vs_realloc_array(r->pieces.ids, cap, sizeof *ids);
+            if (!ids)
+                return vs_json_fail(j, VS_ENOMEM, "out of memory for %zu pieces", cap);
+            r->pieces.ids = ids;
+            r->pieces.cap = cap;
+        }
+        r->pieces.ids[r->pieces.count++] = id;
+    }
+    uint32_t *ids = vs_arena_array(&r->map->impl->arena, r->pieces.count ? r->pieces.count : 1, sizeof *ids);
+    if (!ids)
+        return vs_json_fail(j, VS_ENOMEM, "out of memory for pieces");
+    if (r->pieces.count)
+        memcpy(ids, r->pieces.ids, r->pieces.count * sizeof *ids);
+    t->pieces = ids;
+    t->piece_count = (uint32_t)r->pieces.count;
+    return !j->failed;
+}
+
+/* One entry of new, overlap or rejected: which keys it must have is what tells them apart. */
+struct entry {
+    struct vs_new_token token;
+    struct vs_str reason;
+    bool has_id, has_token, has_kind, has_source, has_source_id, has_pieces, has_reason;
+};
+
+static bool once(struct reader *r, bool *seen, const char *key)
+{
+    if (*seen)
+        return vs_json_fail(&r->j, VS_EFORMAT, "key \"%s\" twice in one entry", key);
+    *seen = true;
+    return true;
+}
+
+static bool read_entry(struct reader *r, struct entry *e)
+{
+    struct vs_str key;
+    *e = (struct entry){.token = {.id = VS_NO_ID, .source_id = VS_NO_ID}};
+    vs_json_object(&r->j);
+    while (vs_json_key(&r->j, &key)) {
+        if (vs_str_is(key, "id"))
+            (void)(once(r, &e->has_id, "id") && read_id(r, &e->token.id));
+        else if (vs_str_is(key, "token"))
+            (void)(once(r, &e->has_token, "token") && read_string(r, &e->token.token));
+        else if (vs_str_is(key, "kind"))
+            (void)(once(r, &e->has_kind, "kind") && read_kind(r, &e->token.kind));
+        else if (vs_str_is(key, "source"))
+            (void)(once(r, &e->has_source, "source") && read_string(r, &e->token.source));
+        else if (vs_str_is(key, "source_id"))
+            (void)(once(r, &e->has_source_id, "source_id") && read_id_or_null(r, &e->token.source_id));
+        else if (vs_str_is(key, "pieces"))
+            (void)(once(r, &e->has_pieces, "pieces") && read_pieces(r, &e->token));
+        else if (vs_str_is(key, "reason"))
+            (void)(once(r, &e->has_reason, "reason") && read_string(r, &e->reason));
+        else
+            vs_json_skip(&r->j, NULL);
+    }
+    return !r->j.failed;
+}
+
+static bool lacks(struct reader *r, bool has, const char *key)
+{
+    return !has && !vs_json_fail(&r->j, VS_EFORMAT, "the entry lacks \"%s\"", key);
+}
+
+enum list { NEW, OVERLAP, REJECTED };
+
+static bool keep_entry(struct reader *r, enum list list, const struct entry *e)
+{
+    const struct vs_new_token *t = &e->token;
+    struct vs_vocab_map *map = r->map;
+    enum vs_code code = VS_OK;
+    struct vs_err *err = &r->j.error;
+    if (lacks(r, e->has_token, "token") || lacks(r, e->has_source, "source") || (list != REJECTED && lacks(r, e->has_id, "id")))
+        return false;
+    if (list == OVERLAP) {
+        code = vs_vocab_map_overlap(map, &(struct vs_overlap){t->token, t->source, t->source_id, t->id}, err);
+    } else if (list == REJECTED) {
+        if (lacks(r, e->has_reason, "reason"))
+            return false;
+        code = vs_vocab_map_reject(map, &(struct vs_rejected){t->token, t->source, e->reason, t->source_id}, err);
+    } else {
+        if (lacks(r, e->has_kind, "kind") || lacks(r, e->has_pieces, "pieces"))
+            return false;
+        if (map->new_count && t->id <= map->news[map->new_count - 1].id)
+            return vs_json_fail(&r->j, VS_EFORMAT, "found id %u after %u, expected ascending ids", t->id, map->news[map->new_count - 1].id);
+        code = vs_vocab_map_add(map, t, err);
+    }
+    r->j.failed |= code != VS_OK;
+    return code == VS_OK;
+}
+
+static void read_list(struct reader *r, enum list list)
+{
+    struct entry e;
+    vs_json_array(&r->j);
+    while (vs_json_item(&r->j))
+        if (!read_entry(r, &e) || !keep_entry(r, list, &e))
+            return;
+}
+
+static void read_base(struct reader *r, unsigned *seen)
+{
+    struct vs_str key;
+    vs_json_object(&r->j);
+    while (vs_json_key(&r->j, &key)) {
+        if (vs_str_is(key, "path"))
+            (void)read_string(r, &r->map->base_path);
+        else if (vs_str_is(key, "sha256"))
+            (void)read_string(r, &r->map->base_sha256);
+        else if (vs_str_is(key, "rows_needed"))
+            *seen |= read_id(r, &r->map->base_rows_needed) ? 1u : 0u;
+        else
+            vs_json_skip(&r->j, NULL);
+    }
+}
+
+/* Keys of the document; the first four must be there. */
+enum { SEEN_BASE_ROWS = 1, SEEN_ROWS = 2, SEEN_NEW = 4, SEEN_SCHEMA = 8, SEEN_NEEDED = 15, SEEN_BASE = 16, SEEN_OVERLAP = 32, SEEN_REJECTED = 64 };
+
+static unsigned bit_of(struct vs_str key)
+{
+    static const struct { const char *key; unsigned bit; } keys[] = {{"schema", SEEN_SCHEMA}, {"rows_needed", SEEN_ROWS}, {"new", SEEN_NEW},
+        {"base", SEEN_BASE}, {"overlap", SEEN_OVERLAP}, {"rejected", SEEN_REJECTED}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (vs_str_is(key, keys[i].key))
+            return keys[i].bit;
+    return 0;
+}
+
+static unsigned read_top(struct reader *r)
+{
+    struct vs_str key, schema;
+    unsigned seen = 0;
+    vs_json_object(&r->j);
+    while (vs_json_key(&r->j, &key)) {
+        unsigned bit = bit_of(key);
+        char shown[64];
+        if (seen & bit)
+            vs_json_fail(&r->j, VS_EFORMAT, "key \"%s\" twice", vs_escape(shown, sizeof shown, key));
+        seen |= bit;
+        if (bit == SEEN_SCHEMA) {
+            if (vs_json_string(&r->j, &schema) && !vs_str_is(schema, SCHEMA))
+                vs_json_fail(&r->j, VS_EFORMAT, "found another schema, expected \"" SCHEMA "\"");
+        } else if (bit == SEEN_ROWS) {
+            (void)read_id(r, &r->map->rows_needed);
+        } else if (bit == SEEN_NEW) {
+            read_list(r, NEW);
+        } else if (bit == SEEN_BASE) {
+            read_base(r, &seen);
+        } else if (bit == SEEN_OVERLAP) {
+            read_list(r, OVERLAP);
+        } else if (bit == SEEN_REJECTED) {
+            read_list(r, REJECTED);
+        } else {
+            vs_json_skip(&r->j, NULL);
+        }
+    }
+    return seen;
+}
+
+/* What the scanner cannot know while it reads: the numbers that other keys say. */
+static enum vs_code check_numbers(const struct vs_vocab_map *map, const char *path, unsigned seen, struct vs_err *err)
+{
+    if ((seen & SEEN_NEEDED) != SEEN_NEEDED)
+        return vs_fail(err, VS_EFORMAT, "%s: no %s; expected a vocab-map.json that vocab-merge wrote", path,
+                       !(seen & SEEN_SCHEMA) ? "\"schema\"" : !(seen & SEEN_NEW) ? "\"new\"" :
+                       !(seen & SEEN_ROWS) ? "\"rows_needed\"" : "\"rows_needed\" in \"base\"");
+    for (uint32_t i = 0; i < map->new_count; i++) {
+        const struct vs_new_token *t = &map->news[i];
+        if (t->id >= map->rows_needed)
+            return vs_fail(err, VS_EFORMAT, "%s: /new/%u: id %u, but rows_needed is %u", path, i, t->id, map->rows_needed);
+        for (uint32_t k = 0; k < t->piece_count; k++)
+            if (t->pieces[k] >= map->base_rows_needed)
+                return vs_fail(err, VS_EFORMAT, "%s: /new/%u/pieces/%u: %u is no id of the base, which has %u", path, i, k,
+                               t->pieces[k], map->base_rows_needed);
+    }
+    return VS_OK;
+}
+
+enum vs_code vs_vocab_map_read(const char *path, const char *data_dir, struct vs_vocab_map **out, struct vs_err *err)
+{
+    (void)data_dir;
+    char *text = NULL;
+    size_t n = 0;
+    struct reader r = {.map = NULL};
+    struct vs_arena scratch = {0};
+    enum vs_code code = vs_read_all(path, VS_VOCAB_MAP_MAX, &text, &n, err);
+    if (code)
+        return code;
+    r.map = vs_vocab_map_new();
+    if (!r.map) {
+        code = vs_enomem(err, "the vocabulary map", sizeof *r.map);
+        goto out;
+    }
+    vs_json_begin(&r.j, path, text, n, &scratch);
+    unsigned seen = read_top(&r);
+    code = vs_json_end(&r.j, err);
+    if (!code)
+        code = check_numbers(r.map, path, seen, err);
+    if (!code) {
+        const char *slash = strrchr(path, '/');
+        size_t len = slash ? (size_t)(slash - path) : 1;
+        r.map->dir = vs_arena_dup(&r.map->impl->arena, slash ? path : ".", len ? len : 1);
+        code = r.map->dir ? VS_OK : vs_enomem(err, "a path", len);
+    }
+out:
+    vs_free(r.pieces.ids);
+    vs_arena_free(&scratch);
+    vs_free(text);
+    if (code)
+        vs_vocab_map_free(r.map);
+    else
+        *out = r.map;
+    return code;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The same for scripts: the counts; everything else is in vocab-map.json.
+ */
+#include <cjson/cJSON.h>
+#include <vs/report.h>
+#include "base/mem.h"
+#include "base/str.h"
+
+enum vs_code vs_merge_json(const struct vs_merge_report *r, const char *out_dir, struct vs_buf *out, struct vs_err *err)
+{
+    const struct { const char *name; double value; } numbers[] = {
+        {"base_tokens", r->base_tokens}, {"extension_tokens", r->extension_tokens}, {"shared", r->shared}, {"new", r->new_total},
+        {"intermediates", r->intermediates}, {"rejected", r->rejected}, {"merged", r->merged}, {"reachable_by_merges", r->reachable_by_merges},
+        {"text_checked", r->text_checked}, {"reachable_by_text", r->reachable_by_text}, {"rows_needed", r->rows_needed}};
+    cJSON *top = cJSON_CreateObject();
+    bool good = top && cJSON_AddStringToObject(top, "schema", "vocabsurgeon/merge/1");
+    for (size_t i = 0; good && i < sizeof numbers / sizeof *numbers; i++)
+        good = cJSON_AddNumberToObject(top, numbers[i].name, numbers[i].value);
+    good = good && (out_dir ? cJSON_AddStringToObject(top, "out", out_dir) : cJSON_AddNullToObject(top, "out"));
+    cJSON *notes = good ? cJSON_AddArrayToObject(top, "notes") : NULL;
+    for (uint32_t i = 0; notes && i < r->note_count; i++)
+        good = good && cJSON_AddItemToArray(notes, cJSON_CreateString(r->notes[i]));
+    char *text = good && notes ? cJSON_PrintUnformatted(top) : NULL;
+    if (text) {
+        vs_buf_puts(out, text);
+        vs_buf_puts(out, "\n");
+    }
+    bool failed = !text || out->failed;
+    cJSON_free(text);
+    cJSON_Delete(top);
+    return failed ? vs_enomem(err, "the report", 0) : VS_OK;
+}

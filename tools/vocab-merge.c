@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include "cli.h"
+
+struct options {
+    struct cli_list add_tokens, add_specials;
+    const char *tokens_file;
+};
+
+static const struct cli_option options[] = {
+    {0, "add-token", "TEXT", "add TEXT as an added token that is normalised like text; may be repeated", CLI_LIST,
+     offsetof(struct options, add_tokens), NULL},
+    {0, "add-special", "TEXT", "add TEXT as a special token; may be repeated", CLI_LIST, offsetof(struct options, add_specials), NULL},
+    {0, "tokens-file", "FILE", "add each line of FILE as --add-token does (UTF-8)", CLI_TEXT, offsetof(struct options, tokens_file), NULL},
+    {0},
+};
+
+static const struct cli_tool tool = {
+    .name = "vocab-merge",
+    .synopsis = "BASE [EXT...] -o OUT [OPTION...]",
+    .summary = "merge tokenizers so that base ids never move",
+    .description =
+        "Adds the tokens of EXT to the tokenizer of BASE, and tokens that are named on the command line. Ids of the base stay, and every\n"
+        "new token comes out of its own text: merges that lead to it are built and checked. BASE and EXT are directories with a\n"
+        "tokenizer.json, or such files themselves. OUT gets the tokenizer files and vocab-map.json, which embed-extend reads.\n\n"
+        "BASE may be a model directory: ids that its configs name are not given to new tokens. No model file is written.\n\n"
+        "Only BPE tokenizers take the tokens of an EXT; --add-token, --add-special and --tokens-file work for all of them.",
+    .examples = "  $ vocab-merge qwen3/ german-bpe/ -o merged\n"
+                "  $ vocab-merge qwen3/ --add-special '<|tool|>' --tokens-file words.txt -o merged\n",
+    .options = options,
+    .min_args = 1,
+    .max_args = CLI_ANY,
+    .writes = true,
+};
+
+static enum vs_code print(struct cli *c, const struct vs_merge *m, const struct vs_merge_request *q, struct vs_err *err)
+{
+    struct vs_buf *text = vs_text_new();
+    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
+    if (!code && c->json)
+        code = vs_merge_json(vs_merge_report(m), c->dry_run ? NULL : c->out, text, err);
+    else if (!code)
+        code = vs_merge_text(vs_merge_report(m), q, c->dry_run ? NULL : c->out, &c->look, text, err);
+    if (!code)
+        code = cli_print(c, text, err);
+    vs_text_free(text);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    struct cli c;
+    int exit_code = cli_begin(&c, &tool, &o, argc, argv);
+    if (exit_code >= 0)
+        return exit_code;
+    if (!c.out && !c.dry_run)
+        return cli_usage(&c, "-o OUT is missing: the directory for the merged tokenizer");
+    if (c.arg_count == 1 && !o.add_tokens.count && !o.add_specials.count && !o.tokens_file)
+        return cli_usage(&c, "nothing to add: name an EXT, --add-token, --add-special or --tokens-file");
+
+    struct vs_merge_request q = {
+        .base = c.args[0], .extensions = c.args + 1, .extension_count = c.arg_count - 1,
+        .add_tokens = o.add_tokens.items, .add_token_count = o.add_tokens.count,
+        .add_specials = o.add_specials.items, .add_special_count = o.add_specials.count,
+        .tokens_file = o.tokens_file, .force = c.force,
+    };
+    struct vs_err err = {0};
+    struct vs_merge *m = NULL;
+    enum vs_code code = vs_merge_plan(&q, &c.run, &m, &err);
+    if (!code && !c.dry_run)
+        code = vs_merge_write(m, c.out, c.force, &c.run, &err);
+    if (!code)
+        code = print(&c, m, &q, &err);
+    vs_merge_free(m);
+    return cli_end(&c, code, &err);
+}
