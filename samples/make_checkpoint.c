@@ -43,7 +43,7 @@ static void write_text(const char *name, const char *text)
 
 /* ---- weights ---- */
 
-struct tensor { const char *name; uint64_t rows, cols; float scale; }; /* cols 0: one axis */
+struct tensor { const char *name; uint64_t rows, cols; float scale; uint64_t live; }; /* cols 0: one axis; rows from live on are padding, nearly zero; 0: none */
 
 static uint64_t mix(uint64_t x)
 {
@@ -100,7 +100,8 @@ static void write_safetensors(const char *file, const struct tensor *tensors, si
     fwrite(header, 1, n, f);
     for (size_t i = 0; i < count; i++)
         for (uint64_t k = 0; k < elements(&tensors[i]); k++) {
-            uint16_t v = weight(((uint64_t)(i + 1) << 40) + k, tensors[i].scale);
+            int padding = tensors[i].live && k >= tensors[i].live * tensors[i].cols;
+            uint16_t v = weight(((uint64_t)(i + 1) << 40) + k, tensors[i].scale * (padding ? 0.01f : 1.0f));
             fputc(v & 0xff, f);
             fputc(v >> 8, f);
         }
@@ -235,7 +236,7 @@ static const char *const german[] = {" der", " die", " und", " Recht", " Rechte"
 static void small(void)
 {
     static const struct tensor tensors[] = {
-        {"lm_head.weight", 576, 32, 0.2f}, {"model.embed_tokens.weight", 576, 32, 0.2f},
+        {"lm_head.weight", 576, 32, 0.2f, 515}, {"model.embed_tokens.weight", 576, 32, 0.2f, 515},
         {"model.layers.0.input_layernorm.weight", 32, 0, 0}, {"model.layers.0.mlp.down_proj.weight", 32, 64, 0.05f},
         {"model.layers.0.mlp.gate_proj.weight", 64, 32, 0.05f}, {"model.layers.0.mlp.up_proj.weight", 64, 32, 0.05f},
         {"model.layers.0.post_attention_layernorm.weight", 32, 0, 0}, {"model.layers.0.self_attn.k_proj.weight", 32, 32, 0.1f},
@@ -265,7 +266,7 @@ static void small_german(void)
 /* MedGemma: 262144 entries and <image_soft_token> at 262144, 262208 rows: 63 spare ones. */
 static void medgemma(void)
 {
-    static const struct tensor tensors[] = {{"language_model.model.embed_tokens.weight", 262208, 8, 0.2f},
+    static const struct tensor tensors[] = {{"language_model.model.embed_tokens.weight", 262208, 8, 0.2f, 262145},
                                             {"language_model.model.norm.weight", 8, 0, 0}};
     static const struct added added[] = {{"<image_soft_token>", 262144}, {NULL, 0}};
     const struct tokenizer t = {.words = english, .base = 262144, .added = added};
@@ -348,7 +349,7 @@ static void gemma3n(void)
 /* Qwen2.5: 151643 + 22 tokens, 151936 rows. head_rows 151643 is the head that somebody cut to the base count. */
 static void qwen(uint64_t head_rows)
 {
-    const struct tensor tensors[] = {{"lm_head.weight", head_rows, 8, 0.2f}, {"model.embed_tokens.weight", 151936, 8, 0.2f},
+    const struct tensor tensors[] = {{"lm_head.weight", head_rows, 8, 0.2f, 151665}, {"model.embed_tokens.weight", 151936, 8, 0.2f, 151665},
                                      {"model.norm.weight", 8, 0, 0}};
     static const char *const names[] = {
         "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>",

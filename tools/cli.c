@@ -311,6 +311,18 @@ enum vs_code cli_print(struct cli *c, const struct vs_buf *text, struct vs_err *
     return VS_OK;
 }
 
+enum vs_code cli_print_line(struct cli *c, struct vs_err *err)
+{
+    return putchar('\n') == EOF && errno != EPIPE ? vs_fail(err, VS_EIO, "standard output: %s", strerror(errno)) : VS_OK;
+}
+
+void cli_complain(const struct cli *c, const struct vs_err *err)
+{
+    cli_progress_clear();
+    fflush(stdout); /* so that it stands in order with the result on a terminal */
+    fprintf(stderr, "%s: %s\n", c->tool->name, err->message);
+}
+
 void cli_say(const struct cli *c, const char *fmt, ...)
 {
     if (c->quiet)
@@ -343,8 +355,8 @@ int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err)
     cli_progress_clear();
     if (code == VS_ECANCELED)
         fprintf(stderr, "%s: interrupted; nothing is left behind\n", c->tool->name);
-    else if (code)
-        fprintf(stderr, "%s: %s\n", c->tool->name, err->message);
+    else if (code && !c->complained)
+        cli_complain(c, err);
     int result = cli_exit_code(code);
     if (result == CLI_OK && c->findings)
         result = CLI_FINDINGS;

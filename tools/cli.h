@@ -78,6 +78,7 @@ struct cli {
     struct vs_run run;                   /* filled from the above; cancel and progress are set */
     struct vs_look look;                 /* for the text reports */
     bool help, version, parse_only, findings;
+    bool complained;                     /* the error has been printed */
     bool help_man, help_bash, help_zsh, help_fish;
 };
 
@@ -87,6 +88,9 @@ int cli_begin(struct cli *c, const struct cli_tool *tool, void *options, int arg
 int cli_usage(const struct cli *c, const char *fmt, ...) VS_PRINTF(2, 3);
 /* Writes text to stdout. */
 enum vs_code cli_print(struct cli *c, const struct vs_buf *text, struct vs_err *err);
+enum vs_code cli_print_line(struct cli *c, struct vs_err *err); /* an empty line */
+/* An error that does not end the run. */
+void cli_complain(const struct cli *c, const struct vs_err *err);
 /* One line of talk on stderr, unless -q. */
 void cli_say(const struct cli *c, const char *fmt, ...) VS_PRINTF(2, 3);
 /* Prints the error, checks stdout, gives the exit code. Set c->findings for exit 1 when code is VS_OK. */

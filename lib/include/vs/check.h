@@ -44,8 +44,12 @@ enum vs_level_state { VS_NOT_RUN, VS_PASS, VS_FAIL };
 struct vs_level { enum vs_level_state state; const char *why; };
 
 enum vs_device { VS_DEVICE_AUTO, VS_DEVICE_CPU, VS_DEVICE_CUDA };
+/* What the range-checked gather on the device saw. position: in the order ids were fed, tokens first. */
+struct vs_bad_id { uint64_t position; int64_t id; };
+struct vs_gather { uint64_t checked, bad_count; struct vs_bad_id bad[8]; uint32_t shown; };
+
 struct vs_check_request {
-    const char *path, *base, *map, *receipt, *tokenizer;
+    const char *path, *base, *map, *receipt; /* base, map, receipt may be NULL */
     enum vs_device device;
     enum vs_severity fail_on;
     const char *data_dir;
@@ -55,6 +59,7 @@ struct vs_check_result {
     struct vs_finding *findings; uint32_t finding_count; /* errors first, then by rule, then by place */
     struct vs_level levels[5];             /* L0 .. L4 */
     const char *device_kind, *device_name; /* "cpu" "AVX-512, 2 threads" */
+    struct vs_gather gather;
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The check as a whole: open everything, measure, apply the rules, say which levels hold.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "check/checker.h"
+#include "json/schema.h"
+
+/* ---- the device ---- */
+
+static enum vs_code open_device(struct checker *k)
+{
+    struct vs_err none;
+    enum vs_code code = VS_EDEVICE;
+    if (k->q->device != VS_DEVICE_CPU)
+        code = vs_dev_open(VS_DEV_CUDA, k->run->threads, &k->dev, &none);
+    if (code && k->q->device == VS_DEVICE_CUDA) {
+        *k->err = none;
+        return code;
+    }
+    if (code && k->q->device == VS_DEVICE_AUTO)
+        k->r->device_note = vs_arena_dup(&k->impl->arena, none.message, strlen(none.message));
+    if (code)
+        code = vs_dev_open(VS_DEV_CPU, k->run->threads, &k->dev, k->err);
+    if (code)
+        return code;
+    k->r->device_kind = vs_dev_kind_of(k->dev) == VS_DEV_CUDA ? "cuda" : "cpu";
+    k->r->device_name = vs_arena_dup(&k->impl->arena, vs_dev_name(k->dev), strlen(vs_dev_name(k->dev)));
+    return k->r->device_name ? VS_OK : vs_enomem(k->err, "a name", 64);
+}
+
+/* ---- inputs ---- */
+
+/* Where old ids went, and which rows are new. Ids below the base's own that are new mean that text was inserted. */
+static enum vs_code read_map(struct checker *k)
+{
+    struct vs_vocab_map *map = k->impl->map;
+    const struct vs_checkpoint *base = k->impl->base ? k->impl->base->checkpoint : NULL;
+    const struct vs_table *before = base ? vs_checkpoint_table(base, VS_ROLE_INPUT) : NULL;
+    uint64_t rows = k->input ? k->input->rows : 0;
+    if (!map || !rows)
+        return VS_OK;
+    k->impl->fresh = vs_bitmap(k, rows > map->rows_needed ? rows : map->rows_needed);
+    if (!k->impl->fresh)
+        return k->err->code;
+    for (uint32_t i = 0; i < map->new_count; i++)
+        vs_bit_set(k->impl->fresh, map->news[i].id);
+    bool inserted = map->new_count && map->news[0].id < map->base_rows_needed;
+    if (inserted && before && rows > before->rows) {
+        k->impl->shift = (struct vs_shift){map->news[0].id, rows - before->rows};
+        for (uint64_t i = map->news[0].id; i < map->news[0].id + (rows - before->rows); i++)
+            vs_bit_set(k->impl->fresh, i); /* padding rows inside the text block are new as well */
+    }
+    return VS_OK;
+}
+
+static enum vs_code read_data(struct checker *k)
+{
+    const char *dir = k->q->data_dir;
+    enum vs_code code = vs_data_read(dir, "rules.json", &k->impl->rules, k->err);
+    if (!code)
+        code = vs_schema_check(dir, "rules", &k->impl->rules, k->err);
+    if (!code)
+        code = vs_data_read(dir, "known-good.json", &k->impl->known_good, k->err);
+    return code ? code : vs_schema_check(dir, "known-good", &k->impl->known_good, k->err);
+}
+
+static enum vs_code open_inputs(struct checker *k)
+{
+    struct vs_facts_options options = {.data_dir = k->q->data_dir};
+    enum vs_code code = vs_facts_open(k->q->path, &options, k->run, &k->r->facts, k->err);
+    if (!code && k->q->base)
+        code = vs_facts_open(k->q->base, &options, k->run, &k->impl->base, k->err);
+    if (!code && k->q->map)
+        code = vs_vocab_map_read(k->q->map, k->q->data_dir, &k->impl->map, k->err);
+    if (!code && k->q->receipt)
+        code = vs_jdoc_read(k->q->receipt, &k->impl->receipt, k->err);
+    if (!code && k->q->receipt)
+        code = vs_schema_check(k->q->data_dir, "receipt", &k->impl->receipt, k->err);
+    if (code)
+        return code;
+    k->c = k->r->facts->checkpoint;
+    k->t = k->r->facts->tokenizer;
+    k->input = k->c ? vs_checkpoint_table(k->c, VS_ROLE_INPUT) : NULL;
+    k->head = k->c ? vs_checkpoint_table(k->c, VS_ROLE_HEAD) : NULL;
+    return read_map(k);
+}
+
+/* ---- levels ---- */
+
+static void set_level(struct checker *k, int level, bool good, const char *why)
+{
+    k->r->levels[level] = (struct vs_level){good ? VS_PASS : VS_FAIL, why};
+}
+
+/* L0 is about structure: every error of the groups that are not about weights. */
+static void level_0(struct checker *k)
+{
+    const char *missing = !k->c || !k->c->file_count ? "no weights" : !k->t ? "no tokenizer" : !k->c->has_config ? "no config.json" : NULL;
+    if (missing) {
+        k->r->levels[0].why = missing;
+        return;
+    }
+    bool good = true;
+    for (uint32_t i = 0; i < k->r->finding_count; i++)
+        good = good && (k->r->findings[i].severity != VS_ERROR || k->r->findings[i].rule[3] == '4');
+    set_level(k, 0, good, NULL);
+}
+
+static enum vs_code level_1(struct checker *k)
+{
+    bool run = false, bytes = true, receipt = true;
+    enum vs_code code = k->q->receipt && k->c ? vs_check_receipt(k, &receipt) : VS_OK;
+    if (!code)
+        code = vs_prove_bytes(k, &run, &bytes);
+    if (run || !receipt)
+        set_level(k, 1, bytes && receipt, NULL);
+    else
+        k->r->levels[1].why = !k->q->base ? "no --base" : "no weights to compare";
+    return code;
+}
+
+static enum vs_code level_2(struct checker *k)
+{
+    bool good = true;
+    if (!vs_can_probe_head(k)) {
+        k->r->levels[2].why = "no table that can be probed";
+        return VS_OK;
+    }
+    enum vs_code code = vs_probe_head(k, &good);
+    for (uint32_t i = 0; i < k->r->finding_count; i++)
+        good = good && strcmp(k->r->findings[i].rule, "VOC401") != 0;
+    if (!code)
+        set_level(k, 2, good, NULL);
+    return code;
+}
+
+/* ---- order ---- */
+
+static int compare_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "");
+}
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct vs_finding *x = a, *y = b;
+    if (x->severity != y->severity)
+        return x->severity > y->severity ? -1 : 1;
+    int order = strcmp(x->rule, y->rule);
+    if (!order)
+        order = compare_text(x->file, y->file);
+    return order ? order : compare_text(x->at, y->at);
+}
+
+static enum vs_code run_rules(struct checker *k)
+{
+    enum vs_code code = VS_OK;
+    vs_rules_sizes(k);
+    if (k->t)
+        vs_rules_tokens(k);
+    vs_rules_special(k);
+    if (k->input)
+        vs_rules_blocks(k);
+    vs_rules_pair(k);
+    bool readable = k->input && k->input->rows && k->input->cols && k->input->axis == 0 && vs_dtype_is_float(k->c->tensors[k->input->tensor].dtype);
+    if (readable && !k->stopped)
+        code = vs_measure_gather(k);
+    if (readable && !code && !k->stopped)
+        code = vs_measure_rows(k);
+    if (readable && !code && !k->stopped)
+        vs_rules_rows(k);
+    return code ? code : k->stopped ? k->err->code : VS_OK;
+}
+
+enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run, struct vs_check_result **out, struct vs_err *err)
+{
+    struct vs_check_result *r = vs_calloc(1, sizeof *r);
+    struct checker k = {.q = q, .run = run, .r = r, .err = err};
+    if (r)
+        k.impl = r->impl = vs_calloc(1, sizeof *r->impl);
+    enum vs_code code = r && r->impl ? VS_OK : vs_enomem(err, "a check", sizeof *r);
+    if (!code) {
+        r->levels[3].why = r->levels[4].why = "the forward pass is not covered yet";
+        code = open_device(&k);
+    }
+    if (!code)
+        code = read_data(&k);
+    if (!code)
+        code = open_inputs(&k);
+    if (!code)
+        code = run_rules(&k);
+    if (!code)
+        code = level_1(&k);
+    if (!code && k.c)
+        code = level_2(&k);
+    if (!code && k.stopped)
+        code = err->code;
+    if (!code) {
+        level_0(&k);
+        qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
+    }
+    vs_dev_close(k.dev);
+    if (code)
+        vs_check_free(r);
+    else
+        *out = r;
+    return code;
+}
+
+void vs_check_free(struct vs_check_result *r)
+{
+    if (!r)
+        return;
+    vs_facts_close(r->facts);
+    if (r->impl) {
+        vs_facts_close(r->impl->base);
+        vs_vocab_map_free(r->impl->map);
+        vs_jdoc_free(&r->impl->rules);
+        vs_jdoc_free(&r->impl->known_good);
+        vs_jdoc_free(&r->impl->receipt);
+        vs_arena_free(&r->impl->arena);
+    }
+    vs_free(r->impl);
+    vs_free(r->findings);
+    vs_free(r);
+}

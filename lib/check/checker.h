@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One check: facts of both sides, what was measured, and the findings. Rules are functions over it, in rules_*.c; what a
+ * finding says is data, in schemas/rules.json.
+ */
+#ifndef VS_CHECK_CHECKER_H
+#define VS_CHECK_CHECKER_H
+
+#include "base/str.h"
+#include "check/facts.h"
+#include "json/dom.h"
+
+/* What one pass over the rows of a table left: one entry a row. */
+struct vs_table_rows { struct vs_k_row *rows; double median; };
+
+struct vs_value { const char *name, *text; };
+
+struct vs_check_impl {
+    struct vs_arena arena;
+    struct vs_facts *base;                 /* --base, or NULL */
+    struct vs_vocab_map *map;              /* --map, or NULL */
+    struct vs_jdoc rules, known_good, receipt;
+    struct vs_table_rows *table_rows;      /* per checkpoint table, or NULL before they were read */
+    uint64_t *tokens;                      /* bitmap over rows: has a token; NULL without a tokenizer */
+    uint64_t *fresh;                       /* bitmap over rows: a new token of the map; NULL without a map */
+    struct vs_shift shift;                 /* of old ids, as the map says */
+    uint64_t gathered, bad_count;          /* of the range-checked gather */
+    uint32_t finding_cap;
+};
+
+struct checker {
+    const struct vs_check_request *q;
+    const struct vs_run *run;
+    struct vs_check_result *r;
+    struct vs_check_impl *impl;
+    const struct vs_checkpoint *c;         /* NULL: no weights, no config */
+    const struct vs_tokenizer *t;          /* NULL: no tokenizer */
+    const struct vs_table *input, *head;   /* head is NULL when none is stored */
+    struct vs_dev *dev;
+    struct vs_value values[16];            /* of the finding at hand */
+    uint32_t value_count;
+    bool stopped;                          /* memory ran short: err says so */
+    struct vs_err *err;
+};
+
+/* A finding in words: vs_say() sets values, vs_found() takes them. "file", "at", "found" and "expected" are keys of the finding. */
+void vs_say(struct checker *k, const char *name, const char *fmt, ...) VS_PRINTF(3, 4);
+void vs_say_token(struct checker *k, const char *name, uint32_t id);        /* "151645 <|im_end|>" */
+void vs_say_text(struct checker *k, const char *name, struct vs_str text);  /* escaped */
+void vs_say_config(struct checker *k, const struct vs_config_int *v);       /* file, at, name, found */
+void vs_say_table(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t); /* file, at */
+void vs_found(struct checker *k, const char *rule);
+void vs_found_as(struct checker *k, const char *rule, enum vs_severity severity);
+
+/* A set of ids on the way to a finding: "151643, 151650 .. 151660, ..." */
+struct id_set { uint64_t begin[6], end[6]; uint32_t ranges; uint64_t count, first; };
+void vs_set_add(struct id_set *s, uint64_t id); /* ascending */
+void vs_say_ids(struct checker *k, const struct id_set *s); /* ids, n, and token of the first one */
+
+bool vs_bit(const uint64_t *map, uint64_t i);
+void vs_bit_set(uint64_t *map, uint64_t i);
+uint64_t *vs_bitmap(struct checker *k, uint64_t bits); /* zeroed, in the arena; NULL (and stopped) when memory is short */
+bool vs_has_token(const struct checker *k, uint64_t id);
+const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c); /* the size of the text table, or NULL */
+uint64_t vs_input_extra(const struct checker *k); /* input rows that have no head row by design (known-good.json) */
+
+void vs_rules_sizes(struct checker *k);
+void vs_rules_tokens(struct checker *k);
+void vs_rules_special(struct checker *k);
+void vs_rules_blocks(struct checker *k);
+void vs_rules_rows(struct checker *k);
+void vs_rules_pair(struct checker *k);     /* against the map and the base's sizes */
+
+/* Measuring: each reads weights. */
+enum vs_code vs_measure_rows(struct checker *k) VS_NODISCARD;
+enum vs_code vs_measure_gather(struct checker *k) VS_NODISCARD;
+enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good) VS_NODISCARD;   /* L1 */
+enum vs_code vs_probe_head(struct checker *k, bool *good) VS_NODISCARD;               /* L2 */
+bool vs_can_probe_head(const struct checker *k);
+enum vs_code vs_check_receipt(struct checker *k, bool *good) VS_NODISCARD;
+
+#endif

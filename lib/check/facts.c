@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts of one path: the checkpoint, the tokenizer, and what follows from the two.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/str.h"
+#include "check/facts.h"
+#include "plan/offsets.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static bool ends_with(const char *path, const char *suffix)
+{
+    return vs_str_ends(vs_cstr(path), vs_cstr(suffix));
+}
+
+/* ---- what is at the path ---- */
+
+static bool holds_model(const char *path, struct vs_arena *a)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    struct vs_err ignored;
+    if (!vs_path_is_dir(path))
+        return !ends_with(path, ".json");
+    if (vs_dir_list(path, a, &names, &count, &ignored) != VS_OK)
+        return true; /* opening it says why */
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], "config.json") == 0 || ends_with(names[i], ".safetensors") || ends_with(names[i], ".safetensors.index.json"))
+            return true;
+    return false;
+}
+
+/* A directory without tokenizer.json has no tokenizer, unless it has one of a kind that is not read: then that is said. */
+static enum vs_code open_tokenizer(struct vs_facts *f, bool has_model, struct vs_err *err)
+{
+    struct vs_tokenizer_options options = {.lenient = true, .ids_only = true};
+    bool dir = vs_path_is_dir(f->path);
+    if (!dir && !ends_with(f->path, ".json"))
+        return VS_OK;
+    if (!dir || vs_tokenizer_present(f->path))
+        return vs_tokenizer_open(f->path, &options, &f->tokenizer, err);
+    struct vs_err other;
+    enum vs_code code = vs_tokenizer_open(f->path, &options, &f->tokenizer, &other);
+    if (code == VS_OK || (code == VS_EFORMAT && has_model))
+        return VS_OK;
+    *err = other;
+    return code;
+}
+
+static void measure(struct vs_facts *f)
+{
+    const struct vs_table *input = f->checkpoint ? vs_checkpoint_table(f->checkpoint, VS_ROLE_INPUT) : NULL;
+    if (!input)
+        return;
+    f->tied_stored = vs_checkpoint_table(f->checkpoint, VS_ROLE_HEAD) ? -1 : 1;
+    if (!f->tokenizer)
+        return;
+    f->surplus_rows = (int64_t)input->rows - (int64_t)f->tokenizer->rows_needed;
+    f->surplus = vs_surplus_class(input->rows, f->tokenizer->rows_needed, &f->align_multiple);
+}
+
+/* ---- with --rows ---- */
+
+struct stats { struct vs_dev *dev; struct vs_row_stats *out; struct vs_k_row *rows; uint64_t room; double *norms; uint64_t at; };
+
+static enum vs_code visit_stats(void *user, const struct vs_rows *window, struct vs_err *err)
+{
+    struct stats *s = user;
+    if (window->count > s->room) {
+        struct vs_k_row *rows = vs_realloc_array(s->rows, window->count, sizeof *rows);
+        if (!rows)
+            return vs_enomem(err, "row statistics", window->count);
+        s->rows = rows;
+        s->room = window->count;
+    }
+    enum vs_code code = vs_k_row_stats(s->dev, window, s->rows, err);
+    for (uint64_t i = 0; !code && i < window->count; i++) {
+        const struct vs_k_row *r = &s->rows[i];
+        s->out->nan_rows += r->nan > 0;
+        s->out->inf_rows += r->inf > 0;
+        s->out->zero_rows += r->nan + r->inf == 0 && !(r->max_abs > 0);
+        s->norms[s->at++] = __builtin_sqrt(r->sum_squares);
+    }
+    return code;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static enum vs_code table_stats(struct vs_facts *f, uint32_t i, struct vs_dev *dev, const struct vs_run *run, struct vs_err *err)
+{
+    const struct vs_table *t = &f->checkpoint->tables[i];
+    struct stats s = {.dev = dev, .out = &f->row_stats[i]};
+    if (t->axis != 0 || !vs_dtype_is_float(f->checkpoint->tensors[t->tensor].dtype) || t->rows == 0)
+        return VS_OK;
+    s.norms = vs_calloc(t->rows, sizeof *s.norms);
+    enum vs_code code = s.norms ? vs_scan_rows(f->checkpoint, t, 0, t->rows, run, "rows", visit_stats, &s, err)
+                                : vs_enomem(err, "row norms", t->rows);
+    if (!code) {
+        qsort(s.norms, t->rows, sizeof *s.norms, by_value);
+        s.out->norm_p1 = s.norms[t->rows / 100];
+        s.out->norm_median = s.norms[t->rows / 2];
+        s.out->norm_p99 = s.norms[t->rows - 1 - t->rows / 100];
+    }
+    vs_free(s.norms);
+    vs_free(s.rows);
+    return code;
+}
+
+struct same { const struct vs_checkpoint *c; const struct vs_table *head; struct vs_file file; void *buffer; uint64_t room; bool equal; };
+
+static enum vs_code visit_same(void *user, const struct vs_rows *w, struct vs_err *err)
+{
+    struct same *s = user;
+    const struct vs_tensor *t = &s->c->tensors[s->head->tensor];
+    uint64_t row_bytes = w->cols * vs_dtype_bits(w->dtype) / 8, n = w->count * row_bytes;
+    if (n > s->room) {
+        void *buffer = vs_realloc_array(s->buffer, n, 1);
+        if (!buffer)
+            return vs_enomem(err, "a window of rows", n);
+        s->buffer = buffer;
+        s->room = n;
+    }
+    enum vs_code code = vs_file_pread(&s->file, t->begin + w->first * row_bytes, s->buffer, n, err);
+    s->equal = s->equal && !code && memcmp(s->buffer, w->data, n) == 0;
+    return code;
+}
+
+static enum vs_code compare_head(struct vs_facts *f, const struct vs_run *run, struct vs_err *err)
+{
+    const struct vs_checkpoint *c = f->checkpoint;
+    const struct vs_table *input = vs_checkpoint_table(c, VS_ROLE_INPUT), *head = vs_checkpoint_table(c, VS_ROLE_HEAD);
+    if (!input || !head)
+        return VS_OK;
+    const struct vs_tensor *a = &c->tensors[input->tensor], *b = &c->tensors[head->tensor];
+    f->tied_stored = 0;
+    if (a->dtype != b->dtype || input->rows != head->rows || input->cols != head->cols || input->axis || head->axis || !vs_dtype_is_float(a->dtype))
+        return VS_OK;
+    struct same s = {.c = c, .head = head, .file = {.fd = -1}, .equal = true};
+    enum vs_code code = vs_file_open(c->files[b->file].path, &s.file, err);
+    if (!code)
+        code = vs_scan_rows(c, input, 0, input->rows, run, "head", visit_same, &s, err);
+    vs_file_close(&s.file);
+    vs_free(s.buffer);
+    f->tied_stored = s.equal;
+    return code;
+}
+
+static enum vs_code read_rows(struct vs_facts *f, const struct vs_run *run, struct vs_err *err)
+{
+    struct vs_dev *dev = NULL;
+    f->row_stats = vs_arena_array(&f->impl->arena, f->checkpoint->table_count + 1u, sizeof *f->row_stats);
+    if (!f->row_stats)
+        return vs_enomem(err, "row statistics", f->checkpoint->table_count);
+    enum vs_code code = vs_dev_open(VS_DEV_CPU, run->threads, &dev, err);
+    for (uint32_t i = 0; !code && i < f->checkpoint->table_count; i++)
+        code = table_stats(f, i, dev, run, err);
+    if (!code)
+        code = compare_head(f, run, err);
+    vs_dev_close(dev);
+    return code;
+}
+
+/* ---- open and close ---- */
+
+static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o, const struct vs_run *run, struct vs_err *err)
+{
+    bool model = holds_model(f->path, &f->impl->arena);
+    enum vs_code code = VS_OK;
+    if (vs_path_exists(f->path))
+        code = open_tokenizer(f, model, err);
+    if (!code && (model || !f->tokenizer))
+        code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true}, &f->checkpoint, err);
+    if (code)
+        return code;
+    measure(f);
+    if (f->checkpoint)
+        code = vs_blocks_find(f->checkpoint, o->data_dir, &f->impl->arena, &f->blocks, &f->block_count, err);
+    if (!code && o->rows && f->checkpoint)
+        code = read_rows(f, run, err);
+    return code;
+}
+
+enum vs_code vs_facts_open(const char *path, const struct vs_facts_options *o, const struct vs_run *run, struct vs_facts **out,
+                           struct vs_err *err)
+{
+    double start = now();
+    struct vs_facts *f = vs_calloc(1, sizeof *f);
+    if (f)
+        f->impl = vs_calloc(1, sizeof *f->impl);
+    enum vs_code code = f && f->impl ? VS_OK : vs_enomem(err, "facts", sizeof *f);
+    if (!code) {
+        f->path = vs_arena_dup(&f->impl->arena, path, strlen(path));
+        f->tied_stored = -1;
+        code = f->path ? gather(f, o, run, err) : vs_enomem(err, "a path", strlen(path));
+    }
+    if (code) {
+        vs_facts_close(f);
+        return code;
+    }
+    f->seconds = now() - start;
+    *out = f;
+    return VS_OK;
+}
+
+void vs_facts_close(struct vs_facts *f)
+{
+    if (!f)
+        return;
+    vs_checkpoint_close(f->checkpoint);
+    vs_tokenizer_close(f->tokenizer);
+    if (f->impl)
+        vs_arena_free(&f->impl->arena);
+    vs_free(f->impl);
+    vs_free(f);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts: what several files of this room use.
+ */
+#ifndef VS_CHECK_FACTS_H
+#define VS_CHECK_FACTS_H
+
+#include <vs/check.h>
+#include "base/io.h"
+#include "vs_kernels.h"
+
+struct vs_facts_impl {
+    struct vs_arena arena;
+};
+
+enum vs_surplus vs_surplus_class(uint64_t rows, uint64_t needed, uint32_t *multiple);
+
+/* Reads the rows of a table window by window, within run->memory: one thing to do for each window. The buffer and the
+ * open file live for one scan. */
+typedef enum vs_code (*vs_row_visitor)(void *user, const struct vs_rows *window, struct vs_err *err);
+enum vs_code vs_scan_rows(const struct vs_checkpoint *c, const struct vs_table *table, uint64_t begin, uint64_t end,
+                          const struct vs_run *run, const char *what, vs_row_visitor visit, void *user, struct vs_err *err) VS_NODISCARD;
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From values to a finding: the text is a template of schemas/rules.json.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "check/checker.h"
+
+static const char *const severity_names[] = {"info", "warning", "error"};
+
+const char *vs_severity_name(enum vs_severity s)
+{
+    return severity_names[s];
+}
+
+static void stop(struct checker *k)
+{
+    if (!k->stopped)
+        (void)vs_enomem(k->err, "a finding", sizeof(struct vs_finding));
+    k->stopped = true;
+}
+
+/* ---- values ---- */
+
+static void set_value(struct checker *k, const char *name, const char *text, size_t n)
+{
+    char *copy = vs_arena_dup(&k->impl->arena, text, n);
+    if (!copy)
+        stop(k);
+    else if (k->value_count < sizeof k->values / sizeof *k->values)
+        k->values[k->value_count++] = (struct vs_value){name, copy};
+}
+
+void vs_say(struct checker *k, const char *name, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    set_value(k, name, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+void vs_say_text(struct checker *k, const char *name, struct vs_str text)
+{
+    char shown[160];
+    vs_escape(shown, sizeof shown, text);
+    set_value(k, name, shown, strlen(shown));
+}
+
+void vs_say_token(struct checker *k, const char *name, uint32_t id)
+{
+    char shown[160];
+    struct vs_str token = k->t ? vs_token_text(k->t, id) : (struct vs_str){NULL, 0};
+    vs_say(k, name, token.p ? "%u %s" : "%u", id, vs_escape(shown, sizeof shown, token));
+}
+
+void vs_say_config(struct checker *k, const struct vs_config_int *v)
+{
+    vs_say(k, "file", "%s", v->file);
+    vs_say(k, "at", "%s", v->at);
+    vs_say(k, "name", "%.*s", VS_STR(v->name));
+    vs_say(k, "found", "%lld", (long long)v->value);
+}
+
+void vs_say_table(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t)
+{
+    const struct vs_tensor *x = &c->tensors[t->tensor];
+    char shown[200];
+    vs_say(k, "file", "%s", c->files[x->file].name);
+    vs_say(k, "at", "%s", vs_escape(shown, sizeof shown, x->name));
+}
+
+/* ---- sets of ids ---- */
+
+void vs_set_add(struct id_set *s, uint64_t id)
+{
+    if (s->count++ == 0)
+        s->first = id;
+    if (s->ranges && s->end[s->ranges - 1] == id)
+        s->end[s->ranges - 1]++;
+    else if (s->ranges < 6) {
+        s->begin[s->ranges] = id;
+        s->end[s->ranges++] = id + 1;
+    }
+}
+
+void vs_say_ids(struct checker *k, const struct id_set *s)
+{
+    char text[256];
+    size_t n = 0;
+    uint64_t shown = 0;
+    uint32_t ranges = s->ranges > 5 ? 5 : s->ranges;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < ranges; i++) {
+        unsigned long long begin = s->begin[i], last = s->end[i] - 1;
+        shown += s->end[i] - s->begin[i];
+        n += (size_t)snprintf(text + n, sizeof text - n, i ? ", %llu" : "%llu", begin);
+        if (last > begin)
+            n += (size_t)snprintf(text + n, sizeof text - n, " .. %llu", last);
+    }
+    if (shown < s->count)
+        snprintf(text + n, sizeof text - n, " and %llu more", (unsigned long long)(s->count - shown));
+    vs_say(k, "ids", "%s", text);
+    vs_say(k, "n", "%llu", (unsigned long long)s->count);
+    vs_say_token(k, "token", (uint32_t)s->first);
+}
+
+/* ---- templates ---- */
+
+static const char *value_of(const struct checker *k, const char *name, size_t n)
+{
+    if (n == 3 && memcmp(name, "dir", 3) == 0)
+        return k->q->path;
+    for (uint32_t i = 0; i < k->value_count; i++)
+        if (strlen(k->values[i].name) == n && memcmp(k->values[i].name, name, n) == 0)
+            return k->values[i].text;
+    return NULL;
+}
+
+/* NULL for an empty template: the finding has no such part. */
+static const char *expand(struct checker *k, const struct vs_jval *rule, const char *key)
+{
+    struct vs_str text;
+    struct vs_buf b = {0};
+    if (!vs_jstr(vs_jget(rule, key), &text) || text.n == 0)
+        return NULL;
+    for (size_t at = 0; at < text.n; at++) {
+        const char *close = text.p[at] == '{' ? memchr(text.p + at, '}', text.n - at) : NULL;
+        const char *value = close ? value_of(k, text.p + at + 1, (size_t)(close - text.p) - at - 1) : NULL;
+        if (value) {
+            vs_buf_puts(&b, value);
+            at = (size_t)(close - text.p);
+        } else {
+            vs_buf_add(&b, text.p + at, 1);
+        }
+    }
+    const char *out = b.failed ? NULL : vs_arena_dup(&k->impl->arena, b.p, b.n);
+    if (!out)
+        stop(k);
+    vs_buf_free(&b);
+    return out;
+}
+
+static const struct vs_jval *rule_of(const struct checker *k, const char *id)
+{
+    const struct vs_jval *list = vs_jget(k->impl->rules.root, "rules");
+    for (const struct vs_jval *r = list ? list->child : NULL; r; r = r->next) {
+        struct vs_str s;
+        if (vs_jstr(vs_jget(r, "id"), &s) && vs_str_is(s, id))
+            return r;
+    }
+    return NULL;
+}
+
+static enum vs_severity severity_of(const struct vs_jval *rule)
+{
+    struct vs_str s = {NULL, 0};
+    (void)vs_jstr(vs_jget(rule, "severity"), &s);
+    return vs_str_is(s, "error") ? VS_ERROR : vs_str_is(s, "warning") ? VS_WARNING : VS_INFO;
+}
+
+static struct vs_finding *next_finding(struct checker *k)
+{
+    struct vs_check_result *r = k->r;
+    if (r->finding_count == k->impl->finding_cap) {
+        uint32_t cap = k->impl->finding_cap ? 2 * k->impl->finding_cap : 16;
+        struct vs_finding *list = vs_realloc_array(r->findings, cap, sizeof *list);
+        if (!list)
+            return NULL;
+        r->findings = list;
+        k->impl->finding_cap = cap;
+    }
+    return &r->findings[r->finding_count++];
+}
+
+static void add(struct checker *k, const char *id, const enum vs_severity *severity)
+{
+    const struct vs_jval *rule = rule_of(k, id);
+    struct vs_finding *f = rule && !k->stopped ? next_finding(k) : NULL;
+    if (!f) {
+        stop(k);
+        return;
+    }
+    *f = (struct vs_finding){.severity = severity ? *severity : severity_of(rule)};
+    snprintf(f->rule, sizeof f->rule, "%s", id);
+    f->message = expand(k, rule, "message");
+    f->why = expand(k, rule, "why");
+    f->remedy = expand(k, rule, "remedy");
+    f->file = value_of(k, "file", 4);
+    f->at = value_of(k, "at", 2);
+    f->found = value_of(k, "found", 5);
+    f->expected = value_of(k, "expected", 8);
+    if (f->severity > k->r->verdict)
+        k->r->verdict = f->severity;
+    k->value_count = 0;
+}
+
+void vs_found(struct checker *k, const char *rule)
+{
+    add(k, rule, NULL);
+}
+
+void vs_found_as(struct checker *k, const char *rule, enum vs_severity severity)
+{
+    add(k, rule, &severity);
+}
+
+/* ---- bitmaps ---- */
+
+bool vs_bit(const uint64_t *map, uint64_t i)
+{
+    return map[i / 64] >> (i % 64) & 1;
+}
+
+void vs_bit_set(uint64_t *map, uint64_t i)
+{
+    map[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+uint64_t *vs_bitmap(struct checker *k, uint64_t bits)
+{
+    uint64_t *map = vs_arena_array(&k->impl->arena, bits / 64 + 1, sizeof *map);
+    if (!map)
+        stop(k);
+    return map;
+}
+
+bool vs_has_token(const struct checker *k, uint64_t id)
+{
+    return k->t && id < k->t->rows_needed && vs_token_text(k->t, (uint32_t)id).p;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is measured on the device: statistics of every row, and the range-checked gather over every id that can occur.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "check/checker.h"
+
+/* ---- row statistics ---- */
+
+struct pass { struct vs_dev *dev; struct vs_k_row *rows; };
+
+static enum vs_code visit(void *user, const struct vs_rows *window, struct vs_err *err)
+{
+    struct pass *p = user;
+    return vs_k_row_stats(p->dev, window, p->rows + window->first, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static enum vs_code median_norm(struct checker *k, const struct vs_table *t, struct vs_table_rows *out)
+{
+    double *norms = vs_calloc(t->rows, sizeof *norms);
+    uint64_t n = 0;
+    if (!norms)
+        return vs_enomem(k->err, "row norms", t->rows);
+    for (uint64_t i = 0; i < t->rows; i++)
+        if (out->rows[i].nan + out->rows[i].inf == 0 && (vs_has_token(k, i) || !k->t))
+            norms[n++] = __builtin_sqrt(out->rows[i].sum_squares);
+    qsort(norms, n, sizeof *norms, by_value);
+    out->median = n ? norms[n / 2] : 0;
+    vs_free(norms);
+    return VS_OK;
+}
+
+enum vs_code vs_measure_rows(struct checker *k)
+{
+    struct vs_check_impl *impl = k->impl;
+    enum vs_code code = VS_OK;
+    impl->table_rows = vs_arena_array(&impl->arena, k->c->table_count + 1u, sizeof *impl->table_rows);
+    if (!impl->table_rows)
+        return vs_enomem(k->err, "row statistics", k->c->table_count);
+    for (uint32_t i = 0; !code && i < k->c->table_count; i++) {
+        const struct vs_table *t = &k->c->tables[i];
+        bool wanted = t->role == VS_ROLE_INPUT || t->role == VS_ROLE_HEAD || t->role == VS_ROLE_PLE;
+        if (!wanted || t->suspect || t->axis || !t->rows || !t->cols || !vs_dtype_is_float(k->c->tensors[t->tensor].dtype))
+            continue;
+        struct pass p = {k->dev, vs_arena_array(&impl->arena, t->rows, sizeof *p.rows)};
+        if (!p.rows)
+            return vs_enomem(k->err, "row statistics", t->rows);
+        code = vs_scan_rows(k->c, t, 0, t->rows, k->run, "rows", visit, &p, k->err);
+        impl->table_rows[i].rows = p.rows;
+        if (!code)
+            code = median_norm(k, t, &impl->table_rows[i]);
+    }
+    return code;
+}
+
+/* ---- gather ---- */
+
+#define SAMPLE 64 /* rows that are really fetched; the ids are all checked */
+
+struct gather {
+    struct checker *k;
+    int64_t *ids; uint64_t n;
+    struct vs_k_range ranges[16]; uint32_t range_count;
+    float *out; int64_t sample[SAMPLE]; uint64_t sampled;
+    struct vs_k_bad bad[8]; uint64_t bad_count;
+    bool checked;
+};
+
+static enum vs_code collect_ids(struct gather *g)
+{
+    struct checker *k = g->k;
+    uint64_t room = (k->t ? k->t->rows_needed : k->input->rows) + k->c->config.special_id_count;
+    g->ids = vs_calloc(room + 1, sizeof *g->ids);
+    if (!g->ids)
+        return vs_enomem(k->err, "probe ids", room);
+    for (uint64_t id = 0; id < (k->t ? k->t->rows_needed : k->input->rows); id++)
+        if (!k->t || vs_has_token(k, id))
+            g->ids[g->n++] = (int64_t)id;
+    for (size_t i = 0; i < k->c->config.special_id_count; i++)
+        if (k->c->config.special_ids[i].value >= 0)
+            g->ids[g->n++] = k->c->config.special_ids[i].value;
+    for (uint64_t i = 0; i < SAMPLE && g->n; i++)
+        g->sample[g->sampled++] = g->ids[i * g->n / SAMPLE];
+    return VS_OK;
+}
+
+/* Strict ranges, begin <= id < end: the blocks where there are some, else the whole table. */
+static void set_ranges(struct gather *g)
+{
+    const struct vs_facts *f = g->k->r->facts;
+    for (uint32_t i = 0; i < f->block_count && i < 16; i++)
+        g->ranges[g->range_count++] = (struct vs_k_range){f->blocks[i].begin, f->blocks[i].end};
+    if (!g->range_count)
+        g->ranges[g->range_count++] = (struct vs_k_range){0, g->k->input->rows};
+}
+
+static enum vs_code visit_gather(void *user, const struct vs_rows *w, struct vs_err *err)
+{
+    struct gather *g = user;
+    enum vs_code code = VS_OK;
+    if (!g->checked)
+        code = vs_k_gather(g->k->dev, w, g->ids, g->n, g->ranges, g->range_count, NULL, g->bad, 8, &g->bad_count, err);
+    g->checked = true;
+    if (!code)
+        code = vs_k_gather(g->k->dev, w, g->sample, g->sampled, g->ranges, g->range_count, g->out, NULL, 0, NULL, err);
+    return code;
+}
+
+enum vs_code vs_measure_gather(struct checker *k)
+{
+    struct gather g = {.k = k};
+    set_ranges(&g);
+    enum vs_code code = collect_ids(&g);
+    g.out = code ? NULL : vs_calloc(SAMPLE * k->input->cols, sizeof *g.out);
+    if (!code && !g.out)
+        code = vs_enomem(k->err, "gathered rows", SAMPLE * k->input->cols);
+    if (!code)
+        code = vs_scan_rows(k->c, k->input, 0, k->input->rows, k->run, "gather", visit_gather, &g, k->err);
+    if (!code) {
+        k->impl->gathered = g.n;
+        k->impl->bad_count = g.bad_count;
+        k->r->gather = (struct vs_gather){.checked = g.n, .bad_count = g.bad_count};
+        for (uint64_t i = 0; i < g.bad_count && i < 8; i++)
+            k->r->gather.bad[k->r->gather.shown++] = (struct vs_bad_id){g.bad[i].position, g.bad[i].id};
+    }
+    vs_free(g.ids);
+    vs_free(g.out);
+    return code;
+}

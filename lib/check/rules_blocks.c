@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * 5xx: are the blocks behind the text where ids, rows and the model's code expect them?
+ */
+#include <stdio.h>
+#include <string.h>
+#include "check/checker.h"
+#include "plan/offsets.h"
+
+typedef unsigned long long ull;
+
+static void place_block(struct checker *k, const struct vs_block *b)
+{
+    vs_say(k, "file", "config.json");
+    vs_say(k, "at", "%s", b->basis ? b->basis : "");
+    vs_say(k, "name", "%s", b->name);
+}
+
+static void ranges(struct checker *k)
+{
+    const struct vs_facts *f = k->r->facts;
+    for (uint32_t i = 0; i < f->block_count; i++) {
+        const struct vs_block *b = &f->blocks[i], *next = i + 1 < f->block_count ? b + 1 : NULL;
+        if (next && next->begin < b->end) {
+            place_block(k, b);
+            vs_say(k, "found", "%llu, %llu", (ull)b->begin, (ull)b->end);
+            vs_say(k, "other", "%s", next->name);
+            vs_say(k, "expected", "%llu, %llu", (ull)next->begin, (ull)next->end);
+            vs_found(k, "VOC501");
+        }
+        if (b->end > k->input->rows) {
+            place_block(k, b);
+            vs_say(k, "found", "%llu", (ull)b->end);
+            vs_say(k, "expected", "%llu", (ull)k->input->rows);
+            vs_found(k, "VOC502");
+        }
+    }
+}
+
+/* A token of the text inside a block: one that came out of merges, not one of the block's own names. */
+static void text_inside(struct checker *k, const struct vs_block *b)
+{
+    struct id_set s = {0};
+    for (uint64_t id = b->begin; id < b->end; id++)
+        if (vs_has_token(k, id) && !vs_token_is_added(k->t, (uint32_t)id, NULL) && !k->stopped)
+            vs_set_add(&s, id);
+    if (!s.count || s.count == b->end - b->begin) /* a vocabulary that spells the whole block has names for it */
+        return;
+    place_block(k, b);
+    vs_say_ids(k, &s);
+    vs_found(k, "VOC503");
+}
+
+static void beyond(struct checker *k, const struct vs_block *last)
+{
+    struct id_set s = {0};
+    for (uint64_t id = last->end; id < k->t->rows_needed; id++)
+        if (vs_has_token(k, id))
+            vs_set_add(&s, id);
+    if (!s.count)
+        return;
+    place_block(k, last);
+    vs_say_ids(k, &s);
+    vs_say(k, "last", "%llu", (ull)last->end);
+    vs_found(k, "VOC504");
+}
+
+/* ---- tables of the blocks ---- */
+
+static const struct vs_block *block_named(const struct checker *k, const char *name)
+{
+    const struct vs_facts *f = k->r->facts;
+    for (uint32_t i = 0; i < f->block_count; i++)
+        if (strcmp(f->blocks[i].name, name) == 0)
+            return &f->blocks[i];
+    return NULL;
+}
+
+static void tables(struct checker *k)
+{
+    for (uint32_t i = 0; i < k->c->table_count; i++) {
+        const struct vs_table *t = &k->c->tables[i];
+        const struct vs_block *b = t->role == VS_ROLE_VISION ? block_named(k, "vision") : t->role == VS_ROLE_AUDIO ? block_named(k, "audio") :
+                                   t->role == VS_ROLE_PLE ? block_named(k, "text") : NULL;
+        if (!b || t->rows == b->end - b->begin)
+            continue;
+        vs_say_table(k, k->c, t);
+        vs_say(k, "name", "%.*s", VS_STR(k->c->tensors[t->tensor].name));
+        vs_say(k, "found", "%llu", (ull)t->rows);
+        vs_say(k, "expected", "%llu", (ull)(b->end - b->begin));
+        vs_found(k, t->role == VS_ROLE_PLE ? "VOC506" : "VOC507");
+    }
+}
+
+/* ---- placeholders and invariants ---- */
+
+/* Names that the families give their placeholders: the tokenizer's id of that text against the config's. */
+static void placeholders(struct checker *k)
+{
+    static const struct { const char *key, *token; } names[] = {
+        {"image_token_id", "<image_soft_token>"}, {"audio_token_id", "<audio_soft_token>"}, {"eoi_token_id", "<end_of_image>"},
+        {"eoa_token_id", "<end_of_audio>"}, {"image_token_index", "<image_soft_token>"}};
+    for (size_t i = 0; i < k->c->config.special_id_count; i++) {
+        const struct vs_config_int *s = &k->c->config.special_ids[i];
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+            uint32_t id = vs_str_is(s->name, names[n].key) ? vs_token_id(k->t, vs_cstr(names[n].token)) : VS_NO_ID;
+            if (id == VS_NO_ID || s->value == (int64_t)id)
+                continue;
+            vs_say_config(k, s);
+            vs_say(k, "token", "%s", names[n].token);
+            vs_say(k, "expected", "%u", id);
+            vs_found(k, "VOC505");
+        }
+    }
+}
+
+static enum vs_code invariants(struct checker *k)
+{
+    struct vs_plan *plan = vs_plan_new();
+    struct vs_offsets offsets = {0};
+    struct vs_offsets_request q = {.checkpoint = k->c, .data_dir = k->q->data_dir, .again = true, .report_only = true};
+    if (!plan)
+        return vs_enomem(k->err, "a plan", sizeof *plan);
+    enum vs_code code = vs_offsets_plan(&q, plan, &offsets, k->err);
+    for (uint32_t i = 0; !code && i < plan->invariant_count; i++) {
+        if (plan->invariants[i].before)
+            continue;
+        vs_say(k, "file", "config.json");
+        vs_say(k, "found", "%s", plan->invariants[i].text);
+        vs_found(k, "VOC511");
+    }
+    vs_plan_free(plan);
+    return code;
+}
+
+void vs_rules_blocks(struct checker *k)
+{
+    const struct vs_facts *f = k->r->facts;
+    if (k->t)
+        placeholders(k);
+    if (!f->block_count)
+        return;
+    ranges(k);
+    tables(k);
+    for (uint32_t i = 1; k->t && i < f->block_count; i++)
+        text_inside(k, &f->blocks[i]);
+    if (k->t && f->block_count > 1)
+        beyond(k, &f->blocks[f->block_count - 1]);
+    if (invariants(k) != VS_OK)
+        k->stopped = true;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * 4xx: what the rows themselves say.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include "check/checker.h"
+
+#define OUTLIER 8.0   /* robust standard deviations of log(norm) */
+#define DEAD 1e-16f   /* a largest value at or below it: never trained (audit.md, VOC402) */
+
+static const struct vs_table_rows *rows_of(const struct checker *k, const struct vs_table *t)
+{
+    const struct vs_table_rows *r = &k->impl->table_rows[t - k->c->tables];
+    return r->rows ? r : NULL;
+}
+
+static bool broken(const struct vs_k_row *r)
+{
+    return r->nan + r->inf > 0;
+}
+
+static bool live_token(const struct checker *k, uint64_t row)
+{
+    return k->t ? vs_has_token(k, row) : true;
+}
+
+static void report_set(struct checker *k, const struct vs_table *t, const struct id_set *s, const char *rule)
+{
+    if (!s->count)
+        return;
+    vs_say_table(k, k->c, t);
+    vs_say_ids(k, s);
+    vs_found(k, rule);
+}
+
+/* ---- one table ---- */
+
+static void bad_values(struct checker *k, const struct vs_table *t, const struct vs_table_rows *r)
+{
+    struct id_set tokens = {0}, padding = {0}, dead = {0}, zero = {0};
+    for (uint64_t i = 0; i < t->rows; i++) {
+        bool token = live_token(k, i);
+        if (broken(&r->rows[i]))
+            vs_set_add(token ? &tokens : &padding, i);
+        else if (!(r->rows[i].max_abs > DEAD))
+            vs_set_add(token ? &dead : &zero, i);
+    }
+    report_set(k, t, &tokens, "VOC401");
+    if (padding.count) {
+        vs_say_table(k, k->c, t);
+        vs_say_ids(k, &padding);
+        vs_found_as(k, "VOC401", VS_WARNING);
+    }
+    report_set(k, t, &dead, "VOC402");
+    report_set(k, t, &zero, "VOC403");
+}
+
+struct hashed { uint64_t hash, row; };
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct hashed *x = a, *y = b;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static int by_row(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Rows of tokens that are equal to another one. Blocks other than text may hold copies by design (Gemma3n's converter). */
+static void twins(struct checker *k, const struct vs_table *t, const struct vs_table_rows *r)
+{
+    const struct vs_facts *f = k->r->facts;
+    uint64_t end = f->block_count > 1 ? f->blocks[0].end : t->rows, n = 0, m = 0;
+    struct hashed *all = vs_calloc(t->rows + 1, sizeof *all);
+    uint64_t *same = vs_calloc(t->rows + 1, sizeof *same);
+    struct id_set s = {0};
+    if (!all || !same) {
+        k->stopped = vs_enomem(k->err, "row hashes", t->rows) != VS_OK;
+        goto out;
+    }
+    for (uint64_t i = 0; i < t->rows && i < end; i++)
+        if (live_token(k, i) && r->rows[i].max_abs > DEAD && !broken(&r->rows[i]))
+            all[n++] = (struct hashed){r->rows[i].hash, i};
+    qsort(all, n, sizeof *all, by_hash);
+    for (uint64_t i = 0; i < n; i++)
+        if ((i && all[i].hash == all[i - 1].hash) || (i + 1 < n && all[i].hash == all[i + 1].hash))
+            same[m++] = all[i].row;
+    qsort(same, m, sizeof *same, by_row);
+    for (uint64_t i = 0; i < m; i++)
+        vs_set_add(&s, same[i]);
+    report_set(k, t, &s, "VOC404");
+out:
+    vs_free(all);
+    vs_free(same);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* z of log(norm) over median and median absolute deviation; and ten times as long at least, so that a table of nearly
+ * equal norms has no outliers. */
+static void outliers(struct checker *k, const struct vs_table *t, const struct vs_table_rows *r)
+{
+    struct id_set s = {0};
+    double *logs = vs_calloc(t->rows + 1, sizeof *logs), worst = 0;
+    uint64_t n = 0;
+    if (!logs) {
+        k->stopped = vs_enomem(k->err, "row norms", t->rows) != VS_OK;
+        return;
+    }
+    double center = r->median > 0 ? log(r->median) : 0;
+    for (uint64_t i = 0; i < t->rows; i++)
+        if (live_token(k, i) && r->rows[i].max_abs > DEAD && !broken(&r->rows[i]))
+            logs[n++] = fabs(0.5 * log(r->rows[i].sum_squares) - center);
+    qsort(logs, n, sizeof *logs, by_value);
+    double spread = n ? 1.4826 * logs[n / 2] : 0;
+    for (uint64_t i = 0; n && i < t->rows; i++) {
+        double ratio = sqrt(r->rows[i].sum_squares) / r->median;
+        if (!live_token(k, i) || broken(&r->rows[i]) || !(ratio > 10) || !(log(ratio) > OUTLIER * spread))
+            continue;
+        vs_set_add(&s, i);
+        worst = ratio > worst ? ratio : worst;
+    }
+    vs_free(logs);
+    if (!s.count)
+        return;
+    vs_say_table(k, k->c, t);
+    vs_say_ids(k, &s);
+    vs_say(k, "found", "%.1f", worst);
+    vs_found(k, "VOC407");
+}
+
+/* ---- the head ---- */
+
+/* Padding rows as long as real ones give logits like real ones. */
+static void live_padding(struct checker *k)
+{
+    const struct vs_table *head = k->head ? k->head : k->input;
+    const struct vs_table_rows *r = rows_of(k, head);
+    struct id_set s = {0};
+    if (!r || !k->t || k->r->facts->block_count > 1)
+        return;
+    for (uint64_t i = k->t->rows_needed; i < head->rows; i++)
+        if (!broken(&r->rows[i]) && sqrt(r->rows[i].sum_squares) >= 0.5 * r->median && r->median > 0)
+            vs_set_add(&s, i);
+    report_set(k, head, &s, "VOC408");
+}
+
+static void tying(struct checker *k)
+{
+    const struct vs_config *config = &k->c->config;
+    bool equal = false;
+    if (config->tie == VS_TIE_UNKNOWN)
+        return;
+    if (k->head) {
+        const struct vs_table_rows *a = rows_of(k, k->input), *b = rows_of(k, k->head);
+        if (!a || !b)
+            return;
+        equal = k->head->rows == k->input->rows;
+        for (uint64_t i = 0; equal && i < k->head->rows; i++)
+            equal = a->rows[i].hash == b->rows[i].hash;
+        k->r->facts->tied_stored = equal;
+    }
+    bool lie = config->tie == VS_TIE_TRUE ? k->head && !equal : !k->head;
+    if (!lie)
+        return;
+    vs_say(k, "file", "config.json");
+    vs_say(k, "at", "%s", config->tie_at ? config->tie_at : "/tie_word_embeddings");
+    vs_say(k, "expected", "%s", config->tie == VS_TIE_TRUE ? "true" : "false");
+    vs_say(k, "found", "%s", k->head ? "holds a head of its own" : "holds no head");
+    vs_found(k, "VOC409");
+}
+
+static void report_new(struct checker *k, const struct id_set *s, double ratio, enum vs_severity severity)
+{
+    if (!s->count)
+        return;
+    vs_say_table(k, k->c, k->input);
+    vs_say_ids(k, s);
+    vs_say(k, "found", "%.2g", ratio);
+    vs_found_as(k, "VOC411", severity);
+}
+
+/* New rows against the length of the base's: within a factor of two is what trained rows spread over. Means are shorter by
+ * nature and grow in training; longer ones draw predictions. */
+static void new_rows(struct checker *k)
+{
+    const struct vs_table_rows *r = rows_of(k, k->input);
+    struct id_set shorter = {0}, longer = {0};
+    double least = 1, most = 1;
+    if (!r || !k->impl->fresh || !(r->median > 0))
+        return;
+    for (uint64_t i = 0; i < k->input->rows; i++) {
+        double ratio = sqrt(r->rows[i].sum_squares) / r->median;
+        if (!vs_bit(k->impl->fresh, i) || broken(&r->rows[i]) || !(r->rows[i].max_abs > DEAD))
+            continue;
+        if (ratio > 2)
+            vs_set_add(&longer, i);
+        else if (ratio < 0.5)
+            vs_set_add(&shorter, i);
+        least = ratio < least ? ratio : least;
+        most = ratio > most ? ratio : most;
+    }
+    report_new(k, &longer, most, VS_WARNING);
+    report_new(k, &shorter, least, VS_INFO);
+}
+
+void vs_rules_rows(struct checker *k)
+{
+    for (uint32_t i = 0; i < k->c->table_count && !k->stopped; i++) {
+        const struct vs_table *t = &k->c->tables[i];
+        const struct vs_table_rows *r = rows_of(k, t);
+        if (!r)
+            continue;
+        bad_values(k, t, r);
+        if (t == k->input) {
+            twins(k, t, r);
+            outliers(k, t, r);
+        } else if (t == k->head) {
+            outliers(k, t, r);
+        }
+    }
+    live_padding(k);
+    tying(k);
+    new_rows(k);
+}

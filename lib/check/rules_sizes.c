@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * 1xx: do tokens, config and tables agree in number?
+ */
+#include <stdio.h>
+#include <string.h>
+#include "check/checker.h"
+
+const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c)
+{
+    return c->config.text_vocab >= 0 ? &c->config.vocab_sizes[c->config.text_vocab] : NULL;
+}
+
+static const struct vs_jval *known_model(const struct checker *k, const char *key, int64_t wanted)
+{
+    const struct vs_jval *list = vs_jget(k->impl->known_good.root, "models");
+    for (const struct vs_jval *m = list ? list->child : NULL; m; m = m->next) {
+        struct vs_str type;
+        int64_t value;
+        bool same = vs_jstr(vs_jget(m, "model_type"), &type) && (vs_str_eq(type, k->c->config.model_type) || vs_str_eq(type, k->c->config.text_model_type));
+        if (same && vs_ji64(&k->impl->known_good, vs_jget(m, key), &value) && (wanted < 0 || value == wanted))
+            return m;
+    }
+    return NULL;
+}
+
+uint64_t vs_input_extra(const struct checker *k)
+{
+    int64_t extra = 0;
+    const struct vs_jval *m = known_model(k, "input_extra", -1);
+    return m && vs_ji64(&k->impl->known_good, vs_jget(m, "input_extra"), &extra) ? (uint64_t)extra : 0;
+}
+
+/* ---- tokens without a row ---- */
+
+static bool is_placeholder(const struct checker *k, uint64_t id)
+{
+    static const char *const kinds[] = {"image", "video", "audio", "vision", "boi", "eoi", "boa", "eoa"};
+    struct vs_str token = vs_token_text(k->t, (uint32_t)id);
+    if (vs_str_ends(token, VS_LIT("_soft_token>")))
+        return true;
+    for (size_t i = 0; i < k->c->config.special_id_count; i++) {
+        const struct vs_config_int *s = &k->c->config.special_ids[i];
+        for (size_t n = 0; s->value == (int64_t)id && n < sizeof kinds / sizeof *kinds; n++)
+            if (vs_str_starts(s->name, vs_cstr(kinds[n])))
+                return true;
+    }
+    return false;
+}
+
+static void tokens_without_row(struct checker *k)
+{
+    struct id_set all = {0};
+    bool placeholders = true;
+    for (uint64_t id = k->input->rows; id < k->t->rows_needed; id++)
+        if (vs_has_token(k, id)) {
+            vs_set_add(&all, id);
+            placeholders = placeholders && is_placeholder(k, id);
+        }
+    if (!all.count)
+        return;
+    vs_say_ids(k, &all);
+    vs_say_table(k, k->c, k->input);
+    vs_say(k, "last", "%llu", (unsigned long long)k->input->rows - 1);
+    vs_say(k, "found", "%llu rows", (unsigned long long)k->input->rows);
+    vs_say(k, "expected", "at least %u, as %s needs", k->t->rows_needed, vs_path_base(k->t->path));
+    vs_found(k, placeholders ? "VOC102" : "VOC101");
+}
+
+/* ---- config against tables ---- */
+
+static void config_size(struct checker *k)
+{
+    const struct vs_config_int *v = vs_text_vocab(k->c);
+    uint64_t rows = k->input->rows;
+    if (!v) {
+        if (!k->c->has_config)
+            return;
+        vs_say(k, "file", "config.json");
+        vs_say(k, "at", "/vocab_size");
+        vs_say(k, "expected", "%llu", (unsigned long long)rows);
+        vs_found(k, "VOC115");
+        return;
+    }
+    if ((uint64_t)v->value == rows || (uint64_t)v->value + vs_input_extra(k) == rows)
+        return;
+    vs_say_config(k, v);
+    vs_say(k, "expected", "%llu", (unsigned long long)rows);
+    vs_found(k, "VOC103");
+    if (k->t && v->value == (int64_t)k->t->base_count && k->t->base_count < k->t->rows_needed) {
+        vs_say_config(k, v);
+        vs_say(k, "n", "%u", k->t->rows_needed - k->t->base_count);
+        vs_found(k, "VOC119");
+    }
+}
+
+/* A nested text config that contradicts the top level, unless the top level sizes something else (a codec). */
+static void two_sizes(struct checker *k)
+{
+    const struct vs_config_int *top = NULL, *text = NULL;
+    for (size_t i = 0; i < k->c->config.vocab_size_count; i++) {
+        const struct vs_config_int *v = &k->c->config.vocab_sizes[i];
+        if (strcmp(v->file, "config.json") != 0)
+            continue;
+        top = strcmp(v->at, "/vocab_size") == 0 ? v : top;
+        text = strcmp(v->at, "/text_config/vocab_size") == 0 ? v : text;
+    }
+    if (!top || !text || top->value == text->value)
+        return;
+    vs_say_config(k, top);
+    vs_say(k, "expected", "%lld in /text_config", (long long)text->value);
+    vs_found(k, "VOC112");
+}
+
+static void hidden_size(struct checker *k)
+{
+    const struct vs_jdoc *config = vs_checkpoint_json(k->c, "config.json");
+    int64_t h = k->c->config.hidden_size;
+    bool projected = config && (vs_jget(config->root, "embedding_size") || vs_jget(config->root, "word_embed_proj_dim"));
+    if (h <= 0 || projected || k->input->cols == (uint64_t)h)
+        return;
+    vs_say_table(k, k->c, k->input);
+    vs_say(k, "found", "%llu", (unsigned long long)k->input->cols);
+    vs_say(k, "expected", "%lld", (long long)h);
+    vs_found(k, "VOC114");
+}
+
+/* ---- tables against each other ---- */
+
+static void lost_ids(struct checker *k, uint64_t from)
+{
+    struct id_set lost = {0};
+    char shown[64] = "none of them is a token";
+    for (uint64_t id = from; k->t && id < k->t->rows_needed; id++)
+        if (vs_has_token(k, id))
+            vs_set_add(&lost, id);
+    if (lost.count) {
+        struct vs_str token = vs_token_text(k->t, (uint32_t)lost.first);
+        char text[40];
+        snprintf(shown, sizeof shown, "%llu %s and others", (unsigned long long)lost.first, vs_escape(text, sizeof text, token));
+    }
+    vs_say(k, "lost", "%s", shown);
+}
+
+static void head_size(struct checker *k)
+{
+    if (!k->head || k->head->rows == k->input->rows)
+        return;
+    if (k->head->rows + vs_input_extra(k) != k->input->rows) {
+        vs_say_table(k, k->c, k->head);
+        vs_say(k, "found", "%llu", (unsigned long long)k->head->rows);
+        vs_say(k, "expected", "%llu", (unsigned long long)k->input->rows);
+        lost_ids(k, k->head->rows);
+        vs_found(k, "VOC104");
+        return;
+    }
+    struct id_set unsaid = {0};
+    for (uint64_t id = k->head->rows; id < k->input->rows; id++)
+        if (vs_has_token(k, id))
+            vs_set_add(&unsaid, id);
+    if (!unsaid.count)
+        return;
+    vs_say_table(k, k->c, k->head);
+    vs_say_ids(k, &unsaid);
+    vs_say(k, "head", "%llu", (unsigned long long)k->head->rows);
+    vs_found(k, "VOC105");
+}
+
+static void other_tables(struct checker *k)
+{
+    uint64_t out_rows = k->head ? k->head->rows : k->input->rows;
+    for (uint32_t i = 0; i < k->c->table_count; i++) {
+        const struct vs_table *t = &k->c->tables[i];
+        if (t->suspect || t == k->input)
+            continue;
+        bool bias = t->role == VS_ROLE_BIAS && t->rows != out_rows, copy = t->role == VS_ROLE_INPUT && t->rows != k->input->rows;
+        if (!bias && !copy)
+            continue;
+        vs_say_table(k, k->c, t);
+        vs_say(k, "found", "%llu", (unsigned long long)t->rows);
+        vs_say(k, "expected", "%llu", (unsigned long long)(bias ? out_rows : k->input->rows));
+        vs_say(k, "most", "%llu", (unsigned long long)(t->rows > k->input->rows ? t->rows : k->input->rows));
+        vs_found(k, bias ? "VOC116" : "VOC117");
+    }
+}
+
+/* ---- surplus ---- */
+
+static void surplus(struct checker *k)
+{
+    const struct vs_facts *f = k->r->facts;
+    unsigned long long n = f->surplus_rows > 0 ? (unsigned long long)f->surplus_rows : 0, rows = k->input->rows;
+    vs_say(k, "n", "%llu", n);
+    vs_say_table(k, k->c, k->input);
+    if (f->surplus == VS_SURPLUS_ALIGN) {
+        vs_say(k, "multiple", "%u", f->align_multiple);
+        vs_found(k, "VOC106");
+    } else if (f->surplus == VS_SURPLUS_RESERVE || (f->surplus == VS_SURPLUS_ODD && known_model(k, "rows", (int64_t)rows))) {
+        vs_say(k, "first", "%u", k->t->rows_needed);
+        vs_found(k, "VOC107");
+    } else if (f->surplus == VS_SURPLUS_ODD && n > 4096 && n * 20 > k->t->rows_needed) {
+        vs_say(k, "percent", "%llu", 100ull * k->t->rows_needed / rows);
+        vs_found(k, "VOC109");
+    } else if (f->surplus == VS_SURPLUS_ODD) {
+        vs_say(k, "hint", "%s", n < 20 ? "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
+        vs_found(k, "VOC108");
+    }
+    k->value_count = 0;
+}
+
+static void count_and_height(struct checker *k)
+{
+    if (k->t->len == k->t->rows_needed)
+        return;
+    vs_say(k, "file", "%s", vs_path_base(k->t->path));
+    vs_say(k, "n", "%u", k->t->len);
+    vs_say(k, "last", "%u", k->t->max_id);
+    vs_say(k, "off", "%lld", (long long)k->t->rows_needed - (long long)k->t->len);
+    vs_found(k, "VOC110");
+}
+
+void vs_rules_sizes(struct checker *k)
+{
+    if (k->t)
+        count_and_height(k);
+    if (k->c)
+        two_sizes(k);
+    if (!k->input)
+        return;
+    if (k->input->rows == 0 || k->c->tensors[k->input->tensor].ndim != 2) {
+        vs_say_table(k, k->c, k->input);
+        vs_say(k, "found", "[%llu]", (unsigned long long)k->input->rows);
+        vs_found(k, "VOC113");
+        return;
+    }
+    if (k->t) {
+        tokens_without_row(k);
+        surplus(k);
+    }
+    config_size(k);
+    hidden_size(k);
+    head_size(k);
+    other_tables(k);
+    if (k->input->rows % 8) {
+        vs_say_table(k, k->c, k->input);
+        vs_say(k, "n", "%llu", (unsigned long long)k->input->rows);
+        vs_found(k, "VOC111");
+    }
+    for (size_t i = 0; i < k->c->finding_count; i++) {
+        vs_say(k, "file", "%s", k->c->index_name ? k->c->index_name : k->c->dir);
+        vs_say(k, "found", "%s", k->c->findings[i]);
+        vs_found(k, "VOC123");
+    }
+}

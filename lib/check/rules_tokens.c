@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * 2xx: is the tokenizer at one with itself?
+ */
+#include "base/map.h"
+#include "check/checker.h"
+#include "tokenizer/bpe.h"
+
+static void place(struct checker *k, const char *at)
+{
+    vs_say(k, "file", "%s", vs_path_base(k->t->path));
+    vs_say(k, "at", "%s", at);
+}
+
+static void holes(struct checker *k)
+{
+    struct id_set s = {0};
+    for (uint32_t i = 0; i < k->t->hole_count; i++)
+        for (uint64_t id = k->t->holes[i].begin; id < k->t->holes[i].end; id++)
+            vs_set_add(&s, id);
+    if (!s.count)
+        return;
+    place(k, "/model/vocab");
+    vs_say_ids(k, &s);
+    vs_found(k, "VOC201");
+}
+
+/* Which string of model.vocab has an id, and the first id that two have. */
+static void twice_in_vocab(struct checker *k, uint32_t *owner)
+{
+    bool told = false;
+    for (uint32_t s = 0; s < k->t->base_count; s++) {
+        uint32_t id = vs_symbol_id(k->t, s);
+        if (id >= k->t->rows_needed)
+            continue;
+        if (owner[id] != VS_NONE && !told) {
+            place(k, "/model/vocab");
+            vs_say(k, "found", "%u", id);
+            vs_say_text(k, "token", vs_symbol_text(k->t, owner[id]));
+            vs_say_text(k, "other", vs_symbol_text(k->t, s));
+            vs_found(k, "VOC202");
+            told = true;
+        }
+        owner[id] = s;
+    }
+}
+
+static void moved(struct checker *k, const uint32_t *owner)
+{
+    uint32_t count = 0, first = 0;
+    for (uint32_t i = 0; i < k->t->moved_count; i++) {
+        const struct vs_added *a = &k->t->added[k->t->moved[i]];
+        bool shared = !a->in_model && a->effective < k->t->rows_needed && owner[a->effective] != VS_NONE;
+        if (!a->in_model && !shared) {
+            first = count++ ? first : k->t->moved[i];
+            continue;
+        }
+        place(k, "/added_tokens");
+        vs_say_text(k, "token", a->content);
+        vs_say(k, "expected", a->declared == VS_NO_ID ? "without an id" : "%u", a->declared);
+        vs_say(k, "found", "%u", a->effective);
+        if (shared)
+            vs_say_text(k, "other", vs_symbol_text(k->t, owner[a->effective]));
+        vs_found(k, shared ? "VOC206" : "VOC207");
+    }
+    if (!count)
+        return;
+    const struct vs_added *a = &k->t->added[first];
+    place(k, "/added_tokens");
+    vs_say(k, "n", "%u", count);
+    vs_say_text(k, "token", a->content);
+    vs_say(k, "expected", a->declared == VS_NO_ID ? "without an id" : "%u", a->declared);
+    vs_say(k, "found", "%u", a->effective);
+    vs_found(k, "VOC205");
+}
+
+/* Two ids for the same bytes: of byte tokens and characters, for instance. */
+static void same_bytes(struct checker *k)
+{
+    struct vs_map seen = {0};
+    struct vs_buf b = {0};
+    uint32_t pairs = 0, first = 0, other = 0;
+    for (uint32_t id = 0; id < k->t->rows_needed && !k->stopped; id++) {
+        b.n = 0;
+        if (!vs_token_text(k->t, id).p || vs_token_is_added(k->t, id, NULL) || !vs_token_bytes(k->t, id, &b) || b.n == 0)
+            continue;
+        char *key = vs_arena_dup(&k->impl->arena, b.p, b.n);
+        uint32_t old = VS_NONE;
+        if (!key || !vs_map_put(&seen, (struct vs_str){key, b.n}, id, &old))
+            k->stopped = vs_enomem(k->err, "token bytes", b.n) != VS_OK;
+        if (old != VS_NONE && pairs++ == 0) {
+            first = old;
+            other = id;
+        }
+    }
+    vs_map_free(&seen);
+    vs_buf_free(&b);
+    if (!pairs || k->t->alphabet == VS_ALPHA_WORDPIECE) /* "a" and "##a" are two places, not two spellings */
+        return;
+    place(k, "/model/vocab");
+    vs_say(k, "n", "%u", pairs);
+    vs_say_token(k, "token", first);
+    vs_say_token(k, "other", other);
+    vs_found(k, "VOC203");
+}
+
+void vs_rules_tokens(struct checker *k)
+{
+    uint32_t *owner = vs_arena_array(&k->impl->arena, k->t->rows_needed + 1u, sizeof *owner);
+    if (!owner) {
+        k->stopped = vs_enomem(k->err, "ids", k->t->rows_needed) != VS_OK;
+        return;
+    }
+    for (uint32_t i = 0; i < k->t->rows_needed; i++)
+        owner[i] = VS_NONE;
+    holes(k);
+    twice_in_vocab(k, owner);
+    moved(k, owner);
+    same_bytes(k);
+    for (uint32_t i = 0; i < k->t->finding_count; i++) {
+        place(k, "");
+        vs_say(k, "found", "%s", k->t->findings[i]);
+        vs_found(k, "VOC219");
+    }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vocab-check for people: each finding in four parts, then the levels, then one line that says how it went.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "base/io.h"
+#include "report/report.h"
+
+static enum vs_color color_of(enum vs_severity s)
+{
+    return s == VS_ERROR ? VS_RED : s == VS_WARNING ? VS_YELLOW : VS_CYAN;
+}
+
+static void put_finding(const struct vs_finding *f, const struct vs_look *look, struct vs_buf *b)
+{
+    vs_buf_printf(b, "%s%-7s%s %s  %s\n", vs_color_on(look, color_of(f->severity)), vs_severity_name(f->severity), vs_color_off(look), f->rule, f->message);
+    if (f->file && *f->file)
+        vs_buf_printf(b, "  where   %s %s\n", f->file, f->at ? f->at : "");
+    if (f->why)
+        vs_buf_printf(b, "  why     %s\n", f->why);
+    if (f->remedy)
+        vs_buf_printf(b, "  remedy  %s\n", f->remedy);
+}
+
+static void put_levels(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *b)
+{
+    static const char *const names[] = {"L0 structure", "L1 bytes", "L2 rows and head", "L3 forward", "L4 two forwards"};
+    static const char *const states[] = {"not run", "pass", "FAIL"};
+    static const enum vs_color colors[] = {VS_PLAIN, VS_GREEN, VS_RED};
+    for (int i = 0; i < 5; i++) {
+        const struct vs_level *l = &r->levels[i];
+        vs_buf_printf(b, "%-10s %-17s %s%s%s", i ? "" : "levels", names[i], vs_color_on(look, colors[l->state]), states[l->state], vs_color_off(look));
+        if (l->why)
+            vs_buf_printf(b, " (%s)", l->why);
+        vs_buf_puts(b, "\n");
+    }
+}
+
+static void put_device(const struct vs_check_result *r, struct vs_buf *b)
+{
+    vs_buf_printf(b, "device     %s (%s)", r->device_kind, r->device_name);
+    if (r->device_note)
+        vs_buf_printf(b, "; %s", r->device_note);
+    vs_buf_puts(b, "\n");
+    if (!r->gather.checked)
+        return;
+    vs_buf_printf(b, "gather     %llu ids, ", (unsigned long long)r->gather.checked);
+    if (!r->gather.bad_count)
+        vs_buf_puts(b, "each has a row\n");
+    for (uint32_t i = 0; i < r->gather.shown; i++)
+        vs_buf_printf(b, "%s%lld at position %llu", i ? ", " : "", (long long)r->gather.bad[i].id, (unsigned long long)r->gather.bad[i].position);
+    if (r->gather.bad_count)
+        vs_buf_printf(b, "%s: %llu out of range\n", r->gather.bad_count > r->gather.shown ? ", ..." : "", (unsigned long long)r->gather.bad_count);
+}
+
+static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
+{
+    if (!n)
+        return;
+    vs_buf_printf(b, "%s%u %s%s", *any ? ", " : "", n, what, n == 1 ? "" : "s");
+    *any = true;
+}
+
+enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *b, struct vs_err *err)
+{
+    uint32_t counts[3] = {0};
+    bool any = false;
+    for (uint32_t i = 0; i < r->finding_count; i++) {
+        const struct vs_finding *f = &r->findings[i];
+        counts[f->severity]++;
+        if (f->severity != VS_INFO || look->verbose)
+            put_finding(f, look, b);
+    }
+    if (!look->quiet) {
+        if (b->n)
+            vs_buf_puts(b, "\n");
+        put_levels(r, look, b);
+        put_device(r, b);
+    }
+    put_count(counts[VS_ERROR], "error", &any, b);
+    put_count(counts[VS_WARNING], "warning", &any, b);
+    vs_buf_printf(b, any ? " in %s" : "no errors and no warnings in %s", r->facts->path);
+    if (counts[VS_INFO] && !look->verbose)
+        vs_buf_printf(b, " (%u note%s: -v)", counts[VS_INFO], counts[VS_INFO] == 1 ? "" : "s");
+    vs_buf_puts(b, "\n");
+    return b->failed ? vs_enomem(err, "the report", b->n) : VS_OK;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vocab-inspect for people: one screen, the answer first.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "base/io.h"
+#include "report/report.h"
+
+typedef unsigned long long ull;
+
+#define LABEL "%-10s "
+
+struct out {
+    const struct vs_facts *f;
+    const struct vs_look *look;
+    struct vs_buf *b;
+};
+
+static const char *once(const char **label)
+{
+    const char *now = *label;
+    *label = "";
+    return now;
+}
+
+/* ---- head line ---- */
+
+static void put_head(const struct out *o)
+{
+    const struct vs_checkpoint *c = o->f->checkpoint;
+    uint64_t bytes = 0;
+    vs_buf_printf(o->b, "%s", vs_color_on(o->look, VS_BOLD));
+    vs_buf_escaped(o->b, vs_cstr(o->f->path));
+    vs_buf_printf(o->b, "%s", vs_color_off(o->look));
+    if (c && c->config.model_type.n) {
+        vs_buf_puts(o->b, "   ");
+        vs_buf_escaped(o->b, c->config.model_type);
+    }
+    for (uint32_t i = 0; c && i < c->file_count; i++)
+        bytes += c->files[i].size;
+    if (c && c->file_count) {
+        vs_buf_printf(o->b, "   safetensors, %u file%s, ", c->file_count, c->file_count == 1 ? "" : "s");
+        vs_put_bytes(o->b, bytes);
+    } else {
+        vs_buf_puts(o->b, c ? "   no weights" : "   tokenizer alone");
+    }
+    vs_buf_printf(o->b, "   (%s, %.0f ms)\n\n", o->f->row_stats ? "rows were read" : "headers and tokenizer only", o->f->seconds * 1e3);
+}
+
+/* ---- tokenizer ---- */
+
+static const char *kind_name(const struct vs_tokenizer *t)
+{
+    switch (t->kind) {
+    case VS_TOK_UNIGRAM: return "Unigram";
+    case VS_TOK_WORDPIECE: return "WordPiece";
+    case VS_TOK_WORDLEVEL: return "WordLevel";
+    default: return t->alphabet == VS_ALPHA_BYTE ? "byte-level BPE" : "character-level BPE";
+    }
+}
+
+static void put_moved(const struct out *o)
+{
+    const struct vs_tokenizer *t = o->f->tokenizer;
+    if (!t->moved_count) {
+        vs_buf_printf(o->b, LABEL "ids as declared are the ids that run\n", "");
+        return;
+    }
+    vs_buf_printf(o->b, LABEL "%u tokens run under another id than declared:\n", "", t->moved_count);
+    uint32_t shown = o->look->verbose || t->moved_count <= 6 ? t->moved_count : 5;
+    for (uint32_t i = 0; i < shown; i++) {
+        const struct vs_added *a = &t->added[t->moved[i]];
+        vs_buf_printf(o->b, LABEL "  ", "");
+        vs_buf_escaped(o->b, a->content);
+        if (a->declared == VS_NO_ID)
+            vs_buf_printf(o->b, "  runs as %u, declared without an id\n", a->effective);
+        else
+            vs_buf_printf(o->b, "  runs as %u, declared %u\n", a->effective, a->declared);
+    }
+    if (shown < t->moved_count)
+        vs_buf_printf(o->b, LABEL "  and %u more (-v shows all)\n", "", t->moved_count - shown);
+}
+
+static void put_tokenizer(const struct out *o)
+{
+    const struct vs_tokenizer *t = o->f->tokenizer;
+    if (!t) {
+        vs_buf_printf(o->b, LABEL "absent\n", "tokenizer");
+        return;
+    }
+    vs_buf_printf(o->b, LABEL "%s: %u base", "tokenizer", kind_name(t), t->base_count);
+    if (t->len > t->base_count)
+        vs_buf_printf(o->b, " + %u added = %u tokens", t->len - t->base_count, t->len);
+    else
+        vs_buf_puts(o->b, " tokens");
+    if (t->rows_needed)
+        vs_buf_printf(o->b, ", highest id %u", t->max_id);
+    uint64_t missing = 0;
+    for (uint32_t i = 0; i < t->hole_count; i++)
+        missing += t->holes[i].end - t->holes[i].begin;
+    if (missing)
+        vs_buf_printf(o->b, ", %llu ids without a token, the first %u\n", (ull)missing, t->holes[0].begin);
+    else
+        vs_buf_puts(o->b, ", no holes\n");
+    put_moved(o);
+}
+
+/* ---- tables ---- */
+
+static void put_stats(const struct out *o, uint32_t i)
+{
+    const struct vs_row_stats *s = &o->f->row_stats[i];
+    vs_buf_printf(o->b, LABEL "       norm %.3g (1 %%), %.3g (median), %.3g (99 %%); %llu zero, %llu NaN, %llu Inf rows\n", "", s->norm_p1,
+                  s->norm_median, s->norm_p99, (ull)s->zero_rows, (ull)s->nan_rows, (ull)s->inf_rows);
+}
+
+static void put_tied(const struct out *o, const char **label)
+{
+    const struct vs_checkpoint *c = o->f->checkpoint;
+    bool head = vs_checkpoint_table(c, VS_ROLE_HEAD);
+    if (!vs_checkpoint_table(c, VS_ROLE_INPUT))
+        return;
+    if (!head && c->config.tie == VS_TIE_TRUE)
+        vs_buf_printf(o->b, LABEL "head   tied to the input (config says so, no second table is stored)\n", once(label));
+    else if (!head && c->config.tie == VS_TIE_FALSE)
+        vs_buf_printf(o->b, LABEL "head   absent, though the config says that it is not tied\n", once(label));
+    else if (!head)
+        vs_buf_printf(o->b, LABEL "head   none is stored; the config does not say that it is tied\n", once(label));
+    else if (c->config.tie == VS_TIE_TRUE)
+        vs_buf_printf(o->b, LABEL "       config says the head is tied; %s\n", once(label), o->f->tied_stored < 0 ?
+                      "the stored copy was not compared (--rows does)" : o->f->tied_stored ? "the stored copy is equal" : "the stored copy differs");
+}
+
+static void put_tables(const struct out *o)
+{
+    const struct vs_checkpoint *c = o->f->checkpoint;
+    const char *label = "tables";
+    size_t widest = 0;
+    if (!c || !c->file_count)
+        return;
+    for (uint32_t i = 0; i < c->table_count; i++)
+        widest = c->tensors[c->tables[i].tensor].name.n > widest ? c->tensors[c->tables[i].tensor].name.n : widest;
+    for (uint32_t i = 0; i < c->table_count; i++) {
+        const struct vs_table *t = &c->tables[i];
+        const struct vs_tensor *x = &c->tensors[t->tensor];
+        vs_buf_printf(o->b, LABEL "%-6s ", once(&label), t->suspect ? "?" : vs_role_name(t->role));
+        vs_buf_escaped(o->b, x->name);
+        vs_buf_printf(o->b, "%*s%llu", (int)(widest - x->name.n + 3), "", (ull)t->rows);
+        if (x->ndim > 1)
+            vs_buf_printf(o->b, " x %llu", (ull)t->cols);
+        vs_buf_printf(o->b, "  %s", vs_dtype_name(x->dtype));
+        if (c->file_count > 1)
+            vs_buf_printf(o->b, "   %s", c->files[x->file].name);
+        vs_buf_puts(o->b, t->suspect ? "   as long as the vocabulary, of an unknown kind\n" : "\n");
+        if (o->f->row_stats)
+            put_stats(o, i);
+    }
+    if (!c->table_count)
+        vs_buf_printf(o->b, LABEL "none that is known by name among %llu tensors\n", once(&label), (ull)c->tensor_count);
+    put_tied(o, &label);
+}
+
+/* ---- config and special ids ---- */
+
+static void put_config(const struct out *o)
+{
+    const struct vs_checkpoint *c = o->f->checkpoint;
+    const char *label = "config";
+    if (!c)
+        return;
+    if (!c->has_config)
+        vs_buf_printf(o->b, LABEL "absent\n", once(&label));
+    for (size_t i = 0; i < c->config.vocab_size_count; i++) {
+        const struct vs_config_int *v = &c->config.vocab_sizes[i];
+        vs_buf_printf(o->b, LABEL "%.*s %lld   %s", once(&label), VS_STR(v->name), (long long)v->value, v->file);
+        vs_buf_printf(o->b, strchr(v->at + 1, '/') ? " %s\n" : "\n", v->at);
+    }
+    if (c->has_config && !c->config.vocab_size_count)
+        vs_buf_printf(o->b, LABEL "no vocabulary size\n", once(&label));
+}
+
+/* A key with its ids on one line; a list of many (suppress_tokens) is cut. */
+static void put_ids(const struct out *o, const char **label, const struct vs_config_int *ids, size_t count)
+{
+    size_t shown = o->look->verbose || count <= 4 ? count : 3;
+    struct vs_str name = ids->name;
+    static const char *const endings[] = {"_token_id", "_token_ids", "_token_index", "_token"};
+    for (size_t k = 0; k < 4; k++)
+        if (vs_str_ends(name, vs_cstr(endings[k])) && name.n > strlen(endings[k])) {
+            name.n -= strlen(endings[k]);
+            break;
+        }
+    vs_buf_printf(o->b, LABEL "%-14.*s ", once(label), (int)name.n, name.p);
+    for (size_t i = 0; i < shown; i++) {
+        uint32_t id = ids[i].value >= 0 && ids[i].value < VS_NO_ID ? (uint32_t)ids[i].value : VS_NO_ID;
+        struct vs_str token = o->f->tokenizer && id != VS_NO_ID ? vs_token_text(o->f->tokenizer, id) : ids[i].token;
+        vs_buf_puts(o->b, i ? ", " : "");
+        vs_put_id(o->b, ids[i].value, token.p ? token : ids[i].token);
+    }
+    if (shown < count)
+        vs_buf_printf(o->b, " and %zu more", count - shown);
+    vs_buf_printf(o->b, "   %s\n", ids->file);
+}
+
+static bool same_key(const struct vs_config_int *a, const struct vs_config_int *b)
+{
+    return strcmp(a->file, b->file) == 0 && vs_str_eq(a->name, b->name);
+}
+
+static void put_special(const struct out *o)
+{
+    const struct vs_checkpoint *c = o->f->checkpoint;
+    const struct vs_tokenizer *t = o->f->tokenizer;
+    const char *label = "special";
+    size_t count = c ? c->config.special_id_count : 0;
+    for (size_t i = 0, n; i < count; i += n) {
+        const struct vs_config_int *ids = c->config.special_ids + i;
+        n = 1;
+        if (t && ids->token.n) /* named by its text: the tokenizer knows the id */
+            continue;
+        while (i + n < count && same_key(ids, ids + n))
+            n++;
+        put_ids(o, &label, ids, n);
+    }
+    for (uint32_t i = 0; t && i < t->named_count; i++) {
+        const struct vs_named_token *n = &t->named[i];
+        bool main_file = strcmp(n->file, "tokenizer_config.json") == 0 && vs_str_ends(n->name, VS_LIT("_token"));
+        if (!main_file && !o->look->verbose)
+            continue;
+        struct vs_config_int id = {.file = n->file, .name = n->name, .token = n->token, .value = n->effective == VS_NO_ID ? -1 : (int64_t)n->effective};
+        put_ids(o, &label, &id, 1);
+    }
+}
+
+/* ---- the id space ---- */
+
+static uint32_t stretches_of(const struct vs_facts *f, struct vs_stretch *s)
+{
+    const struct vs_table *input = f->checkpoint ? vs_checkpoint_table(f->checkpoint, VS_ROLE_INPUT) : NULL;
+    const struct vs_tokenizer *t = f->tokenizer;
+    uint64_t rows = input ? input->rows : t ? t->rows_needed : 0, end = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < f->block_count && n < 12; i++) {
+        s[n++] = (struct vs_stretch){f->blocks[i].name, f->blocks[i].begin, f->blocks[i].end, VS_CYAN};
+        end = f->blocks[i].end;
+    }
+    if (n == 0 && t && t->rows_needed) {
+        uint64_t text = t->max_base_id == VS_NO_ID ? 0 : (uint64_t)t->max_base_id + 1;
+        if (text)
+            s[n++] = (struct vs_stretch){"text", 0, text < rows ? text : rows, VS_CYAN};
+        end = text;
+        if (t->rows_needed > text && rows > text) {
+            end = t->rows_needed < rows ? t->rows_needed : rows;
+            s[n++] = (struct vs_stretch){"added", text, end, VS_GREEN};
+        }
+    }
+    if (t && t->rows_needed > rows && rows)
+        s[n++] = (struct vs_stretch){"without a row", rows, t->rows_needed, VS_RED};
+    else if (rows > end)
+        s[n++] = (struct vs_stretch){t ? "spare" : "rows", end, rows, VS_PLAIN};
+    return n;
+}
+
+static void put_surplus(const struct out *o)
+{
+    const struct vs_facts *f = o->f;
+    if (f->surplus == VS_SURPLUS_UNKNOWN)
+        return;
+    ull needed = f->tokenizer->rows_needed, rows = (ull)((int64_t)needed + f->surplus_rows);
+    if (f->surplus == VS_SURPLUS_OVER)
+        vs_buf_printf(o->b, LABEL "%s%lld ids have no row: %llu .. %llu%s\n", "surplus", vs_color_on(o->look, VS_RED), (long long)-f->surplus_rows,
+                      rows, needed - 1, vs_color_off(o->look));
+    else if (f->surplus == VS_SURPLUS_EQUAL)
+        vs_buf_printf(o->b, LABEL "none: as many rows as ids\n", "surplus");
+    else {
+        vs_buf_printf(o->b, LABEL "%lld row%s without a token (%s", "surplus", (long long)f->surplus_rows, f->surplus_rows == 1 ? "" : "s",
+                      vs_surplus_name(f->surplus));
+        if (f->surplus == VS_SURPLUS_ALIGN)
+            vs_buf_printf(o->b, ": to a multiple of %u", f->align_multiple);
+        vs_buf_printf(o->b, "): %llu .. %llu\n", needed, rows - 1);
+    }
+}
+
+static void put_room(const struct out *o)
+{
+    const struct vs_facts *f = o->f;
+    if (f->surplus == VS_SURPLUS_UNKNOWN)
+        return;
+    if (f->block_count > 1)
+        vs_buf_puts(o->b, "\nno room: new text ids are inserted before the next block, and the blocks move (offset-patch, embed-extend)\n");
+    else if (f->surplus_rows > 0)
+        vs_buf_printf(o->b, "\nroom for %lld more token%s before the table must grow\n", (long long)f->surplus_rows, f->surplus_rows == 1 ? "" : "s");
+    else
+        vs_buf_printf(o->b, "\n%s\n", f->surplus_rows == 0 ? "no room: the next token makes the table grow" : "vocab-check says more");
+}
+
+enum vs_code vs_facts_text(const struct vs_facts *f, const struct vs_look *look, struct vs_buf *b, struct vs_err *err)
+{
+    struct out o = {f, look, b};
+    struct vs_stretch s[STRETCHES_MAX];
+    put_head(&o);
+    put_tokenizer(&o);
+    put_tables(&o);
+    put_config(&o);
+    put_special(&o);
+    put_surplus(&o);
+    uint32_t n = stretches_of(f, s);
+    if (n)
+        vs_buf_puts(b, "\n");
+    vs_put_idstrip(b, s, n, look);
+    put_room(&o);
+    const struct vs_checkpoint *c = f->checkpoint;
+    for (size_t i = 0; c && i < c->finding_count; i++)
+        vs_buf_printf(b, LABEL "%s\n", i ? "" : "\nnote", c->findings[i]);
+    return b->failed ? vs_enomem(err, "the report", b->n) : VS_OK;
+}
