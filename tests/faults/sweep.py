@@ -5,7 +5,8 @@ sweep.py SHIM new DIR -- COMMAND...        COMMAND writes OUT, where {out} stand
 sweep.py SHIM force DIR -- COMMAND...      the same, and OUT is there before with other files in it
 sweep.py SHIM inplace DIR -- COMMAND...    COMMAND changes a copy of DIR, where {dir} stands in it
 
-DIR holds the inputs ({dir} in COMMAND). After every run: the command failed with one line and nothing changed, or it
+DIR holds the inputs ({dir} in COMMAND). SCRIPT.py or SCRIPT.py:SUB in its place makes them: SCRIPT.py FOLDER is run, and
+FOLDER/SUB is DIR. After every run: the command failed with one line and nothing changed, or it
 did its work completely; no temporary file is left; the inputs are as they were. An interrupted or short call must not be
 noticed at all. A killed command leaves OUT absent or complete.
 """
@@ -38,8 +39,12 @@ def tree(path):
 
 class Sweep:
     def __init__(self, shim, mode, source, command):
-        self.shim, self.mode, self.source, self.command = shim, mode, pathlib.Path(source), command
+        self.shim, self.mode, self.command = shim, mode, command
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="vocabsurgeon-faults-"))
+        script, _, sub = source.partition(":")
+        self.source = self.work / "made" / sub if script.endswith(".py") else pathlib.Path(source)
+        if script.endswith(".py"):
+            subprocess.run([sys.executable, script, str(self.work / "made")], check=True)
         self.problems, self.runs = [], 0
         self.reference = None
 
@@ -99,7 +104,7 @@ class Sweep:
     def sweep(self, group, how, harmless=False):
         count = 0
         for n in range(1, 100000):
-            if n > 60 and n % 13:
+            if (n > 24 and n % 11) or (n > 200 and n % 47):
                 continue  # the calls in a long loop are alike
             place, inputs, out = self.prepare()
             before = {"in": tree(inputs), "target": tree(inputs if self.mode == "inplace" else out)}
