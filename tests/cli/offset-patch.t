@@ -1,0 +1,158 @@
+# offset-patch
+
+A model of the Gemma3n family: text, vision, audio, and every number agrees.
+
+  $ make-checkpoint gemma3n gemma3n
+  $ offset-patch gemma3n --check
+  blocks     text 0 .. 262143, vision 262144 .. 262271, audio 262272 .. 262399     order kept
+  holds      VOFF < AOFF
+  ...
+             the tokenizer's ids are below V
+  nothing written (--check)
+
+What would move for three more tokens. Nothing is written.
+
+  $ offset-patch gemma3n --add 3 --check
+  rows       input  model.language_model.embed_tokens.weight  262400 -> 262403 rows: 3 inserted at 262144
+             ple    model.language_model.embed_tokens_per_layer.weight  262144 -> 262147 rows: 3 appended at 262144
+  blocks     text 0 .. 262143, vision 262144 .. 262271, audio 262272 .. 262399     order kept
+  edits          262400 -> 262403     config.json /text_config/vocab_size
+  ...
+  nothing written (--check)
+  $ ls
+  gemma3n
+
+OUT holds the JSON and tokenizer files, with only the bytes changed that must be.
+
+  $ offset-patch gemma3n --add 3 -o out -q
+  $ ls out
+  config.json
+  generation_config.json
+  offset-receipt.json
+  tokenizer.json
+  $ diff gemma3n/generation_config.json out/generation_config.json
+  3c3
+  <   "suppress_tokens": [262145, 262273]
+  ---
+  >   "suppress_tokens": [262148, 262276]
+  [1]
+  $ diff gemma3n/config.json out/config.json | grep -c '^>'
+  8
+  $ grep -c 'extra_' out/tokenizer.json
+  6
+  $ grep '"<|extra_0|>": \|"<end_of_image>": ' out/tokenizer.json
+        "<end_of_image>": 262147,
+        "<|extra_0|>": 262144,
+
+The result agrees with itself, and is not moved a second time.
+
+  $ offset-patch out --check -q
+  $ offset-patch out --add 3 -o again
+  offset-patch: out: its ids were moved before: those from 262144 on by 3 (out/offset-receipt.json says so)...
+  [3]
+  $ ls -d again
+  ls: cannot access 'again': No such file or directory
+  [2]
+
+In place: the same bytes. The weights stay, and no longer fit the configs; embed-extend grows both together.
+
+  $ cp -r gemma3n here
+  $ offset-patch here --add 3 --in-place -q
+  $ for f in out/*; do cmp $f here/${f#out/}; done
+  $ cmp gemma3n/model.safetensors here/model.safetensors
+  $ offset-patch here --check 2>/dev/null | grep broken
+  broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]   (nor before)
+
+A file that is a link is not replaced, and then nothing is.
+
+  $ cp -r gemma3n linked
+  $ mv linked/tokenizer.json kept.json && ln -s ../kept.json linked/tokenizer.json
+  $ offset-patch linked --add 3 --in-place -q
+  offset-patch: linked/tokenizer.json: is a link; files are never replaced through one
+  [4]
+  $ cmp gemma3n/config.json linked/config.json && ls linked
+  config.json
+  generation_config.json
+  model.safetensors
+  tokenizer.json
+
+Nothing to insert: byte for byte the same files.
+
+  $ offset-patch gemma3n --add 0 -o zero -q
+  $ for f in zero/*; do cmp $f gemma3n/${f#zero/}; done
+  $ ls zero
+  config.json
+  generation_config.json
+  tokenizer.json
+
+Numbers that do not agree are reported with --check, and refused without. Here the table was padded at its end.
+
+  $ cp -r gemma3n padded && sed -i 's/262400/262464/' padded/config.json
+  $ offset-patch padded --check
+  ...
+  broken     V == AOFF+AN [V = 262464 in config.json /text_config/vocab_size, AOFF = 262272 in config.json /audio_config/vocab_offset, ...
+  ...
+  [1]
+  $ offset-patch padded --add 3 --check -q
+  [1]
+  $ offset-patch padded --add 3 -o no -q
+  offset-patch: padded: as it is, the layout of gemma3n does not hold: V == AOFF+AN [V = 262464 ...
+  [3]
+  $ cp -r gemma3n swapped && sed -i 's/"vocab_offset": 262272/"vocab_offset": 262143/' swapped/config.json
+  $ offset-patch swapped --add 3 -o no -q
+  offset-patch: swapped: as it is, the layout of gemma3n does not hold: VOFF < AOFF [VOFF = 262144 in config.json /vision_config/vocab_offset, AOFF = 262143 ...
+  [3]
+  $ cp -r gemma3n badlist && sed -i 's/262273\]/262400]/' badlist/generation_config.json
+  $ offset-patch badlist --add 3 -o no -q
+  offset-patch: badlist: as it is, the layout of gemma3n does not hold: every id of the configs is below V [generation_config.json /suppress_tokens/1 is 262400, V = 262400]
+  [3]
+  $ ls -d no
+  ls: cannot access 'no': No such file or directory
+  [2]
+
+Other models have no blocks behind the text.
+
+  $ make-checkpoint small small
+  $ offset-patch small --add 3 -o none
+  note       no blocks follow the text of this model: nothing to move
+  $ offset-patch small --check -q
+  $ ls -d none
+  ls: cannot access 'none': No such file or directory
+  [2]
+
+The plan as JSON.
+
+  $ offset-patch gemma3n --add 3 -n --json -q | python3 -c 'import json,sys; p = json.load(sys.stdin); print(p["schema"], len(p["tables"]), all(i["before"] and i["after"] for i in p["invariants"]))'
+  vocabsurgeon/plan/1 2 True
+
+What cannot be meant.
+
+  $ offset-patch gemma3n -o x
+  offset-patch: for which tokens? expected --map FILE or --add N (or --check alone)
+  ...
+  [2]
+  $ offset-patch gemma3n --add 3
+  offset-patch: where to? expected -o OUT or --in-place (or --check or -n to see the plan)
+  ...
+  [2]
+  $ offset-patch gemma3n --add 3 --map m.json -o x
+  offset-patch: --map and --add exclude each other
+  ...
+  [2]
+  $ offset-patch gemma3n --add 3 -o x --in-place
+  offset-patch: -o OUT, --in-place and --check exclude each other
+  ...
+  [2]
+  $ offset-patch gemma3n --map none.json -o x
+  offset-patch: none.json: cannot open: No such file or directory
+  [3]
+  $ offset-patch nowhere --add 3 -o x
+  offset-patch: ...nowhere: ...
+  [3]
+  $ offset-patch gemma3n --add 3 -o gemma3n
+  ...
+  [4]
+  $ offset-patch gemma3n --check > /dev/full
+  ...
+  offset-patch: standard output: No space left on device
+  [4]
