@@ -7,6 +7,8 @@
 #include "plan/fold.h"
 #include "tokenizer/impl.h"
 
+#define TAKEN_BACK (VS_NONE - 1) /* a map keeps its keys: the value of one that is no token any more */
+
 struct span { uint32_t begin, count; };   /* of one candidate in `pieces` */
 
 struct fold {
@@ -17,7 +19,7 @@ struct fold {
     struct vs_bpe *bpe;
     struct vs_map wanted;        /* candidate's spelling -> its position */
     struct vs_map taken;         /* spellings that no merge may yield -> 0 */
-    struct vs_map made;          /* new token's spelling -> symbol; VS_NONE again when it was taken back */
+    struct vs_map made;          /* new token's spelling -> symbol; TAKEN_BACK when it was taken back */
     struct vs_map pair_at;       /* pair of the base segmentations -> position in pairs, uses */
     struct vs_fold_pair *pairs;
     uint32_t *uses, *last_user, pair_count;
@@ -32,6 +34,12 @@ struct fold {
 static struct vs_str symbol_text(const struct fold *f, uint32_t symbol)
 {
     return symbol < f->base->base_count ? vs_symbol_text(f->base, symbol) : f->out->tokens[symbol - f->base->base_count].token;
+}
+
+static uint32_t made_symbol(const struct fold *f, struct vs_str token)
+{
+    uint32_t symbol = vs_map_get(&f->made, token);
+    return symbol == VS_NONE || symbol == TAKEN_BACK ? VS_NO_SYMBOL : symbol;
 }
 
 static bool is_taken(const struct fold *f, struct vs_str token)
@@ -65,7 +73,7 @@ static enum vs_code make(struct fold *f, struct vs_fold_token token, uint32_t *s
 static uint32_t known_symbol(const struct fold *f, struct vs_str character)
 {
     uint32_t symbol = vs_symbol_of(f->base, character);
-    return symbol != VS_NO_SYMBOL ? symbol : vs_map_get(&f->made, character);
+    return symbol != VS_NO_SYMBOL ? symbol : made_symbol(f, character);
 }
 
 static unsigned char_length(struct vs_str s, size_t at)
@@ -197,7 +205,7 @@ static struct choice choose(struct fold *f, const uint32_t *symbols, uint32_t n)
         if (!join(f, c.pair))
             break;
         struct vs_str product = {f->text.p, f->text.n};
-        if (is_taken(f, product) || vs_map_get(&f->made, product) != VS_NONE)
+        if (is_taken(f, product) || made_symbol(f, product) != VS_NO_SYMBOL)
             continue; /* would change what the base does, or make a token twice */
         c.wanted = vs_map_get(&f->wanted, product) != VS_NONE;
         c.uses = uses_of(f, c.pair);
@@ -225,7 +233,7 @@ static enum vs_code take_back(struct fold *f, uint32_t mark, uint32_t tokens, st
 {
     vs_bpe_take_back(f->bpe, mark);
     while (f->out->token_count > tokens)
-        if (!vs_map_put(&f->made, f->out->tokens[--f->out->token_count].token, VS_NONE, NULL))
+        if (!vs_map_put(&f->made, f->out->tokens[--f->out->token_count].token, TAKEN_BACK, NULL))
             return vs_enomem(err, "the new tokens", tokens);
     return VS_OK;
 }
