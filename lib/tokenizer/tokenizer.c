@@ -72,12 +72,12 @@ static enum vs_code check_file_name(const char *path, struct vs_err *err)
 static enum vs_code load(struct vs_load *l, const char *path, struct vs_err *err)
 {
     bool dir = vs_path_is_dir(path);
-    if (dir && !vs_tokenizer_present(path))
+    const char *file = dir ? vs_path_join(&l->impl->arena, path, json_name) : path;
+    if (!file)
+        return vs_enomem(err, "a path", 0);
+    if (dir && !vs_path_exists(file))
         return no_tokenizer(path, err);
     enum vs_code code = dir ? VS_OK : check_file_name(path, err);
-    const char *file = dir ? vs_path_join(&l->impl->arena, path, json_name) : path;
-    if (code == VS_OK && !file)
-        code = vs_enomem(err, "a path", 0);
     if (code == VS_OK)
         code = vs_load_json(l, file, err);
     if (code == VS_OK)

@@ -13,6 +13,8 @@
 #include <vs/err.h>
 #include <vs/vs.h>
 
+VS_C_BEGIN
+
 #define VS_NO_ID UINT32_MAX
 
 enum vs_tok_kind { VS_TOK_BPE, VS_TOK_UNIGRAM, VS_TOK_WORDPIECE, VS_TOK_WORDLEVEL };
@@ -95,5 +97,7 @@ enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token
 /* The whole pipeline as shipped, without the post-processor: added tokens, normalizer, pre-tokenizer, model. text is
  * UTF-8. A pipeline component that is not handled is VS_EUNSUPPORTED with its name. */
 enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct vs_ids *out, struct vs_err *err) VS_NODISCARD;
+
+VS_C_END
 
 #endif

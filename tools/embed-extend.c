@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "cli.h"
+
+struct options {
+    const char *map, *tokenizer, *init_file;
+    int64_t add, rows, pad_multiple;
+    struct vs_init init, in_init, out_init;
+    struct cli_list ignore, tables;
+    bool hardlink, verify;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct cli_option options[] = {
+    {0, "map", "FILE", "size the tables by the vocab-map.json that vocab-merge wrote", CLI_TEXT, AT(map), NULL},
+    {0, "tokenizer", "DIR", "size the tables by the tokenizer in DIR", CLI_TEXT, AT(tokenizer), NULL},
+    {0, "add", "N", "make room for N more tokens; spare rows are used first", CLI_NUMBER, AT(add), NULL},
+    {0, "rows", "N", "make the tables N rows tall", CLI_NUMBER, AT(rows), NULL},
+    {0, "pad-multiple", "M", "round the number of rows up to a multiple of M", CLI_NUMBER, AT(pad_multiple), NULL},
+    {0, "init", "METHOD", "how new rows begin: mean, zero, normal, copy:ID or pieces", CLI_INIT, AT(init), NULL},
+    {0, "in-init", "METHOD", "the same for input tables alone", CLI_INIT, AT(in_init), NULL},
+    {0, "out-init", "METHOD", "the same for the head and its bias alone", CLI_INIT, AT(out_init), NULL},
+    {0, "init-file", "FILE", "the same per token: JSON Lines with \"token\" or \"id\", and \"init\"", CLI_TEXT, AT(init_file), NULL},
+    {0, "table", "NAME:AXIS=ROLE", "a tensor is a table: ROLE is input, head, bias or ple", CLI_LIST, AT(tables), NULL},
+    {0, "ignore", "NAME", "a tensor is no table, whatever its shape", CLI_LIST, AT(ignore), NULL},
+    {0, "hardlink", NULL, "link weight files that do not change instead of copying them", CLI_FLAG, AT(hardlink), NULL},
+    {0, "verify", NULL, "hash every file, also those that move unread", CLI_FLAG, AT(verify), NULL},
+    {0}};
+
+static const struct cli_tool tool = {
+    .name = "embed-extend",
+    .synopsis = "MODEL (--map FILE | --tokenizer DIR | --add N | --rows N) -o OUT [OPTION...]",
+    .summary = "grow the embedding tables of a checkpoint; old rows stay bit-identical",
+    .description =
+        "Writes OUT, a copy of MODEL whose vocabulary tables have a row for every token. Tables only grow, and rows that no token uses are "
+        "taken first. Only weight files that hold a table are rewritten. receipt.json in OUT proves with SHA-256 that the old rows are "
+        "what they were.\n\n"
+        "New rows begin as the mean of the rows of their pieces where the map knows them, else as the mean of the rows in use. The same "
+        "seed gives the same rows, whatever the number of threads, the memory and the other tokens.\n\n"
+        "A tensor that has the size of the vocabulary and is not known by name stops the run: say what it is with --table or --ignore.",
+    .examples =
+        "$ embed-extend base/ --map merged/vocab-map.json -o extended/\n"
+        "after vocab-merge: all new tokens get their rows\n"
+        "$ embed-extend base/ --add 100 --pad-multiple 64 --init normal -o bigger/\n"
+        "room for 100 more tokens, rows a multiple of 64\n"
+        "$ embed-extend base/ --map merged/vocab-map.json -n\n"
+        "show the plan, write nothing\n",
+    .options = options,
+    .min_args = 1,
+    .max_args = 1,
+    .writes = true,
+    .seed = true,
+};
+
+static struct vs_extend_request request_of(const struct cli *c, const struct options *o)
+{
+    return (struct vs_extend_request){
+        .model = c->args[0], .map = o->map, .tokenizer = o->tokenizer, .add = o->add, .rows = o->rows,
+        .pad_multiple = (uint64_t)o->pad_multiple, .init = o->init, .in_init = o->in_init, .out_init = o->out_init,
+        .init_file = o->init_file, .ignore = o->ignore.items, .ignore_count = o->ignore.count, .tables = o->tables.items,
+        .table_count = o->tables.count, .hardlink = o->hardlink, .verify = o->verify, .force = c->force};
+}
+
+static void say_done(const struct cli *c, const struct options *o, const struct vs_extend_report *r)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    cli_say(c, "wrote %s  (%.1f MB, of them %.1f MB new)  in %.1f s, peak memory %.0f MB", c->out, (double)r->bytes_total / 1e6,
+            (double)r->bytes_written / 1e6, r->seconds, (double)usage.ru_maxrss / 1e3);
+    cli_say(c, "frozen below id %llu: sha256 before = after in %s/receipt.json", (unsigned long long)r->freeze_until, c->out);
+    cli_say(c, "next: vocab-check %s --base %s%s%s --receipt %s/receipt.json", c->out, c->args[0], o->map ? " --map " : "", o->map ? o->map : "",
+            c->out);
+}
+
+static enum vs_code print_plan(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
+{
+    struct vs_buf *text = vs_text_new();
+    enum vs_code code = VS_ENOMEM;
+    if (text)
+        code = c->json ? vs_plan_json(plan, text, err) : vs_plan_text(plan, &c->look, text, err);
+    if (!code)
+        code = cli_print(c, text, err);
+    vs_text_free(text);
+    return code;
+}
+
+static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err *err)
+{
+    const struct vs_extend_request request = request_of(c, o);
+    struct vs_extend_report report;
+    struct vs_plan *plan = NULL;
+    enum vs_code code = vs_extend_plan(&request, &c->run, &plan, err);
+    if (!code && (c->dry_run || !c->quiet))
+        code = print_plan(c, plan, err);
+    if (code || c->dry_run)
+        goto out;
+    if (!(code = vs_extend_run(plan, &request, c->out, &c->run, &report, err))) {
+        cli_progress_clear();
+        say_done(c, o, &report);
+    }
+out:
+    vs_plan_free(plan);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.add = -1, .rows = -1};
+    struct vs_err err = {0};
+    struct cli c;
+    int exit_code = cli_begin(&c, &tool, &o, argc, argv);
+    if (exit_code >= 0)
+        return exit_code;
+    if (!c.out && !c.dry_run)
+        return cli_usage(&c, "where to? expected -o OUT (or -n to see the plan)");
+    return cli_end(&c, extend(&c, &o, &err), &err);
+}
