@@ -55,16 +55,16 @@ static void put_new(const struct vs_merge_report *r, struct vs_buf *out)
         vs_buf_puts(out, "new           none\n");
         return;
     }
-    vs_buf_printf(out, "new        %7u   ids %u .. %u", r->new_total, r->first_id, r->last_id);
+    vs_buf_printf(out, "new        %7u   %s %u", r->new_total, r->new_total == 1 ? "id" : "ids", r->first_id);
+    if (r->new_total > 1)
+        vs_buf_printf(out, " .. %u", r->last_id);
     if (r->intermediates)
         vs_buf_printf(out, "   (of them %u intermediate: needed on the way to others)", r->intermediates);
     vs_buf_puts(out, "\n");
     if (r->merged)
-        vs_buf_printf(out, "reachable  %7u   of %u by merges", r->reachable_by_merges, r->merged);
+        vs_buf_printf(out, "reachable  %7u   of %u by merges\n", r->reachable_by_merges, r->merged);
     if (r->text_checked)
-        vs_buf_printf(out, "%s%u of %u by text", r->merged ? ", " : "reachable  ", r->reachable_by_text, r->text_checked);
-    if (r->merged || r->text_checked)
-        vs_buf_puts(out, "\n");
+        vs_buf_printf(out, "%-10s %7u   of %u by text\n", r->merged ? "" : "reachable", r->reachable_by_text, r->text_checked);
 }
 
 static void put_next(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, struct vs_buf *out)
