@@ -306,9 +306,8 @@ enum vs_code cli_print(struct cli *c, const struct vs_buf *text, struct vs_err *
     cli_progress_clear();
     if (!p)
         return vs_fail(err, VS_ENOMEM, "out of memory while writing the report");
-    if (n && fwrite(p, 1, n, stdout) != n && errno != EPIPE)
-        return vs_fail(err, VS_EIO, "standard output: %s", strerror(errno));
-    return VS_OK;
+    bool written = fwrite(p, 1, n, stdout) == n && fflush(stdout) == 0; /* at once: talk on stderr comes after it */
+    return written || errno == EPIPE ? VS_OK : vs_fail(err, VS_EIO, "standard output: %s", strerror(errno));
 }
 
 enum vs_code cli_print_line(struct cli *c, struct vs_err *err)
@@ -360,7 +359,7 @@ int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err)
     int result = cli_exit_code(code);
     if (result == CLI_OK && c->findings)
         result = CLI_FINDINGS;
-    int written = finish_stdout(c);
+    int written = code == VS_EIO ? CLI_OUTPUT : finish_stdout(c); /* one message for one full disk */
     free(c->args);
     return written && result <= CLI_FINDINGS ? written : result;
 }

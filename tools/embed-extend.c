@@ -64,15 +64,16 @@ static struct vs_extend_request request_of(const struct cli *c, const struct opt
         .table_count = o->tables.count, .hardlink = o->hardlink, .verify = o->verify, .force = c->force};
 }
 
-static void say_done(const struct cli *c, const struct options *o, const struct vs_extend_report *r)
+/* moved: ids were renumbered, so the map that fits is the one in the output. */
+static void say_done(const struct cli *c, const struct options *o, const struct vs_extend_report *r, bool moved)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     cli_say(c, "wrote %s  (%.1f MB, of them %.1f MB new)  in %.1f s, peak memory %.0f MB", c->out, (double)r->bytes_total / 1e6,
             (double)r->bytes_written / 1e6, r->seconds, (double)usage.ru_maxrss / 1e3);
     cli_say(c, "frozen below id %llu: sha256 before = after in %s/receipt.json", (unsigned long long)r->freeze_until, c->out);
-    cli_say(c, "next: vocab-check %s --base %s%s%s --receipt %s/receipt.json", c->out, c->args[0], o->map ? " --map " : "", o->map ? o->map : "",
-            c->out);
+    cli_say(c, "next: vocab-check %s --base %s%s%s%s --receipt %s/receipt.json", c->out, c->args[0], o->map ? " --map " : "",
+            !o->map ? "" : moved ? c->out : o->map, o->map && moved ? "/vocab-map.json" : "", c->out);
 }
 
 static enum vs_code print_plan(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
@@ -99,7 +100,7 @@ static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err
         goto out;
     if (!(code = vs_extend_run(plan, &request, c->out, &c->run, &report, err))) {
         cli_progress_clear();
-        say_done(c, o, &report);
+        say_done(c, o, &report, plan->shift.by > 0);
     }
 out:
     vs_plan_free(plan);

@@ -176,10 +176,10 @@ static enum vs_code read_rows(struct vs_facts *f, const struct vs_run *run, stru
 
 static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o, const struct vs_run *run, struct vs_err *err)
 {
+    if (!vs_path_exists(f->path))
+        return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors file or a tokenizer", f->path);
     bool model = holds_model(f->path, &f->impl->arena);
-    enum vs_code code = VS_OK;
-    if (vs_path_exists(f->path))
-        code = open_tokenizer(f, model, err);
+    enum vs_code code = open_tokenizer(f, model, err);
     if (!code && (model || !f->tokenizer))
         code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true}, &f->checkpoint, err);
     if (code)

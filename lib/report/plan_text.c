@@ -2,6 +2,7 @@
  *
  * A plan for people: what grows, what moves, what holds, what stays to be done by hand.
  */
+#include <string.h>
 #include "base/str.h"
 #include "plan/plan_impl.h"
 #include "vs/report.h"
@@ -58,9 +59,15 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
     uint32_t untouched = 0;
     for (uint32_t i = 0; i < p->checkpoint->file_count; i++)
         untouched += !x->layouts[i].header.p;
+    ull added = x->rows_after - x->rows_before, spare = x->spare_used;
     head_line(p, b);
-    vs_buf_printf(b, LABEL "%llu spare rows become tokens, %llu rows are added; %u of %u weight files are not rewritten\n", "", (ull)x->spare_used,
-                  (ull)(x->rows_after - x->rows_before), untouched, p->checkpoint->file_count);
+    vs_buf_printf(b, LABEL "", "");
+    if (spare)
+        vs_buf_printf(b, "%llu spare row%s become%s %s, ", spare, spare == 1 ? "" : "s", spare == 1 ? "s" : "", spare == 1 ? "a token" : "tokens");
+    vs_buf_printf(b, "%llu row%s added", added, added == 1 ? " is" : "s are");
+    if (p->checkpoint->file_count > 1)
+        vs_buf_printf(b, "; %u of %u weight files stay as they are", untouched, p->checkpoint->file_count);
+    vs_buf_puts(b, "\n");
     if (x->rows_after > x->needed && !p->shift.by)
         vs_buf_printf(b, LABEL "%llu rows carry no token: %llu .. %llu\n", "", (ull)(x->rows_after - x->needed), (ull)x->needed,
                       (ull)(x->rows_after - 1));
@@ -93,28 +100,59 @@ static void cut(struct vs_buf *b, struct vs_str s, int width)
     vs_buf_printf(b, "%*s", width, s.n ? vs_escape(shown, sizeof shown, s) : "absent");
 }
 
+/* Edits of tokenizer files are one for each token that moves: thousands of the same. */
+static bool is_bulk(const struct vs_json_change *c)
+{
+    return strncmp(c->file, "tokenizer", 9) == 0 || strcmp(c->file, "added_tokens.json") == 0 || strcmp(c->file, "vocab.json") == 0;
+}
+
+static void bulk_line(const struct vs_plan *p, uint32_t from, const char **label, struct vs_buf *b)
+{
+    const char *file = p->changes[from].file;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < from; i++)
+        if (strcmp(p->changes[i].file, file) == 0)
+            return; /* told already */
+    for (uint32_t i = from; i < p->change_count; i++)
+        n += strcmp(p->changes[i].file, file) == 0;
+    vs_buf_printf(b, LABEL "%u edits in %s (-v shows them)\n", once(label), n, file);
+}
+
 static void changes(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *b)
 {
-    uint32_t most = look->verbose || p->change_count <= SHOWN_CHANGES ? p->change_count : SHOWN_CHANGES - 1;
     const char *label = "edits";
-    for (uint32_t i = 0; i < most; i++) {
+    uint32_t shown = 0, left = 0;
+    for (uint32_t i = 0; i < p->change_count; i++) {
         const struct vs_json_change *c = &p->changes[i];
+        if (!look->verbose && is_bulk(c)) {
+            bulk_line(p, i, &label, b);
+            continue;
+        }
+        if (!look->verbose && ++shown > SHOWN_CHANGES) {
+            left++;
+            continue;
+        }
         vs_buf_printf(b, LABEL, once(&label));
         cut(b, c->before, 10);
         vs_buf_puts(b, " -> ");
         cut(b, c->after, -10);
         vs_buf_printf(b, " %s %s\n", c->file, c->at);
     }
-    if (most < p->change_count)
-        vs_buf_printf(b, LABEL "and %u more (-v shows all)\n", "", p->change_count - most);
+    if (left)
+        vs_buf_printf(b, LABEL "and %u more (-v shows all)\n", "", left);
 }
 
-static void invariants(const struct vs_plan *p, struct vs_buf *b)
+static void invariants(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *b)
 {
+    uint32_t good = 0;
     const char *label = "holds";
-    for (uint32_t i = 0; i < p->invariant_count; i++)
-        if (p->invariants[i].after)
+    for (uint32_t i = 0; i < p->invariant_count; i++) {
+        good += p->invariants[i].after;
+        if (p->invariants[i].after && (look->verbose || !p->invariants[i].before))
             vs_buf_printf(b, LABEL "%s%s\n", once(&label), p->invariants[i].text, p->invariants[i].before ? "" : "   (did not hold before)");
+    }
+    if (good && !look->verbose)
+        vs_buf_printf(b, LABEL "%u of %u invariants of the family (-v lists them)\n", once(&label), good, p->invariant_count);
     label = "broken";
     for (uint32_t i = 0; i < p->invariant_count; i++)
         if (!p->invariants[i].after)
@@ -127,7 +165,7 @@ enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, s
     tables(p, out);
     blocks(p, out);
     changes(p, look, out);
-    invariants(p, out);
+    invariants(p, look, out);
     for (uint32_t i = 0; i < p->note_count; i++)
         vs_buf_printf(out, LABEL "%s\n", once(&label), p->notes[i]);
     return out->failed ? vs_enomem(err, "the plan", out->n) : VS_OK;

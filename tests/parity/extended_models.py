@@ -70,7 +70,7 @@ def ids_hold(merged, vocab_map):
 
 # ---- Qwen3 ----
 
-SIZE = dict(vocab_size=151936, hidden_size=1024, intermediate_size=3072, num_hidden_layers=8, num_attention_heads=16,
+SIZE = dict(vocab_size=151936, hidden_size=1024, intermediate_size=3072, num_hidden_layers=14, num_attention_heads=16,
             num_key_value_heads=8, head_dim=128)
 
 
