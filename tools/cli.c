@@ -278,11 +278,7 @@ static void choose_look(struct cli *c)
 int cli_begin(struct cli *c, const struct cli_tool *tool, void *options, int argc, char **argv)
 {
     *c = (struct cli){.tool = tool, .help = asks_for_help(argc, argv)};
-    c->args = calloc((size_t)argc + 1, sizeof *c->args);
-    if (!c->args) {
-        fprintf(stderr, "%s: out of memory\n", tool->name);
-        return CLI_OUTPUT;
-    }
+    c->args = (const char **)(void *)argv; /* operands gather at its front: there are never more than were read */
     struct parser p = {.c = c, .own = options, .argv = argv, .argc = argc, .at = 1};
     int code = c->help ? -1 : parse(&p);
     if (code < 0)
@@ -360,6 +356,5 @@ int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err)
     if (result == CLI_OK && c->findings)
         result = CLI_FINDINGS;
     int written = code == VS_EIO ? CLI_OUTPUT : finish_stdout(c); /* one message for one full disk */
-    free(c->args);
     return written && result <= CLI_FINDINGS ? written : result;
 }
