@@ -61,6 +61,29 @@ In place: the same bytes. The weights stay, and no longer fit the configs; embed
   $ offset-patch here --check 2>/dev/null | grep broken
   broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]   (nor before)
 
+With the new tokens of a merge: they get the ids that follow the text, and the map says so. The same bytes as embed-extend's.
+
+  $ make-checkpoint small-german german && vocab-merge gemma3n german -o merged -q > /dev/null
+  $ offset-patch gemma3n --map merged/vocab-map.json -o patched -q
+  $ embed-extend gemma3n --map merged/vocab-map.json -o extended -q
+  $ for f in patched/*; do cmp $f extended/${f#patched/}; done
+  $ ls patched
+  config.json
+  generation_config.json
+  offset-receipt.json
+  tokenizer.json
+  vocab-map.json
+  $ grep -o '"id": [0-9]*, "token": "Ġder"' merged/vocab-map.json patched/vocab-map.json
+  merged/vocab-map.json:"id": 262402, "token": "Ġder"
+  patched/vocab-map.json:"id": 262146, "token": "Ġder"
+  $ offset-patch extended --check -q
+
+A map of ids that moved before is not taken for one of a merge.
+
+  $ offset-patch gemma3n --map patched/vocab-map.json -o twice -q
+  offset-patch: id 262144 ("Ġd" in patched/tokenizer.json) is not new: ...tokenizer.json uses it for "<end_of_image>"; were these ids moved already?
+  [3]
+
 A file that is a link is not replaced, and then nothing is.
 
   $ cp -r gemma3n linked
