@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "plan/merge.h"
 #include "tokenizer/impl.h"
+#include "tokenizer/pipeline.h"
 
 #define ID_LIMIT ((uint64_t)INT32_MAX) /* ids are i32 in most runtimes */
 #define PLACEHOLDERS 4096              /* ids that a config may name beyond the tokenizer's last one */
@@ -88,6 +89,18 @@ static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request 
     const struct vs_table *input = m->checkpoint ? vs_checkpoint_table(m->checkpoint, VS_ROLE_INPUT) : NULL;
     m->report.model_rows = input ? input->rows : 0;
     return m->map->base_sha256.p && m->map->base_path.p ? VS_OK : vs_enomem(err, "a path", strlen(q->base));
+}
+
+/* A pipeline that cannot be run is no obstacle for tokens that are asked for by their text; the ids are proven all the same. */
+static enum vs_code try_pipeline(struct vs_merge *m, struct vs_err *err)
+{
+    struct vs_buf b = {0};
+    enum vs_code code = vs_normalize(m->base, VS_LIT("a"), &b, err);
+    m->no_text = code == VS_EUNSUPPORTED;
+    if (m->no_text)
+        code = vs_merge_note(m, err, "%s; so new tokens are not tried on text", err->message);
+    vs_buf_free(&b);
+    return code;
 }
 
 /* Everything that is read, so that nothing of it is written to. */
@@ -206,6 +219,7 @@ struct builder {
     struct vs_save_added *added; uint32_t added_count;
     uint64_t next;
     struct vs_ids ids;
+    struct vs_str changed; uint32_t changed_count; /* added tokens that the normalizer changes; the first of them */
 };
 
 static enum vs_code room(struct builder *b, uint64_t placeholders, uint64_t others, struct vs_err *err)
@@ -289,11 +303,35 @@ static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct
     return code ? code : vs_vocab_map_overlap(b->m->map, &(struct vs_overlap){content, w->source, VS_NO_ID, id}, err);
 }
 
+/* A token with the flag normalized is matched as what the normalizer makes of it, in normalised text. */
+static enum vs_code look_at_normalized(struct builder *b, struct vs_str content, struct vs_err *err)
+{
+    struct vs_buf out = {0};
+    enum vs_code code = vs_normalize(b->m->base, content, &out, err);
+    if (!code && !vs_str_eq((struct vs_str){out.p, out.n}, content) && b->changed_count++ == 0)
+        b->changed = content;
+    vs_buf_free(&out);
+    return code;
+}
+
+static enum vs_code note_normalized(const struct builder *b, struct vs_err *err)
+{
+    char shown[128];
+    return b->changed_count ? vs_merge_note(b->m, err, "%u added token%s matched as the base's normalizer spells %s, not as given (%s); "
+                                            "--add-special takes tokens as they are", b->changed_count, b->changed_count == 1 ? " is" : "s are",
+                                            b->changed_count == 1 ? "it" : "them", vs_escape(shown, sizeof shown, b->changed)) : VS_OK;
+}
+
 static enum vs_code add_wish(struct builder *b, const struct vs_wish *w, struct vs_str content, struct vs_err *err)
 {
     uint32_t known = vs_token_id(b->m->base, content);
     if (known != VS_NO_ID)
         return add_known(b, w, content, known, err);
+    if (!w->special && !b->m->no_text) {
+        enum vs_code code = look_at_normalized(b, content, err);
+        if (code)
+            return code;
+    }
     struct vs_new_token n = {.token = content, .kind = w->special ? VS_NEW_SPECIAL : VS_NEW_ADDED, .source = w->source, .source_id = VS_NO_ID};
     enum vs_code code = add_new(b, n, err);
     b->added[b->added_count++] = (struct vs_save_added){content, (uint32_t)b->next - 1, w->special, !w->special};
@@ -345,6 +383,8 @@ static enum vs_code build(struct builder *b, uint32_t candidate_count, const str
     for (size_t i = 0; !code && i < wishes->count; i++)
         code = add_wish(b, &wishes->items[i], wishes->contents[i], err);
     if (!code)
+        code = note_normalized(b, err);
+    if (!code)
         code = save_merges(b, err);
     if (!code)
         code = reject_folded(b, candidate_count, err);
@@ -385,6 +425,8 @@ enum vs_code vs_merge_plan(const struct vs_merge_request *q, const struct vs_run
         code = open_base(m, q, run, err);
     if (!code)
         code = name_inputs(m, q, err);
+    if (!code && !q->extension_count)
+        code = try_pipeline(m, err);
     if (!code)
         code = vs_merge_wishes(q, &m->map->impl->arena, &wishes, err);
     if (!code)

@@ -180,7 +180,7 @@ static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer 
     m->report.text_checked = m->report.reachable_by_text = m->report.reachable_by_merges = 0;
     for (uint32_t i = 0; !code && i < m->map->new_count; i++) {
         code = count_by_merges(&m->report, t, &m->map->news[i], &w, err);
-        if (!code)
+        if (!code && !m->no_text)
             code = count_by_text(&m->report, t, &m->map->news[i], &w, err);
         if (!code && run->cancel && *run->cancel)
             code = vs_fail(err, VS_ECANCELED, "interrupted");

@@ -28,7 +28,8 @@ static double once(const char *const argv[], struct rusage *usage)
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        execvp(argv[0], (char *const *)(uintptr_t)argv);
+        if (freopen("/dev/null", "w", stdout))
+            execvp(argv[0], (char *const *)(uintptr_t)argv);
         _exit(127);
     }
     if (pid < 0 || wait4(pid, &status, 0, usage) != pid || status != 0)

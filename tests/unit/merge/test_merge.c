@@ -171,6 +171,33 @@ Test(merge, ids_that_a_config_names_are_not_given_away)
     vst_cleanup();
 }
 
+/* Tokens that are asked for by their text need no pipeline that runs; the vocabulary of an extension does. */
+Test(merge, a_pipeline_that_is_not_handled)
+{
+    const char *base = tokenizer_dir("{\"normalizer\": {\"type\": \"Unheard\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}");
+    const char *ext = tokenizer_dir(ext_json), *word = "w";
+    struct vs_merge_request q = {.base = base, .add_tokens = &word, .add_token_count = 1};
+    struct result r = merge(q);
+    works(&r);
+    cr_assert(r.report->new_total == 1 && r.report->text_checked == 0 && noted(r.report, "\"Unheard\" is not handled"));
+    vs_merge_free(r.m);
+    q.extensions = &ext;
+    q.extension_count = 1;
+    fails(q, VS_EUNSUPPORTED, "Unheard");
+    vst_cleanup();
+}
+
+Test(merge, added_tokens_that_the_normalizer_changes_are_named)
+{
+    const char *base = tokenizer_dir("{\"normalizer\": {\"type\": \"Lowercase\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}");
+    const char *words[] = {"w", "Wx"}, *special = "Sp";
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 2, .add_specials = &special, .add_special_count = 1});
+    works(&r);
+    cr_assert(noted(r.report, "1 added token is matched") && noted(r.report, "(Wx)") && r.report->note_count == 1);
+    cr_assert_eq(r.report->reachable_by_text, 3);
+    end(&r);
+}
+
 Test(merge, nothing_new_is_a_copy)
 {
     const char *base = tokenizer_dir(base_json), *words[] = {"ab", "<s>"};
