@@ -137,6 +137,10 @@ bool vs_match_spell(enum vs_alphabet alphabet, struct vs_str text, struct vs_buf
         *reason = "not valid UTF-8, and the base spells characters";
         return false;
     }
+    if (memchr(text.p, '\0', text.n)) {
+        *reason = "holds the character U+0000, which no vocabulary of characters can";
+        return false;
+    }
     if (alphabet == VS_ALPHA_METASPACE)
         spell_metaspace(text, out);
     else

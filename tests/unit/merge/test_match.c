@@ -114,9 +114,10 @@ Test(match, bytes_into_characters)
 {
     static const char ext[] =
         "{\"pre_tokenizer\": " BYTE_LEVEL ", \"model\": {\"type\": \"BPE\", \"vocab\": {\"h\": 0, \"\xc4\xa0\": 1, \"\xc3\x83\": 2, \"\xc3\x83\xc2\xa9\": 3, "
-        "\"\xc4\xa0hh\": 4, \"\xc4\xa0h\": 5, \"h\xc4\xa0h\": 6}, \"merges\": []}}";
+        "\"\xc4\xa0hh\": 4, \"\xc4\xa0h\": 5, \"h\xc4\xa0h\": 6, \"\xc4\x80\": 7}, \"merges\": []}}";
     static const char *const expected[] = {"overlap 1", "overlap 0", "not valid UTF-8, and the base spells characters", "candidate \xc3\xa9",
-                                           "candidate " MARK "hh", "overlap 2", "candidate h" MARK "h"};
+                                           "candidate " MARK "hh", "overlap 2", "candidate h" MARK "h",
+                                           "holds the character U+0000, which no vocabulary of characters can"};
     struct bench b = begin(characters_base, ext, NULL, 0);
     CHECK(&b, expected);
     end(&b);
