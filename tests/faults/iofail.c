@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,29 @@ COPY(copy_file_range)
 
 /* ---- allocations of the program itself ---- */
 
+/* From main on: what runs before it (the registration of CUDA kernels by the static runtime) does not survive a failed
+ * allocation and is not ours. */
+static atomic_bool in_main;
+static int (*program_main)(int, char **, char **);
+
+static int watched_main(int argc, char **argv, char **env)
+{
+    atomic_store(&in_main, true);
+    int status = program_main(argc, argv, env);
+    atomic_store(&in_main, false);
+    return status;
+}
+
+typedef int main_type(int, char **, char **);
+typedef int start_type(main_type *, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+start_type __libc_start_main;
+int __libc_start_main(main_type *entry, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*end)(void),
+                      void *stack)
+{
+    program_main = entry;
+    CALL("__libc_start_main", start_type, watched_main, argc, argv, init, fini, end, stack);
+}
+
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
@@ -209,7 +233,7 @@ void *__libc_realloc(void *, size_t);
 static int alloc_fault(const void *caller)
 {
     Dl_info info;
-    return how && strcmp(group, "alloc") == 0 && dladdr(caller, &info) && info.dli_fbase == program && fault("alloc") > 0;
+    return how && atomic_load(&in_main) && strcmp(group, "alloc") == 0 && dladdr(caller, &info) && info.dli_fbase == program && fault("alloc") > 0;
 }
 
 void *malloc(size_t n)

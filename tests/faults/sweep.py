@@ -63,8 +63,9 @@ class Sweep:
         env = dict(os.environ, LD_PRELOAD=self.shim, VS_FAULT_LOG=str(log), LC_ALL="C")
         if fault:
             env["VS_FAULT"] = fault
-        command = [a.replace("{out}", str(out)).replace("{dir}", str(inputs)) for a in self.command]
-        done = subprocess.run(command, env=env, capture_output=True, timeout=120, check=False)
+        command = [a.replace("{out}", out.name).replace("{dir}", inputs.name) for a in self.command]
+        # Relative paths: results name their inputs, and every run has a folder of its own.
+        done = subprocess.run(command, cwd=place, env=env, capture_output=True, timeout=120, check=False)
         fired = log.exists()
         if fired:
             log.unlink()
@@ -141,6 +142,7 @@ class Sweep:
 def main(argv):
     shim, mode, source = os.path.abspath(argv[1]), argv[2], argv[3]
     command = argv[argv.index("--") + 1:]
+    command[0] = os.path.abspath(command[0])
     probe = subprocess.run(command[:1] + ["--version"], env=dict(os.environ, LD_PRELOAD=shim), capture_output=True, check=False)
     if b"ASan runtime does not come first" in probe.stderr:
         print("SKIPPED: a sanitizer owns the allocator, the shim cannot stand before it")
