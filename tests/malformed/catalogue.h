@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Malformed inputs by name: how each is built, and how it must be refused.
+ */
+#ifndef VS_TESTS_CATALOGUE_H
+#define VS_TESTS_CATALOGUE_H
+
+#include <stdbool.h>
+#include <vs/err.h>
+
+enum bad_kind {
+    BAD_MODEL,    /* refused by everybody who opens the directory as a model */
+    BAD_WRITERS,  /* loads with a finding; refused by the tools that write */
+    BAD_TOKENIZER /* refused by everybody who opens the directory as a tokenizer */
+};
+
+struct bad {
+    const char *name;
+    enum bad_kind kind;
+    enum vs_code code;
+    const char *needle;             /* what the message must say */
+    void (*build)(const struct bad *b, const char *dir);
+    const char *text;               /* for build: the header, or the text of the file */
+    unsigned long payload;          /* for build: bytes behind the header */
+};
+
+extern const struct bad bad_safetensors[], bad_index[], bad_config[], bad_tokenizer[]; /* a name of NULL ends each */
+
+/* Writes entry i of all lists into dir, which exists and is empty; NULL beyond the last. */
+const struct bad *bad_at(unsigned i);
+
+/* For builders. */
+void put_file(const char *dir, const char *name, const void *bytes, unsigned long n);
+void put_text(const char *dir, const char *name, const char *text);
+void put_sparse(const char *dir, const char *name, const void *head, unsigned long n, unsigned long long size);
+void put_raw(const char *dir, const char *name, const char *header, unsigned long n, unsigned long payload);
+/* A sound model: one F32 table "model.embed_tokens.weight" [4, 2], with and without config.json. */
+#define SOUND_HEADER "{\"model.embed_tokens.weight\":{\"dtype\":\"F32\",\"shape\":[4,2],\"data_offsets\":[0,32]}}"
+#define SOUND_PAYLOAD 32
+
+#endif

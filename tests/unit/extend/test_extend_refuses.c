@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What embed-extend refuses, by name and with a remedy, before anything is written.
+ */
+#include "fixture.h"
+
+TestSuite(extend_refuses, .fini = vst_cleanup);
+
+static void expect(const struct vs_extend_request *q, enum vs_code want, const char *says)
+{
+    const char *dir = vst_tempdir();
+    struct vs_err err = {0};
+    enum vs_code code = try_extend(q, NULL, vst_path(dir, "out"), &err);
+    cr_assert_eq(code, want, "code %d, expected %d: %s", code, want, err.message);
+    cr_assert(strstr(err.message, says), "%s: expected it to say \"%s\"", err.message, says);
+    cr_assert_eq(vst_count(dir, "*"), 0, "nothing may be left behind");
+}
+
+static const char *model_with(const struct vst_tensor *t, size_t count)
+{
+    const char *dir = vst_tempdir();
+    vst_write_safetensors(vst_path(dir, "model.safetensors"), t, count, NULL);
+    vst_write_text(vst_path(dir, "config.json"), "{\"model_type\": \"llama\", \"vocab_size\": 5003, \"tie_word_embeddings\": false}");
+    return dir;
+}
+
+static const struct vst_tensor embed = {"model.embed_tokens.weight", "F32", {5003, 4}, 2, NULL};
+
+Test(extend_refuses, contradictory_requests)
+{
+    struct vs_extend_request q = request_for(make_model((struct model){.rows = 50, .tie = true}));
+    expect(&q, VS_EUSAGE, "nothing to do");
+    q.add = 1;
+    q.rows = 60;
+    expect(&q, VS_EUSAGE, "expected one of them");
+    q.rows = -1;
+    q.init.method = VS_INIT_PIECES;
+    expect(&q, VS_EUSAGE, "no pieces are known");
+    q.init = (struct vs_init){VS_INIT_COPY, 50};
+    expect(&q, VS_EMISMATCH, "copy:50");
+    q.init = (struct vs_init){0};
+    q.out_init.method = VS_INIT_ZERO;
+    expect(&q, VS_EUSAGE, "stores no head");
+}
+
+Test(extend_refuses, to_shrink)
+{
+    struct vs_extend_request q = request_for(make_model((struct model){.rows = 50, .tie = true, .tokens = 50}));
+    q.rows = 49;
+    expect(&q, VS_EMISMATCH, "never shrinks");
+    q.rows = 50;
+    const char *out = extend(&q, NULL);
+    size_t n;
+    tensor_bytes(out, "model.safetensors", "model.embed_tokens.weight", &n, NULL);
+    cr_assert_eq(n, 50u * COLS * 4);
+}
+
+Test(extend_refuses, rows_for_fewer_than_the_tokens)
+{
+    struct vs_extend_request q = request_for(make_model((struct model){.rows = 50, .tie = true, .tokens = 60}));
+    q.rows = 55;
+    expect(&q, VS_EMISMATCH, "60 ids");
+}
+
+Test(extend_refuses, a_table_that_nobody_knows)
+{
+    const struct vst_tensor t[] = {embed, {"strange.projection", "F32", {6, 5003}, 2, NULL}};
+    struct vs_extend_request q = request_for(model_with(t, 2));
+    const char *name = "strange.projection", *table = "strange.projection:1=head";
+    q.add = 1;
+    expect(&q, VS_EUNSUPPORTED, "--ignore strange.projection");
+    q.tables = &table;
+    q.table_count = 1;
+    expect(&q, VS_EUNSUPPORTED, "rows lie one after the other");
+    q.table_count = 0;
+    q.ignore = &name;
+    q.ignore_count = 1;
+    const char *out = extend(&q, NULL);
+    size_t n;
+    tensor_bytes(out, "model.safetensors", "strange.projection", &n, NULL);
+    cr_assert_eq(n, 6u * 5003 * 4);
+    name = "no.such.tensor";
+    expect(&q, VS_EMISMATCH, "no tensor of that name");
+}
+
+Test(extend_refuses, bad_table_options)
+{
+    static const struct { const char *option; enum vs_code code; const char *says; } bad[] = {
+        {"model.embed_tokens.weight", VS_EUSAGE, "NAME:AXIS=ROLE"}, {"model.embed_tokens.weight:0=wings", VS_EUSAGE, "NAME:AXIS=ROLE"},
+        {"model.embed_tokens.weight:2=input", VS_EMISMATCH, "axis 2 does not exist"}, {"nobody:0=input", VS_EMISMATCH, "no tensor of that name"}};
+    struct vs_extend_request q = request_for(model_with(&embed, 1));
+    q.add = 1;
+    q.table_count = 1;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        q.tables = &bad[i].option;
+        expect(&q, bad[i].code, bad[i].says);
+    }
+}
+
+Test(extend_refuses, quantised_tables)
+{
+    const struct vst_tensor t[] = {{"model.embed_tokens.weight", "I8", {5003, 4}, 2, NULL}};
+    struct vs_extend_request q = request_for(model_with(t, 1));
+    q.add = 1;
+    expect(&q, VS_EUNSUPPORTED, "quantised");
+}
+
+Test(extend_refuses, a_head_of_another_height)
+{
+    const struct vst_tensor t[] = {embed, {"lm_head.weight", "F32", {4995, 4}, 2, NULL}};
+    const char *head = "lm_head.weight:0=head";
+    struct vs_extend_request q = request_for(model_with(t, 2));
+    q.tables = &head;
+    q.table_count = 1;
+    q.add = 1;
+    expect(&q, VS_EUNSUPPORTED, "4995 rows");
+}
+
+Test(extend_refuses, a_map_for_another_tokenizer)
+{
+    static const struct new_token news[] = {{50, "aa", NULL}}, taken[] = {{40, "aa", NULL}};
+    const char *model = make_model((struct model){.rows = 50, .tie = true, .tokens = 50});
+    struct vs_extend_request q = request_for(model);
+    q.map = write_map(vst_tempdir(), NULL, 50, news, 1);
+    expect(&q, VS_EMISMATCH, "another tokenizer");
+    q.map = write_map(vst_tempdir(), model, 30, taken, 1);
+    expect(&q, VS_EMISMATCH, "already uses it");
+}
+
+Test(extend_refuses, a_tokenizer_that_moves_base_tokens)
+{
+    const char *model = make_model((struct model){.rows = 50, .tie = true, .tokens = 50}), *dir = vst_tempdir();
+    struct vs_extend_request q = request_for(model);
+    write_tokenizer(dir, 10, (const char *[]){"aa", "t10"}, 2);
+    q.tokenizer = dir;
+    expect(&q, VS_EMISMATCH, "must not move");
+}
+
+Test(extend_refuses, an_id_that_a_config_names)
+{
+    static const struct new_token news[] = {{45, "aa", NULL}};
+    const char *model = make_model((struct model){.rows = 50, .tie = true, .tokens = 45});
+    struct vs_extend_request q = request_for(model);
+    vst_write_text(vst_path(model, "generation_config.json"), "{\"pad_token_id\": 45}");
+    q.map = write_map(vst_tempdir(), model, 45, news, 1);
+    expect(&q, VS_EMISMATCH, "already uses it");
+    q.map = NULL;
+    q.add = 2;
+    struct vs_jdoc d = {0};
+    read_receipt(extend(&q, NULL), &d);
+    cr_assert_eq(integer_at(&d, "/tokens/0/id"), 46);
+    vs_jdoc_free(&d);
+}
+
+Test(extend_refuses, output_into_the_input)
+{
+    const char *model = make_model((struct model){.rows = 50, .tie = true});
+    struct vs_extend_request q = request_for(model);
+    struct vs_err err;
+    uint64_t hash = vst_tree_hash(model);
+    q.add = 1;
+    q.force = true;
+    cr_assert_eq(try_extend(&q, NULL, model, &err), VS_EEXIST);
+    cr_assert_eq(try_extend(&q, NULL, vst_path(model, "sub"), &err), VS_EEXIST);
+    cr_assert_eq(vst_tree_hash(model), hash);
+    const char *busy = vst_tempdir();
+    vst_write_text(vst_path(busy, "mine"), "x");
+    q.force = false;
+    cr_assert_eq(try_extend(&q, NULL, busy, &err), VS_EEXIST);
+}
+
+/* Every allocation fails once: an error, no output, no damage; then it succeeds. */
+Test(extend_refuses, to_go_on_without_memory)
+{
+    static const uint32_t pieces[] = {1, 2, VS_NO_ID};
+    const struct new_token news[] = {{50, "aa", pieces}, {51, "bb", NULL}};
+    const char *model = make_model((struct model){.rows = 50, .head = true, .tokens = 50, .shards = true}), *dir = vst_tempdir();
+    struct vs_extend_request q = request_for(model);
+    struct vs_run run = {.threads = 1};
+    unsigned long n = 1;
+    q.map = write_map(vst_tempdir(), model, 50, news, 2);
+    for (enum vs_code code = VS_ENOMEM; code; n++) {
+        struct vs_err err = {0};
+        vs_mem_fail_at(n, false);
+        code = try_extend(&q, &run, vst_path(dir, "out"), &err);
+        vs_mem_fail_at(0, false);
+        cr_assert(code == VS_OK || code == VS_ENOMEM, "allocation %lu: code %d: %s", n, code, err.message);
+        cr_assert_eq(vst_count(dir, "*"), code == VS_OK ? 1 : 0, "allocation %lu left something behind", n);
+        cr_assert(n < 100000);
+    }
+    cr_assert(n > 20, "the hook must have been reached");
+}
