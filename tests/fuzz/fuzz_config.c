@@ -2,12 +2,9 @@
  *
  * A model directory with configs only: bytes up to the first NUL are config.json, the rest is generation_config.json.
  */
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-#include <vs/checkpoint.h>
-#include "fuzz.h"
-#include "support.h"
+#include "fuzz_dir.h"
+#include "plan/offsets.h"
 
 const struct fuzz_seed fuzz_seeds[] = {
     FUZZ_SEED("{\"architectures\": [\"Qwen2ForCausalLM\"], \"model_type\": \"qwen2\", \"vocab_size\": 151936, \"hidden_size\": 8, "
@@ -24,35 +21,31 @@ const struct fuzz_seed fuzz_seeds[] = {
 const size_t fuzz_seed_count = sizeof fuzz_seeds / sizeof fuzz_seeds[0];
 size_t fuzz_accepted;
 
-static void rewrite(int fd, const void *p, size_t n)
-{
-    fuzz_assert(ftruncate(fd, 0) == 0 && pwrite(fd, p, n, 0) == (ssize_t)n);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const char *dir;
-    static int config, generation;
-    if (!dir) {
-        dir = vst_tempdir();
-        config = open(vst_path(dir, "config.json"), O_RDWR | O_CREAT, 0600);
-        generation = open(vst_path(dir, "generation_config.json"), O_RDWR | O_CREAT, 0600);
-        atexit(vst_cleanup);
-    }
+    static int config = -1, generation = -1;
     const uint8_t *nul = n ? memchr(data, 0, n) : NULL;
     size_t first = nul ? (size_t)(nul - data) : n;
-    rewrite(config, data, first);
-    rewrite(generation, nul ? nul + 1 : (const void *)"{}", nul ? n - first - 1 : 2);
+    fuzz_file("config.json", &config, data, first);
+    fuzz_file("generation_config.json", &generation, nul ? nul + 1 : (const void *)"{}", nul ? n - first - 1 : 2);
     for (int lenient = 0; lenient < 2; lenient++) {
         struct vs_checkpoint_options options = {.lenient = lenient};
         struct vs_checkpoint *c = NULL;
+        struct vs_arena a = {0};
+        struct vs_block *blocks;
         struct vs_err err = {0};
-        enum vs_code code = vs_checkpoint_open(dir, &options, &c, &err);
+        uint32_t count;
+        enum vs_code code = vs_checkpoint_open(fuzz_dir(), &options, &c, &err);
         fuzz_assert(code == VS_OK || err.message[0]);
         if (!code) {
             fuzz_accepted++;
             fuzz_assert(c->config.text_vocab < (int)c->config.vocab_size_count);
+            code = vs_blocks_find(c, NULL, &a, &blocks, &count, &err);
+            fuzz_assert(code == VS_OK || err.message[0]);
+            for (uint32_t i = 0; !code && i < count; i++)
+                fuzz_assert(blocks[i].name && blocks[i].basis);
         }
+        vs_arena_free(&a);
         vs_checkpoint_close(c);
     }
     return 0;
