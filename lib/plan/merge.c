@@ -55,8 +55,8 @@ static enum vs_code check_base(const struct vs_tokenizer *t, struct vs_err *err)
     char token[128];
     if (t->hole_count)
         return vs_fail(err, VS_EMISMATCH, "%s: found %u ranges of ids without a token, the first %u .. %u; expected ids without holes: the Rust "
-                       "library numbers new tokens by count and would hand these ids out again; name them with --add-special in a copy "
-                       "of the file first", t->path, t->hole_count, t->holes[0].begin, t->holes[0].end - 1);
+                       "library numbers new tokens by count and would hand these ids out again; give each of them a placeholder entry in "
+                       "model.vocab first", t->path, t->hole_count, t->holes[0].begin, t->holes[0].end - 1);
     if (t->moved_count) {
         const struct vs_added *a = &t->added[t->moved[0]];
         return vs_fail(err, VS_EMISMATCH, "%s: /added_tokens: %s is declared as id %u but runs as %u; expected the two to agree: decide "

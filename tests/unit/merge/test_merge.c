@@ -3,7 +3,9 @@
  * Whole merges of small tokenizers: ids, files, and what is refused.
  */
 #include <criterion/criterion.h>
+#include <vs/report.h>
 #include "base/str.h"
+#include "json/schema.h"
 #include "plan/merge.h"
 #include "support.h"
 
@@ -116,6 +118,23 @@ Test(merge, ids_pieces_and_files)
         ", \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"c\": 2, \"ab\": 3, \"<s>\": 4, \"abc\": 5, \"ca\": 6, \"cb\": 7, \"cacb\": 8, "
         "\"x y\": 9, \"<t>\": 10}, \"merges\": [[\"a\", \"b\"], [\"ab\", \"c\"], [\"c\", \"a\"], [\"c\", \"b\"], [\"ca\", \"cb\"]]}}");
     cr_assert_eq(vst_count(r.out, "*"), 2);
+    end(&r);
+}
+
+Test(merge, the_report_for_scripts_has_a_schema)
+{
+    const char *ext = tokenizer_dir(ext_json);
+    struct result r = merge((struct vs_merge_request){.base = tokenizer_dir(base_json), .extensions = &ext, .extension_count = 1});
+    works(&r);
+    for (int dry = 0; dry < 2; dry++) {
+        struct vs_buf b = {0};
+        struct vs_jdoc doc = {0};
+        cr_assert_eq(vs_merge_json(r.report, dry ? NULL : r.out, &b, &err), VS_OK);
+        cr_assert_eq(vs_jdoc_parse("stdout", (struct vs_str){b.p, b.n}, &doc, &err), VS_OK, "%s", err.message);
+        cr_assert_eq(vs_schema_check(NULL, "merge", &doc, &err), VS_OK, "%s", err.message);
+        vs_jdoc_free(&doc);
+        vs_buf_free(&b);
+    }
     end(&r);
 }
 

@@ -1,0 +1,131 @@
+vocab-merge on small tokenizers.
+
+A base with three letters and one special token, and an extension that spells words with them.
+
+  $ mkdir base ext
+  $ cat > base/tokenizer.json <<'END'
+  > {"added_tokens": [{"id": 4, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+  >  "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+  >  "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3}, "merges": ["a b"]}}
+  > END
+  $ cat > ext/tokenizer.json <<'END'
+  > {"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+  >  "vocab": {"[UNK]": 0, "##ab": 1, "##abc": 2, "##cacb": 3, "##a1": 4}}}
+  > END
+
+Every new token comes out of its own symbols: the merges that lead to it are added, and what they need on the way.
+
+  $ vocab-merge base ext/ -o merged
+  base       base   5 tokens
+  extension  ext/
+                   5   tokens to consider
+  shared           1   in the base already
+  new              4   ids 5 .. 8   (of them 2 intermediate: needed on the way to others)
+  reachable        4   of 4 by merges
+                   4   of 4 by text
+  rejected         2   1 the unknown token of the extension
+                       1 crosses a boundary of the base's pre-tokenizer
+
+  rows needed 9
+  next: embed-extend MODEL --map merged/vocab-map.json -o OUT
+  $ cat merged/tokenizer.json
+  {"added_tokens": [{"id": 4, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+   "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+   "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3, "<s>": 4, "abc": 5, "ca": 6, "cb": 7, "cacb": 8}, "merges": ["a b", "ab c", "c a", "c b", "ca cb"]}}
+  $ cat merged/vocab-map.json
+  {
+    "schema": "vocabsurgeon/vocab-map/1",
+    "base": {"path": "base", "sha256": "36a9d98c0b92c31946ba9196a6f9638dbe5bf79d32a79d47a272bc11a971f5eb", "rows_needed": 5},
+    "rows_needed": 9,
+    "new": [
+      {"id": 5, "token": "abc", "kind": "merged", "source": "ext", "source_id": 2, "pieces": [3, 2]},
+      {"id": 6, "token": "ca", "kind": "intermediate", "source": "", "source_id": null, "pieces": [2, 0]},
+      {"id": 7, "token": "cb", "kind": "intermediate", "source": "", "source_id": null, "pieces": [2, 1]},
+      {"id": 8, "token": "cacb", "kind": "merged", "source": "ext", "source_id": 3, "pieces": [2, 0, 2, 1]}
+    ],
+    "overlap": [
+      {"token": "##ab", "source": "ext", "source_id": 1, "id": 3}
+    ],
+    "rejected": [
+      {"token": "[UNK]", "source": "ext", "source_id": 0, "reason": "the unknown token of the extension"},
+      {"token": "##a1", "source": "ext", "source_id": 4, "reason": "crosses a boundary of the base's pre-tokenizer"}
+    ]
+  }
+
+Tokens by their text work for every type of model.
+
+  $ printf 'word\nab\nword\n' > words.txt
+  $ vocab-merge ext --tokens-file words.txt --add-special '<x>' -o more
+  base       ext   5 tokens
+  shared           0   in the base already
+  new              3   ids 5 .. 7
+  reachable        3   of 3 by text
+  rejected      none
+
+  rows needed 8
+  next: embed-extend MODEL --map more/vocab-map.json -o OUT
+  $ cat more/tokenizer.json
+  {"added_tokens": [{"id": 5, "content": "<x>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}, {"id": 6, "content": "word", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}, {"id": 7, "content": "ab", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}],"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+   "vocab": {"[UNK]": 0, "##ab": 1, "##abc": 2, "##cacb": 3, "##a1": 4, "<x>": 5, "word": 6, "ab": 7}}}
+  $ vocab-merge ext base -o no
+  vocab-merge: ext/tokenizer.json: /model/type: found wordpiece, expected BPE: merging a vocabulary into wordpiece is not covered; --add-token, --add-special and --tokens-file are
+  [3]
+
+For scripts, and before anything is written:
+
+  $ vocab-merge base ext --json -o merged2
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"new":4,"intermediates":2,"rejected":2,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"rows_needed":9,"out":"merged2","notes":[]}
+  $ vocab-merge base ext --json -n
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"new":4,"intermediates":2,"rejected":2,"merged":4,"reachable_by_merges":4,"text_checked":0,"reachable_by_text":0,"rows_needed":9,"out":null,"notes":[]}
+  $ vocab-merge base ext -q -o merged3
+  merged3
+  $ ls
+  base
+  ext
+  merged
+  merged2
+  merged3
+  more
+  words.txt
+
+What is refused:
+
+  $ vocab-merge base ext
+  vocab-merge: -o OUT is missing: the directory for the merged tokenizer
+    try: vocab-merge --help
+  [2]
+  $ vocab-merge base -o out
+  vocab-merge: nothing to add: name an EXT, --add-token, --add-special or --tokens-file
+    try: vocab-merge --help
+  [2]
+  $ vocab-merge base ext -o merged
+  vocab-merge: merged: exists and is not empty; --force replaces it
+  [4]
+  $ vocab-merge base ext -f -o ext
+  vocab-merge: ext: is the input itself; choose another directory
+  [4]
+  $ vocab-merge base/tokenizer.json nowhere -o out
+  vocab-merge: nowhere: cannot open: No such file or directory
+  [3]
+  $ vocab-merge base --add-token '' -o out
+  vocab-merge: --add-token: an empty token; libraries skip those
+  [2]
+  $ vocab-merge base --tokens-file merged -o out
+  vocab-merge: merged: found a directory, expected a regular file
+  [3]
+  $ sed 's/"c": 2/"c": 9/' base/tokenizer.json > holes.json && vocab-merge holes.json ext -o out
+  vocab-merge: holes.json: found 2 ranges of ids without a token, the first 2 .. 2; expected ids without holes: the Rust library numbers new tokens by count and would hand these ids out again; give each of them a placeholder entry in model.vocab first
+  [3]
+  $ sed 's/"id": 4/"id": 7/' base/tokenizer.json > moved.json && vocab-merge moved.json ext -o out
+  vocab-merge: moved.json: /added_tokens: <s> is declared as id 7 but runs as 4; expected the two to agree: decide which one the model was trained with and correct the file
+  [3]
+  $ ls
+  base
+  ext
+  holes.json
+  merged
+  merged2
+  merged3
+  more
+  moved.json
+  words.txt
