@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is inside a planned merge. merge.c plans it, merge_write.c writes and proves it.
+ * What is inside a planned merge. merge.c plans it, merge_build.c gives the ids, merge_write.c writes and proves it.
  */
 #ifndef VS_PLAN_MERGE_H
 #define VS_PLAN_MERGE_H
@@ -29,5 +29,8 @@ struct vs_wishes { struct vs_wish *items; struct vs_str *contents; size_t count;
 /* Those of --add-token, --add-special and --tokens-file, in this order, without repetitions (the first one counts). */
 enum vs_code vs_merge_wishes(const struct vs_merge_request *request, struct vs_arena *arena, struct vs_wishes *out,
                              struct vs_err *err) VS_NODISCARD;
+/* Fills the map and what is saved. count candidates, as the fold knows them. */
+enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, const struct vs_candidate *candidates, uint32_t count,
+                            const struct vs_wishes *wishes, struct vs_err *err) VS_NODISCARD;
 
 #endif
