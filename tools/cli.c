@@ -172,9 +172,13 @@ static int give(struct parser *p, const struct cli_option *o, char *base, const 
             return cli_usage(p->c, "--%s needs %s", o->name, o->arg);
         value = p->argv[p->at++];
     }
-    if (!set_value(o, base, value, p->argc))
-        return cli_usage(p->c, "--%s %s: expected %s", o->name, value ? value : "", expected(o));
-    return -1;
+    if (set_value(o, base, value, p->argc))
+        return -1;
+    if (o->type == CLI_LIST) { /* any text will do: only memory can have been short */
+        fprintf(stderr, "%s: out of memory\n", p->c->tool->name);
+        return CLI_OUTPUT;
+    }
+    return cli_usage(p->c, "--%s %s: expected %s", o->name, value ? value : "", expected(o));
 }
 
 static int parse_long(struct parser *p, const char *arg)
