@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     enum vs_code worst = VS_OK;
     for (size_t i = 0; i < c.arg_count; i++) {
         struct vs_facts *f = NULL;
-        enum vs_code code = vs_facts_open(c.args[i], &(struct vs_facts_options){c.data_dir, o.rows}, &c.run, &f, &err);
+        enum vs_code code = vs_facts_open(c.args[i], &(struct vs_facts_options){.data_dir = c.data_dir, .rows = o.rows}, &c.run, &f, &err);
         if (!code)
             code = show(&c, f, i == 0, &err);
         vs_facts_close(f);

@@ -68,7 +68,7 @@ static enum vs_code read_data(struct checker *k)
 
 static enum vs_code open_inputs(struct checker *k)
 {
-    struct vs_facts_options options = {.data_dir = k->q->data_dir};
+    struct vs_facts_options options = {.data_dir = k->q->data_dir, .repeats = true};
     enum vs_code code = vs_facts_open(k->q->path, &options, k->run, &k->r->facts, k->err);
     if (!code && k->q->base)
         code = vs_facts_open(k->q->base, &options, k->run, &k->impl->base, k->err);

@@ -39,9 +39,9 @@ static bool holds_model(const char *path, struct vs_arena *a)
 }
 
 /* A directory without tokenizer.json has no tokenizer, unless it has one of a kind that is not read: then that is said. */
-static enum vs_code open_tokenizer(struct vs_facts *f, bool has_model, struct vs_err *err)
+static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, bool has_model, struct vs_err *err)
 {
-    struct vs_tokenizer_options options = {.lenient = true, .ids_only = true};
+    struct vs_tokenizer_options options = {.lenient = true, .repeats = repeats, .ids_only = true};
     bool dir = vs_path_is_dir(f->path);
     if (!dir && !ends_with(f->path, ".json"))
         return VS_OK;
@@ -179,7 +179,7 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
     if (!vs_path_exists(f->path))
         return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors file or a tokenizer", f->path);
     bool model = holds_model(f->path, &f->impl->arena);
-    enum vs_code code = open_tokenizer(f, model, err);
+    enum vs_code code = open_tokenizer(f, o->repeats, model, err);
     if (!code && (model || !f->tokenizer))
         code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true}, &f->checkpoint, err);
     if (code)

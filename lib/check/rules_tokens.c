@@ -45,6 +45,19 @@ static void twice_in_vocab(struct checker *k, uint32_t *owner)
     }
 }
 
+static void repeats(struct checker *k)
+{
+    if (!k->t->repeat_count)
+        return;
+    const struct vs_repeat *r = &k->t->repeats[0];
+    place(k, "/model/vocab");
+    vs_say(k, "n", "%u", k->t->repeat_count);
+    vs_say_text(k, "token", r->token);
+    vs_say(k, "expected", "%u", r->first);
+    vs_say(k, "found", "%u", r->last);
+    vs_found(k, "VOC204");
+}
+
 static void moved(struct checker *k, const uint32_t *owner)
 {
     uint32_t count = 0, first = 0;
@@ -115,6 +128,7 @@ void vs_rules_tokens(struct checker *k)
         owner[i] = VS_NONE;
     holes(k);
     twice_in_vocab(k, owner);
+    repeats(k);
     moved(k, owner);
     same_bytes(k);
     for (uint32_t i = 0; i < k->t->finding_count; i++) {

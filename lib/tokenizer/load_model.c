@@ -81,12 +81,32 @@ static bool twin(struct vs_load *l, uint32_t first, uint32_t id, size_t at)
                         vs_escape(shown, sizeof shown, vs_vocab_text(v, first)), v->ids[first], id);
 }
 
-static bool add_entry(struct vs_load *l, struct vs_str token, uint32_t id, size_t at, struct vs_err *err)
+/* As loaders do: the last id stays. */
+static bool repeated(struct vs_load *l, uint32_t first, uint32_t id)
+{
+    struct vs_tokenizer *t = l->t;
+    struct vs_vocab *v = &l->impl->vocab;
+    if (t->repeat_count == l->repeat_cap) {
+        uint32_t cap = l->repeat_cap ? l->repeat_cap * 2 : 16;
+        struct vs_repeat *grown = vs_realloc_array(t->repeats, cap, sizeof *grown);
+        if (!grown)
+            return no_memory(&l->j);
+        t->repeats = grown;
+        l->repeat_cap = cap;
+    }
+    struct vs_str token = vs_vocab_text(v, first); /* moves when the vocabulary grows: a copy is kept */
+    token.p = vs_arena_dup(&l->impl->arena, token.p, token.n);
+    t->repeats[t->repeat_count++] = (struct vs_repeat){token, v->ids[first], id};
+    v->ids[first] = id;
+    return token.p || no_memory(&l->j);
+}
+
+static bool add_entry(struct vs_load *l, struct vs_str token, uint32_t id, size_t at, bool may_repeat, struct vs_err *err)
 {
     uint32_t first;
     if (vs_vocab_add(&l->impl->vocab, token, id, &first, err))
         return no_memory(&l->j);
-    return first == VS_NO_ENTRY || twin(l, first, id, at);
+    return first == VS_NO_ENTRY || (may_repeat ? repeated(l, first, id) : twin(l, first, id, at));
 }
 
 static bool entry_id(struct vs_load *l, struct vs_str token, uint32_t *id)
@@ -112,7 +132,7 @@ static bool vocab_map(struct vs_load *l, struct vs_err *err)
         return false;
     while (vs_json_key(&l->j, &token)) {
         size_t at = l->j.key_span.begin;
-        if (!entry_id(l, token, &id) || !add_entry(l, token, id, at, err))
+        if (!entry_id(l, token, &id) || !add_entry(l, token, id, at, l->repeats, err))
             return false;
     }
     return !l->j.failed;
@@ -146,7 +166,7 @@ static bool vocab_list(struct vs_load *l, struct vs_err *err)
         if (!reserve_score(l))
             return false;
         l->impl->model.scores[v->count] = score;
-        if (!add_entry(l, token, v->count, at, err))
+        if (!add_entry(l, token, v->count, at, false, err))
             return false;
     }
     return !j->failed;

@@ -93,7 +93,8 @@ enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_optio
                                struct vs_err *err)
 {
     struct vs_tokenizer_impl *impl = vs_calloc(1, sizeof *impl);
-    struct vs_load l = {.impl = impl, .lenient = options && options->lenient, .ids_only = options && options->ids_only};
+    struct vs_load l = {.impl = impl, .lenient = options && options->lenient,
+                        .repeats = options && options->repeats, .ids_only = options && options->ids_only};
     *out = NULL;
     if (!impl)
         return vs_enomem(err, "a tokenizer", sizeof *impl);
@@ -127,6 +128,7 @@ void vs_tokenizer_close(struct vs_tokenizer *t)
     vs_free(impl->owners);
     vs_free(t->added);
     vs_free(t->named);
+    vs_free(t->repeats);
     vs_free(t->findings);
     vs_arena_free(&impl->arena);
     vs_free(impl);

@@ -28,7 +28,11 @@ struct vs_facts {
     double seconds;
     struct vs_facts_impl *impl;
 };
-struct vs_facts_options { const char *data_dir; bool rows; };
+struct vs_facts_options {
+    const char *data_dir;
+    bool rows;
+    bool repeats;                          /* as in vs_tokenizer_options */
+};
 enum vs_code vs_facts_open(const char *path, const struct vs_facts_options *options, const struct vs_run *run, struct vs_facts **out, struct vs_err *err) VS_NODISCARD;
 void vs_facts_close(struct vs_facts *f); /* accepts NULL */
 

@@ -47,6 +47,9 @@ struct vs_named_token {
     uint32_t declared, effective; /* the id that stands there, the id that the text has here; or VS_NO_ID */
 };
 
+/* A token that model.vocab lists again: loaders keep the last id. */
+struct vs_repeat { struct vs_str token; uint32_t first, last; };
+
 struct vs_tokenizer {
     const char *path;              /* of tokenizer.json */
     enum vs_tok_kind kind;
@@ -61,6 +64,7 @@ struct vs_tokenizer {
     struct vs_added *added; uint32_t added_count;     /* in file order, siblings last */
     struct vs_id_range *holes; uint32_t hole_count;   /* ids below rows_needed that no token has */
     uint32_t *moved; uint32_t moved_count;            /* positions in added[] whose declared id is not the one that runs */
+    struct vs_repeat *repeats; uint32_t repeat_count; /* only with options.repeats */
     struct vs_named_token *named; uint32_t named_count;
     const char **findings; uint32_t finding_count;    /* inconsistencies that load (duplicates, gaps): facts for vocab-check */
     struct vs_tokenizer_impl *impl;
@@ -68,6 +72,7 @@ struct vs_tokenizer {
 
 struct vs_tokenizer_options {
     bool lenient;    /* report what loads but is inconsistent in findings[] instead of refusing it */
+    bool repeats;    /* a token that an object model.vocab lists twice is reported in repeats[]; otherwise VS_EFORMAT */
     bool ids_only;   /* facts and ids; no merge table, no encoder (vocab-inspect): merges are counted and checked for form */
 };
 
