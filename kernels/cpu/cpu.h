@@ -19,8 +19,12 @@ typedef void vs_cpu_fn(const void *job, uint64_t begin, uint64_t end);
 #if defined(__x86_64__) && defined(__GNUC__)
 #define VS_CPU_X86 1
 #define VS_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
-#define VS_TARGET_AVX512 \
-    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#ifdef __clang__
+#define VS_WIDE /* no such preference in a target attribute */
+#else
+#define VS_WIDE ",prefer-vector-width=512"
+#endif
+#define VS_TARGET_AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl" VS_WIDE)))
 #define VS_CPU_KERNEL(name)                                                                                        \
     static void name##_portable(const void *job, uint64_t begin, uint64_t end) { name##_body(job, begin, end); }   \
     VS_TARGET_AVX2 static void name##_avx2(const void *job, uint64_t begin, uint64_t end) { name##_body(job, begin, end); } \
