@@ -186,6 +186,11 @@ enum vs_code vs_patch_check(const char *dir, const struct vs_run *run, struct vs
 
 /* ---- writing ---- */
 
+static enum vs_code poll_cancel(const struct vs_run *run, struct vs_err *err)
+{
+    return run->cancel && *run->cancel ? vs_fail(err, VS_ECANCELED, "interrupted; nothing was written") : VS_OK;
+}
+
 static enum vs_code write_out(const struct vs_plan *plan, const struct vs_patch_request *q, const char *out, const struct vs_run *run,
                               struct vs_err *err)
 {
@@ -195,8 +200,8 @@ static enum vs_code write_out(const struct vs_plan *plan, const struct vs_patch_
     for (uint32_t i = 0; !code && i < plan->file_count; i++) {
         const struct vs_file_plan *f = &plan->files[i];
         code = f->edited ? vs_outdir_write(d, f->name, f->text, err) : vs_outdir_copy(d, f->name, f->source, false, run, NULL, err);
-        if (!code && run->cancel && *run->cancel)
-            code = vs_fail(err, VS_ECANCELED, "interrupted; nothing was written");
+        if (!code)
+            code = poll_cancel(run, err);
     }
     if (!code && !(code = vs_outdir_commit(d, err)))
         d = NULL;
@@ -218,7 +223,7 @@ static enum vs_code same_as_there(const struct vs_file_plan *f, const char *path
     return code;
 }
 
-static enum vs_code write_in_place(const struct vs_plan *plan, const char *dir, struct vs_err *err)
+static enum vs_code write_in_place(const struct vs_plan *plan, const char *dir, const struct vs_run *run, struct vs_err *err)
 {
     struct vs_arena a = {0};
     struct vs_replace *list = vs_arena_array(&a, (size_t)plan->file_count + 1, sizeof *list);
@@ -238,6 +243,8 @@ static enum vs_code write_in_place(const struct vs_plan *plan, const char *dir, 
         }
         if (!code && !same)
             list[count++] = (struct vs_replace){path, text, true};
+        if (!code)
+            code = poll_cancel(run, err);
     }
     if (!code)
         code = vs_replace_files(list, count, err);
@@ -254,5 +261,5 @@ enum vs_code vs_patch_write(const struct vs_plan *plan, const struct vs_patch_re
         return vs_fail(err, VS_EUSAGE, "either an output directory or --in-place");
     if (in_place && plan->checkpoint->is_file)
         return vs_fail(err, VS_EUSAGE, "%s: --in-place needs a directory", request->dir);
-    return in_place ? write_in_place(plan, plan->checkpoint->dir, err) : write_out(plan, request, out, run, err);
+    return in_place ? write_in_place(plan, plan->checkpoint->dir, run, err) : write_out(plan, request, out, run, err);
 }

@@ -5,7 +5,7 @@
  *
  *     VS_FAULT=GROUP:N:HOW    GROUP: open read write sync rename reserve copy mkdir link close alloc
  *                             HOW: an errno name; with '+' every later call fails too; SHORT: half of the bytes move;
- *                             KILL: the process dies as by kill -9
+ *                             KILL: the process dies as by kill -9; INT: it is interrupted as by Ctrl-C
  *     VS_FAULT_LOG=FILE       is created when the fault happened
  */
 #include <dlfcn.h>
@@ -24,7 +24,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { NO_FAULT, SHORT = -1, KILL = -2 };
+enum { NO_FAULT, SHORT = -1, KILL = -2, INT = -3 };
 
 static char group[16];
 static long fail_at;
@@ -35,7 +35,7 @@ static const void *program; /* where the program itself is loaded: allocations o
 
 static const struct { const char *name; int how; } ways[] = {
     {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EACCES", EACCES}, {"EOPNOTSUPP", EOPNOTSUPP}, {"EINVAL", EINVAL},
-    {"ENOSYS", ENOSYS}, {"EXDEV", EXDEV}, {"ENOMEM", ENOMEM}, {"SHORT", SHORT}, {"KILL", KILL},
+    {"ENOSYS", ENOSYS}, {"EXDEV", EXDEV}, {"ENOMEM", ENOMEM}, {"SHORT", SHORT}, {"KILL", KILL}, {"INT", INT},
 };
 
 __attribute__((constructor)) static void start(void)
@@ -72,6 +72,10 @@ static int fault(const char *which)
     }
     if (how == KILL)
         raise(SIGKILL);
+    if (how == INT) {
+        raise(SIGINT);
+        return NO_FAULT;
+    }
     if (how != SHORT)
         errno = how;
     return how;

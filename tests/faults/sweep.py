@@ -8,7 +8,8 @@ sweep.py SHIM inplace DIR -- COMMAND...    COMMAND changes a copy of DIR, where 
 DIR holds the inputs ({dir} in COMMAND). SCRIPT.py or SCRIPT.py:SUB in its place makes them: SCRIPT.py FOLDER is run, and
 FOLDER/SUB is DIR. After every run: the command failed with one line and nothing changed, or it
 did its work completely; no temporary file is left; the inputs are as they were. An interrupted or short call must not be
-noticed at all. A killed command leaves OUT absent or complete.
+noticed at all. A killed command leaves OUT absent or complete. An interrupted one (SIGINT) ends with 130 and has changed
+nothing, or it was done already.
 """
 import hashlib
 import os
@@ -26,6 +27,7 @@ HARMLESS = [("read", "EINTR"), ("read", "SHORT"), ("write", "EINTR"), ("write", 
             ("copy", "EXDEV+"), ("reserve", "EOPNOTSUPP"), ("link", "EXDEV+"), ("open", "EINTR"), ("reserve", "EINTR"),
             ("rename", "EINVAL"), ("rename", "ENOSYS")]
 KILLS = [("write", "KILL"), ("copy", "KILL"), ("sync", "KILL"), ("rename", "KILL")]
+INTERRUPTS = [("open", "INT"), ("read", "INT"), ("write", "INT"), ("copy", "INT"), ("sync", "INT"), ("rename", "INT")]
 SKIPPED = 77
 
 
@@ -45,7 +47,7 @@ class Sweep:
         self.source = self.work / "made" / sub if script.endswith(".py") else pathlib.Path(source)
         if script.endswith(".py"):
             subprocess.run([sys.executable, script, str(self.work / "made")], check=True)
-        self.problems, self.runs = [], 0
+        self.problems, self.runs, self.interrupted = [], 0, 0
         self.reference = None
 
     def prepare(self):
@@ -72,13 +74,13 @@ class Sweep:
         self.runs += 1
         return done, fired
 
-    def complaints(self, fault, done, inputs, out, before, harmless, killed):
+    def complaints(self, fault, done, inputs, out, before, harmless, how):
         """What is wrong after one run."""
         target = inputs if self.mode == "inplace" else out
         now, names = tree(target), {p.name for p in inputs.parent.iterdir()}
         if self.mode != "inplace" and tree(inputs) != before["in"]:
             yield "an input changed"
-        if killed:
+        if how == "KILL":
             if self.mode == "new" and now not in (before["target"], self.reference):
                 yield "OUT is neither absent nor complete"
             if self.mode == "force" and now not in (before["target"], self.reference):
@@ -95,6 +97,11 @@ class Sweep:
             return
         if harmless:
             yield f"exit {done.returncode}, but this is no reason to fail"
+        if how == "INT":
+            if done.returncode != 130 or now != before["target"]:
+                yield f"exit {done.returncode}, expected 130 and everything as before"
+            self.interrupted += 1
+            return
         if done.returncode not in (3, 4):
             yield f"exit {done.returncode}, expected 3 or 4"
         if text.count("\n") != 1 or not text.strip():
@@ -115,7 +122,7 @@ class Sweep:
                 shutil.rmtree(place)
                 break
             count += 1
-            for what in self.complaints(fault, done, inputs, out, before, harmless, how == "KILL"):
+            for what in self.complaints(fault, done, inputs, out, before, harmless, how):
                 self.problems.append(f"{fault}: {what}\n    {done.stderr.decode(errors='replace').strip()}")
             shutil.rmtree(place)
         print(f"{group} {how}: {count} faults")
@@ -134,6 +141,11 @@ class Sweep:
             self.sweep(group, how, True)
         for group, how in KILLS if self.mode != "inplace" else []:
             self.sweep(group, how)
+        if pathlib.Path(self.command[0]).name != "stage":  # the library leaves signals to the programs
+            for group, how in INTERRUPTS:
+                self.sweep(group, how)
+            if not self.interrupted:
+                self.problems.append("no interrupt ended the command")
         for needed in ({"open"}, {"read", "copy"}, {"write"}, {"sync"}, {"rename"}, {"alloc"}):
             if not any(n for (group, _), n in counts.items() if group in needed):
                 self.problems.append(f"no fault of {needed} happened: the shim does not reach the program")
