@@ -31,13 +31,20 @@ need_packages()
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $lacking >/dev/null
 }
 
-# build_in DIR [meson options]: configures once, builds, shows only what went wrong.
+# build_in DIR [meson options]: configures (again where options ask for what the first time did not know), builds, shows
+# only what went wrong.
 build_in()
 {
     build=$1
     shift
     log=$build.log
-    { [ -f "$build/build.ninja" ] || meson setup "$build" "$@"; } >"$log" 2>&1 && ninja -C "$build" >>"$log" 2>&1 && return 0
+    {
+        if [ ! -f "$build/build.ninja" ]; then
+            meson setup "$build" "$@"
+        elif [ $# -gt 0 ]; then
+            meson configure "$build" "$@"
+        fi && ninja -C "$build"
+    } >"$log" 2>&1 && return 0
     tail -n 40 "$log" >&2
     echo "the build failed; its whole log is $log" >&2
     exit 4

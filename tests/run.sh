@@ -6,8 +6,9 @@ set -u
 cd "$(dirname "$0")/.."
 . samples/setup.sh
 need_packages $packages $test_packages
-build_in build
-build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled -Dc_args=-fno-sanitize-recover=all
+# The quickstart may have configured the build before Criterion was there: a build without tests is no test run.
+build_in build -Dtests=enabled
+build_in build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled -Dc_args=-fno-sanitize-recover=all
 
 # Peers by exact version; without them the parity tests say so and are skipped.
 if [ ! -f build/venv/ready ]; then
