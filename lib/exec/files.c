@@ -128,10 +128,10 @@ static enum vs_code link_file(struct vs_job *j, const struct vs_ckpt_file *f, st
     return code;
 }
 
-static enum vs_code hash_if(struct vs_job *j, bool wanted, const struct vs_file *f, char hex[VS_SHA256_HEX], struct vs_err *err)
+static enum vs_code hash_weights(struct vs_job *j, const struct vs_file *f, char hex[VS_SHA256_HEX], struct vs_err *err)
 {
     hex[0] = 0;
-    return wanted ? vs_sha256_range(f, 0, f->size, &j->quiet, hex, err) : VS_OK;
+    return j->request->verify ? vs_job_hash(j, f, 0, f->size, hex, err) : VS_OK;
 }
 
 /* fd is where the file is being written; -1 for a file that was linked. */
@@ -166,9 +166,9 @@ static enum vs_code weights(struct vs_job *j, uint32_t i, struct vs_err *err)
         goto out;
     if ((code = fill_weights(j, i, &src, fd, &dst, err)))
         goto out;
-    if (!(code = hash_if(j, j->request->verify, &src, hex, err)))
+    if (!(code = hash_weights(j, &src, hex, err)))
         code = see(j, &j->inputs, f->name, hex, err);
-    if (!code && !(code = hash_if(j, j->request->verify, &dst, hex, err)))
+    if (!code && !(code = hash_weights(j, &dst, hex, err)))
         code = see(j, &j->outputs, f->name, hex, err);
     j->report.files_linked += !layout->header.p;
     j->report.bytes_total += layout->header.p ? layout->size : f->size;
@@ -214,8 +214,9 @@ static enum vs_code see_input(struct vs_job *j, const char *path, const char *na
 {
     struct vs_file src = {.fd = -1};
     enum vs_code code = path ? vs_file_open(path, &src, err) : vs_enomem(err, "a path", 0);
-    if (!code)
-        code = hash_if(j, j->request->verify || src.size <= HASH_MOST, &src, hex, err);
+    hex[0] = 0;
+    if (!code && (j->request->verify || src.size <= HASH_MOST))
+        code = vs_sha256_range(&src, 0, src.size, &j->quiet, hex, err);
     vs_file_close(&src);
     return code ? code : see(j, &j->inputs, name, hex, err);
 }
