@@ -5,22 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "cli.h"
 
 #define BAR 22
 
 static bool shown;         /* a progress line stands on the terminal */
-static double started, last;
-static const char *subject;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 void cli_progress_clear(void)
 {
@@ -32,17 +22,7 @@ void cli_progress_clear(void)
 static void show(void *user, const struct vs_progress *p)
 {
     (void)user;
-    double t = now();
-    if (!subject || strcmp(subject, p->what) != 0) {
-        subject = p->what;
-        started = t;
-        last = 0;
-    }
-    bool complete = p->total && p->done >= p->total;
-    if (t - last < 0.1 && !complete)
-        return;
-    last = t;
-    double mb = (double)p->done / 1e6, rate = t > started ? mb / (t - started) : 0;
+    double mb = (double)p->done / 1e6, rate = p->seconds > 0 ? mb / p->seconds : 0;
     if (!p->total) {
         fprintf(stderr, "\r%s  %.1f MB\033[K", p->what, mb);
     } else {

@@ -58,6 +58,9 @@ enum vs_copied { VS_COPIED_REFLINK, VS_COPIED_RANGE, VS_COPIED_BYTES, VS_COPIED_
  * progress and steps a vs_task (base/run.h) of its own. *how (may be NULL) receives the way that moved most. */
 enum vs_code vs_copy_range(const struct vs_file *src, uint64_t src_at, int dst_fd, const char *dst_path, uint64_t dst_at,
                            uint64_t n, const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
+/* Whether the file system shares blocks of src with the empty file dst_fd. Tried on the first block, so dst_fd may then begin
+ * with it: the caller writes there anyway. */
+bool vs_can_share(const struct vs_file *src, int dst_fd);
 /* Writes all n bytes; a full disk is VS_EIO. path is for the message: the place the user knows. */
 enum vs_code vs_pwrite_all(int fd, const char *path, uint64_t at, const void *p, size_t n, struct vs_err *err) VS_NODISCARD;
 
@@ -73,6 +76,8 @@ enum vs_code vs_outdir_begin(const char *out, bool force, const char *const *inp
 /* Creates NAME (one safe component) for writing and reserves size bytes at once, so that a full disk is known early.
  * The descriptor belongs to the outdir; it is fsynced and closed by commit. */
 enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, uint64_t size, int *fd, struct vs_err *err) VS_NODISCARD;
+/* Reserves a part of a file that was created with size 0 because the rest of it shares blocks with an input. */
+enum vs_code vs_outdir_reserve(struct vs_outdir *d, const char *name, int fd, uint64_t at, uint64_t n, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_str text, struct vs_err *err) VS_NODISCARD;
 /* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink). *how may be NULL. */
 enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *source, bool hardlink,

@@ -101,6 +101,12 @@ static bool clone_range(struct copy *c, uint64_t n)
     return ioctl(c->dst_fd, FICLONERANGE, &r) == 0;
 }
 
+bool vs_can_share(const struct vs_file *src, int dst_fd)
+{
+    struct copy c = {.src = src, .dst_fd = dst_fd};
+    return src->size >= BLOCK && clone_range(&c, BLOCK);
+}
+
 /* Shares the whole blocks of the range where both sides are congruent; bytes before the first one are copied. */
 static enum vs_code copy_shared(struct copy *c, uint64_t *n, struct vs_err *err)
 {

@@ -162,20 +162,21 @@ static enum vs_code open_new(struct vs_outdir *d, const char *name, int *fd, str
 }
 
 /* Where a file system cannot reserve, the size is set at least: the file is as large as promised either way. */
-static enum vs_code reserve(struct vs_outdir *d, const char *name, int fd, uint64_t size, struct vs_err *err)
+enum vs_code vs_outdir_reserve(struct vs_outdir *d, const char *name, int fd, uint64_t at, uint64_t size, struct vs_err *err)
 {
     char path[PATH_MAX];
+    uint64_t end;
     int rc;
     if (size == 0)
         return VS_OK;
-    if (size > INT64_MAX)
+    if (!vs_add(at, size, &end) || end > INT64_MAX)
         return vs_fail(err, VS_ELIMIT, "%s: %llu bytes are more than a file can have", shown(d, name, path),
                        (unsigned long long)size);
     do
-        rc = fallocate(fd, 0, 0, (off_t)size);
+        rc = fallocate(fd, 0, (off_t)at, (off_t)size);
     while (rc != 0 && errno == EINTR);
     if (rc != 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
-        rc = ftruncate(fd, (off_t)size);
+        rc = ftruncate(fd, (off_t)end);
     if (rc == 0)
         return VS_OK;
     if (errno == ENOSPC || errno == EDQUOT)
@@ -187,7 +188,7 @@ static enum vs_code reserve(struct vs_outdir *d, const char *name, int fd, uint6
 enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, uint64_t size, int *fd, struct vs_err *err)
 {
     enum vs_code code = open_new(d, name, fd, err);
-    return code ? code : reserve(d, name, *fd, size, err);
+    return code ? code : vs_outdir_reserve(d, name, *fd, 0, size, err);
 }
 
 enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_str text, struct vs_err *err)
@@ -228,7 +229,7 @@ static enum vs_code copy_file(struct vs_outdir *d, const char *name, const struc
         return code;
     *how = VS_COPIED_REFLINK;
     if (src->size && ioctl(fd, FICLONE, src->fd) != 0) { /* before space is reserved: shared blocks need none */
-        code = reserve(d, name, fd, src->size, err);
+        code = vs_outdir_reserve(d, name, fd, 0, src->size, err);
         if (!code)
             code = vs_copy_range(src, 0, fd, shown(d, name, path), 0, src->size, run, how, err);
     }

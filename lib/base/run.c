@@ -13,9 +13,9 @@ static int64_t now_ns(void)
 
 void vs_task_begin(struct vs_task *t, const struct vs_run *run, const char *what, uint64_t total)
 {
-    *t = (struct vs_task){run, {what, 0, total}, 0};
+    *t = (struct vs_task){run, {what, 0, total, 0}, 0, 0};
     if (run && run->progress)
-        t->told_at = now_ns();
+        t->begun = t->told_at = now_ns();
 }
 
 enum vs_code vs_task_step(struct vs_task *t, uint64_t bytes, struct vs_err *err)
@@ -31,6 +31,7 @@ enum vs_code vs_task_step(struct vs_task *t, uint64_t bytes, struct vs_err *err)
     int64_t now = now_ns();
     if (now - t->told_at >= TELL_EVERY) {
         t->told_at = now;
+        t->progress.seconds = (double)(now - t->begun) / 1e9;
         run->progress(run->user, &t->progress);
     }
     return VS_OK;

@@ -79,15 +79,35 @@ static enum vs_code begin_output(struct vs_job *j, const char *out, struct vs_er
     return vs_outdir_begin(out, q->force, inputs, count, &j->out, err);
 }
 
+/* What a table takes beside being written: every row is read back, and old rows are read twice for a deviation. */
+static uint64_t bytes_to_read(const struct vs_job *j, uint32_t i)
+{
+    const struct vs_table_plan *t = &j->plan->tables[i];
+    const struct vs_table *table = &j->plan->checkpoint->tables[t->table];
+    uint64_t row = table->cols * vs_dtype_bits(j->plan->checkpoint->tensors[table->tensor].dtype) / 8;
+    const struct vs_table_plan *made_as = &j->plan->tables[j->twin[i] ? 0 : i];
+    bool normal = false;
+    for (uint32_t k = 0; k < made_as->init_count && !normal; k++)
+        normal = made_as->inits[k].init.method == VS_INIT_NORMAL;
+    return t->init_count ? row * (t->rows_after + (normal ? t->rows_before : 0)) : 0;
+}
+
+/* The whole way of the progress bar; only the small files are not counted. */
 static uint64_t bytes_to_move(const struct vs_job *j)
 {
     const struct vs_checkpoint *c = j->plan->checkpoint;
     uint64_t total = 0;
-    for (uint32_t i = 0; i < c->file_count; i++)
-        if (j->x->layouts[i].header.p)
-            total += j->x->layouts[i].size - j->x->layouts[i].header.n;
+    for (uint32_t i = 0; i < c->file_count; i++) {
+        const struct vs_file_layout *layout = &j->x->layouts[i];
+        if (layout->header.p)
+            total += layout->size - layout->header.n;
         else if (!j->request->hardlink)
             total += c->files[i].size;
+        if (j->request->verify)
+            total += c->files[i].size + (layout->header.p ? layout->size : c->files[i].size);
+    }
+    for (uint32_t i = 0; i < j->plan->table_count; i++)
+        total += bytes_to_read(j, i);
     return total;
 }
 

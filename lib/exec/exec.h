@@ -62,6 +62,9 @@ struct vs_table_io {
 enum vs_code vs_table_ranges(struct vs_job *j, const struct vs_table_plan *t, const struct vs_row_init *inits, struct vs_ranges *out,
                              struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_table_write(struct vs_job *j, struct vs_table_io *io, struct vs_err *err) VS_NODISCARD;
+/* Of bytes [begin, end), through the workspace, counted as progress of the job. */
+enum vs_code vs_job_hash(struct vs_job *j, const struct vs_file *f, uint64_t begin, uint64_t end, char hex[VS_SHA256_HEX],
+                         struct vs_err *err) VS_NODISCARD;
 /* init_rows.c */
 enum vs_code vs_table_init(struct vs_job *j, struct vs_table_io *io, struct vs_err *err) VS_NODISCARD;
 /* tie.c: do the bytes of the two tables agree? */

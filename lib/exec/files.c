@@ -28,6 +28,12 @@ static enum vs_code see(struct vs_job *j, struct vs_seen_list *list, const char 
 
 #define COPY_STEP (64ull << 20) /* a multiple of every block size, so that steps keep the alignment */
 
+static void count_moved(struct vs_job *j, uint64_t n, enum vs_copied how)
+{
+    bool shared = how == VS_COPIED_REFLINK || how == VS_COPIED_HARDLINK;
+    *(shared ? &j->report.bytes_linked : &j->report.bytes_written) += n;
+}
+
 /* ---- weight files ---- */
 
 static enum vs_code copy_bytes(struct vs_job *j, const struct vs_file *src, uint64_t src_at, int fd, const char *path, uint64_t dst_at,
@@ -42,10 +48,7 @@ static enum vs_code copy_bytes(struct vs_job *j, const struct vs_file *src, uint
         code = vs_copy_range(src, src_at, fd, path, dst_at, step, &j->quiet, &how, err);
         if (!code)
             code = vs_task_step(&j->task, step, err);
-        if (how != VS_COPIED_REFLINK)
-            j->report.bytes_written += step;
-        else
-            j->report.bytes_linked += step;
+        count_moved(j, step, how);
         src_at += step;
         dst_at += step;
         n -= step;
@@ -100,10 +103,35 @@ static enum vs_code check_source(const struct vs_ckpt_file *f, const struct vs_f
                    (unsigned long long)f->size, (unsigned long long)src->size);
 }
 
-static enum vs_code hash_if(struct vs_job *j, bool wanted, const struct vs_file *f, char hex[VS_SHA256_HEX], struct vs_err *err)
+/* Blocks that are shared need no space. Only what is written is reserved, before anything is. */
+static enum vs_code reserve(struct vs_job *j, uint32_t i, const struct vs_file *src, int fd, struct vs_err *err)
+{
+    const struct vs_ckpt_file *f = &j->plan->checkpoint->files[i];
+    const struct vs_file_layout *layout = &j->x->layouts[i];
+    enum vs_code code = VS_OK;
+    if (!vs_can_share(src, fd))
+        return vs_outdir_reserve(j->out, f->name, fd, 0, layout->header.p ? layout->size : f->size, err);
+    for (uint32_t k = 0; !code && k < layout->segment_count; k++) {
+        const struct vs_segment *s = &layout->segments[k];
+        if (s->table != VS_NO_TABLE || (s->from - s->to) % 4096)
+            code = vs_outdir_reserve(j->out, f->name, fd, s->to, s->size, err);
+    }
+    return code;
+}
+
+/* Links the file as it is; a copy where no link can be made. */
+static enum vs_code link_file(struct vs_job *j, const struct vs_ckpt_file *f, struct vs_err *err)
+{
+    enum vs_copied how = VS_COPIED_BYTES;
+    enum vs_code code = vs_outdir_copy(j->out, f->name, f->path, true, &j->quiet, &how, err);
+    count_moved(j, f->size, how);
+    return code;
+}
+
+static enum vs_code hash_weights(struct vs_job *j, const struct vs_file *f, char hex[VS_SHA256_HEX], struct vs_err *err)
 {
     hex[0] = 0;
-    return wanted ? vs_sha256_range(f, 0, f->size, &j->quiet, hex, err) : VS_OK;
+    return j->request->verify ? vs_job_hash(j, f, 0, f->size, hex, err) : VS_OK;
 }
 
 /* fd is where the file is being written; -1 for a file that was linked. */
@@ -126,25 +154,23 @@ static enum vs_code weights(struct vs_job *j, uint32_t i, struct vs_err *err)
     struct vs_file src = {.fd = -1}, dst = {.fd = -1};
     char hex[VS_SHA256_HEX];
     int fd = -1;
-    enum vs_copied how;
     enum vs_code code = vs_file_open(f->path, &src, err);
     if (code || (code = check_source(f, &src, err)))
         goto out;
     if (link)
-        code = vs_outdir_copy(j->out, f->name, f->path, true, &j->quiet, &how, err);
-    else
-        code = vs_outdir_create(j->out, f->name, layout->header.p ? layout->size : f->size, &fd, err);
+        code = link_file(j, f, err);
+    else if (!(code = vs_outdir_create(j->out, f->name, 0, &fd, err)))
+        code = reserve(j, i, &src, fd, err);
     const char *path = code ? NULL : vs_outdir_path(j->out, f->name, &j->arena);
     if (code || (!path && (code = vs_enomem(err, "a path", 0))) || (code = vs_file_open(path, &dst, err)))
         goto out;
     if ((code = fill_weights(j, i, &src, fd, &dst, err)))
         goto out;
-    if (!(code = hash_if(j, j->request->verify, &src, hex, err)))
+    if (!(code = hash_weights(j, &src, hex, err)))
         code = see(j, &j->inputs, f->name, hex, err);
-    if (!code && !(code = hash_if(j, j->request->verify, &dst, hex, err)))
+    if (!code && !(code = hash_weights(j, &dst, hex, err)))
         code = see(j, &j->outputs, f->name, hex, err);
     j->report.files_linked += !layout->header.p;
-    j->report.bytes_linked += link ? f->size : 0;
     j->report.bytes_total += layout->header.p ? layout->size : f->size;
 out:
     vs_file_close(&src);
@@ -188,8 +214,9 @@ static enum vs_code see_input(struct vs_job *j, const char *path, const char *na
 {
     struct vs_file src = {.fd = -1};
     enum vs_code code = path ? vs_file_open(path, &src, err) : vs_enomem(err, "a path", 0);
-    if (!code)
-        code = hash_if(j, j->request->verify || src.size <= HASH_MOST, &src, hex, err);
+    hex[0] = 0;
+    if (!code && (j->request->verify || src.size <= HASH_MOST))
+        code = vs_sha256_range(&src, 0, src.size, &j->quiet, hex, err);
     vs_file_close(&src);
     return code ? code : see(j, &j->inputs, name, hex, err);
 }
@@ -199,6 +226,7 @@ static enum vs_code other(struct vs_job *j, uint32_t i, struct vs_err *err)
     const struct vs_file_plan *f = &j->plan->files[i];
     const char *dir = j->plan->checkpoint->dir, *source = f->source;
     char hex[VS_SHA256_HEX] = "";
+    enum vs_copied how = VS_COPIED_BYTES;
     struct vs_file out = {.fd = -1};
     if (!source)
         source = vs_path_join(&j->arena, dir, f->name);
@@ -209,14 +237,14 @@ static enum vs_code other(struct vs_job *j, uint32_t i, struct vs_err *err)
         code = vs_outdir_write(j->out, f->name, f->text, err);
         vs_sha256_of(f->text, hex);
     } else if (!code) {
-        code = vs_outdir_copy(j->out, f->name, source, false, &j->quiet, NULL, err);
+        code = vs_outdir_copy(j->out, f->name, source, false, &j->quiet, &how, err);
     }
     if (!code)
         code = see(j, &j->outputs, f->name, hex, err);
     const char *path = code ? NULL : vs_outdir_path(j->out, f->name, &j->arena);
     if (path && !(code = vs_file_open(path, &out, err))) {
         j->report.bytes_total += out.size;
-        j->report.bytes_written += out.size;
+        count_moved(j, out.size, how);
     }
     vs_file_close(&out);
     return code ? code : vs_task_step(&j->task, 0, err);

@@ -37,7 +37,7 @@ static enum vs_code check_out_init(const struct vs_planner *p, struct vs_err *er
     for (uint32_t i = 0; i < p->plan->table_count; i++)
         if (vs_role_is_output(p->checkpoint->tables[p->plan->tables[i].table].role))
             return VS_OK;
-    return vs_fail(err, VS_EUSAGE, "--out-init: %s stores no head (it is tied to the input); use --in-init", p->request->model);
+    return vs_fail(err, VS_EUSAGE, "--out-init: %s stores no head (tied to the input, or a model without one); use --in-init", p->request->model);
 }
 
 static enum vs_code plan_steps(struct vs_planner *p, struct vs_err *err)

@@ -9,43 +9,44 @@
 
 #define DEPTH_MAX 16
 
-static bool ends(const char *name, const char *suffix)
+static bool matches(const char *name, const char *const *globs, size_t count)
 {
-    return vs_str_ends(vs_cstr(name), vs_cstr(suffix));
-}
-
-/* Other copies of the weights: after the table has grown they no longer belong to the config. */
-static bool is_stale_weight(const char *name)
-{
-    static const char *const suffixes[] = {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt",
-                                           ".gguf", ".ggml", ".h5", ".h5.index.json", ".msgpack", ".msgpack.index.json", ".onnx",
-                                           ".onnx_data", ".npz", ".tflite", ".mlmodel", ".ot", ".pdparams"};
-    if (strcmp(name, "training_args.bin") == 0)
-        return false;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (ends(name, suffixes[i]))
+    for (size_t i = 0; i < count; i++)
+        if (vs_glob(vs_cstr(globs[i]), vs_cstr(name)))
             return true;
     return false;
 }
 
+#define MATCHES(name, globs) matches(name, globs, sizeof globs / sizeof *globs)
+
+/* Other copies of the weights: after the table has grown they no longer belong to the config. What may as well be something
+ * else (a voice, a speaker table) is a copy only when the table would fit into it at four bits an element. */
+static bool is_stale_weight(const struct vs_planner *p, const char *name, uint64_t size)
+{
+    static const char *const formats[] = {"*.safetensors.index.json", "*.bin.index.json", "*.gguf", "*.ggml", "*.h5", "*.h5.index.json",
+                                          "*.msgpack", "*.msgpack.index.json", "*.onnx", "*.onnx_data", "*.onnx.data", "*.tflite", "*.mlmodel",
+                                          "*.ot", "*.pdparams"};
+    static const char *const containers[] = {"*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.npz"};
+    static const char *const usual[] = {"model*", "pytorch_model*", "consolidated*"};
+    const struct vs_table *input = &p->checkpoint->tables[p->plan->tables[0].table];
+    if (MATCHES(name, formats))
+        return true;
+    return MATCHES(name, containers) && (MATCHES(name, usual) || size / input->cols >= input->rows / 2);
+}
+
+/* Folders in which models are published once more. */
 static bool is_stale_folder(const char *name)
 {
-    static const char *const names[] = {"onnx", "openvino", "coreml", "gguf", "tflite"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    static const char *const names[] = {"onnx", "openvino", "coreml", "gguf", "tflite", "original", "metal"};
+    return MATCHES(name, names);
 }
 
 bool vs_is_tokenizer_file(const char *name)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
                                         "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
-                                        "sentencepiece.bpe.model", "tekken.json"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return ends(name, ".tiktoken");
+                                        "sentencepiece.bpe.model", "tekken.json", "*.tiktoken"};
+    return MATCHES(name, names);
 }
 
 static bool names_ids(const char *name)
@@ -99,9 +100,10 @@ static enum vs_code walk(struct vs_planner *p, const char *dir, const char *pref
 static enum vs_code visit(struct vs_planner *p, const char *dir, const char *prefix, const char *name, unsigned depth, struct vs_err *err)
 {
     char *path = vs_path_join(p->arena, dir, name);
+    char *config = vs_path_join(p->arena, dir, "config.json");
     char *full = !path ? NULL : *prefix ? vs_path_join(p->arena, prefix, name) : vs_arena_dup(p->arena, name, strlen(name));
     struct stat st;
-    if (!path || !full)
+    if (!path || !full || !config)
         return vs_enomem(err, "a path", 0);
     if (stat(path, &st) != 0)
         return vs_plan_note(p->plan, err, "%.200s is left out: it cannot be read (a dangling link?)", full);
@@ -114,7 +116,8 @@ static enum vs_code visit(struct vs_planner *p, const char *dir, const char *pre
         return vs_plan_note(p->plan, err, "%.200s is left out: not a file of a model", full);
     if (depth == 0 && (is_weight_file(p->checkpoint, name) || is_ours(name)))
         return VS_OK;
-    if (depth == 0 && is_stale_weight(name))
+    /* A folder with a config of its own is a part of the model (2_Dense of sentence-transformers), not a copy of it. */
+    if (is_stale_weight(p, name, (uint64_t)st.st_size) && (depth == 0 || !vs_path_exists(config)))
         return vs_plan_note(p->plan, err, "%.200s is left out: another copy of the weights, which does not have the new rows", full);
     if (depth == 0 && p->token_dir && names_ids(name) && !vs_plan_has_file(p->plan, name)) {
         enum vs_code code = vs_plan_note(p->plan, err, "%.200s is MODEL's: %.200s has none, so it does not know the new tokens", full, p->token_dir);

@@ -47,10 +47,14 @@ static void head_line(const struct vs_plan *p, struct vs_buf *b)
         stored |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
         tied |= p->impl->extend->maybe_tied[i];
     }
+    enum vs_tie says = p->checkpoint->config.tie;
     if (!stored)
-        vs_buf_printf(b, LABEL "head   tied (no second table is stored)\n", "");
+        vs_buf_printf(b, LABEL "head   %s\n", "", says == VS_TIE_TRUE    ? "tied (no second table is stored)"
+                                                : says == VS_TIE_FALSE ? "none is stored, though the config says that it is not tied"
+                                                                       : "none is stored: tied to the input, or a model without one");
     else if (tied)
-        vs_buf_printf(b, LABEL "head   tied, says the config; the stored copy is compared before it is written\n", "");
+        vs_buf_printf(b, LABEL "head   %s; the stored copy is compared before it is written\n", "",
+                      says == VS_TIE_TRUE ? "tied, says the config" : "perhaps tied: no config says it is not");
 }
 
 static void extend_summary(const struct vs_plan *p, struct vs_buf *b)

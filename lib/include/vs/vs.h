@@ -15,10 +15,12 @@ VS_C_BEGIN
 
 const char *vs_version(void); /* "0.1.0" */
 
-/* Called at most about ten times a second from the calling thread. total is 0 when unknown. Units: bytes. */
+/* Called at most about ten times a second from the calling thread. total is 0 when unknown. Units: bytes, and
+ * seconds since the work began. */
 struct vs_progress {
     const char *what;
     uint64_t done, total;
+    double seconds;
 };
 
 /* How to run: read by every call that may take long. Zero-initialised means: default memory, one thread per CPU (at

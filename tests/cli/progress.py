@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The progress bar of embed-extend: on a terminal, never into a pipe, and it says the truth.
+
+    progress.py TOOLS_DIR      prints TAP
+"""
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+TOOLS = sys.argv[1]
+ROWS, COLS = 65536, 2048
+LINE = re.compile(r'\r(\S+) \[(#*)(\.*)\] +(\d+) %  ([0-9.]+) of ([0-9.]+) MB  (\d+) MB/s  ([0-9.]+) s left\x1b\[K')
+results = []
+
+
+def check(name, good, detail=''):
+    results.append(good)
+    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
+    if not good:
+        print('# ' + repr(detail)[:2000], flush=True)
+
+
+def make_model(folder):
+    """A table of zeros that takes a while and no room."""
+    size = 2 * ROWS * COLS
+    header = json.dumps({'model.embed_tokens.weight': {'dtype': 'BF16', 'shape': [ROWS, COLS], 'data_offsets': [0, size]}}).encode()
+    with open(os.path.join(folder, 'model.safetensors'), 'wb') as f:
+        f.write(struct.pack('<Q', len(header)) + header)
+        f.truncate(8 + len(header) + size)
+    with open(os.path.join(folder, 'config.json'), 'w', encoding='utf-8') as f:
+        json.dump({'model_type': 'qwen2', 'vocab_size': ROWS, 'tie_word_embeddings': True}, f)
+    return size
+
+
+def on_terminal(words, **env):
+    """Standard error is a terminal, standard output a pipe."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=slave, env={**os.environ, 'TERM': 'xterm', **env})
+    os.close(slave)
+    said = b''
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError: # the other side is closed
+            break
+        if not more:
+            break
+        said += more
+    os.close(master)
+    return child.wait(), said.decode()
+
+
+def truth(said, size):
+    shown = LINE.findall(said)
+    check('a bar with done, total, rate and time left', bool(shown), said)
+    percent = [int(s[3]) for s in shown]
+    check('it only moves forward, to 100 % at most', percent == sorted(percent) and percent[-1:] <= [100], percent)
+    total = (2 * size + 4 * 2 * COLS) / 1e6 # written and read back, with the new rows
+    check('done and total are what is written and read back', all(abs(float(s[5]) - total) < 0.2 and float(s[4]) <= float(s[5]) for s in shown), (shown, total))
+    rates = [(float(s[5]) - float(s[4]), max(int(s[6]), 1), float(s[7])) for s in shown]
+    check('rate and time left follow from the rest', all(abs(left / rate - t) < 0.06 + 0.6 * t / rate for left, rate, t in rates), shown)
+    check('the bar is as long as the number', all(abs(len(s[1]) - 22 * int(s[3]) / 100) < 1.2 and len(s[1] + s[2]) == 22 for s in shown), shown)
+    check('the line is wiped before anything else is said', '\r\x1b[K' in said[said.rindex(' left'):] and 'wrote' in said[said.rindex('\r\x1b[K'):], said)
+
+
+with tempfile.TemporaryDirectory(prefix='vs-progress-') as top:
+    model = os.path.join(top, 'model')
+    os.mkdir(model)
+    size = make_model(model)
+    words = [os.path.join(TOOLS, 'embed-extend'), model, '--add', '2', '--force', '-o', os.path.join(top, 'out')]
+    status, said = on_terminal(words)
+    check('embed-extend on a terminal', status == 0, said)
+    truth(said, size)
+    for name, more, env in (('--progress never', ['--progress', 'never'], {}), ('-q', ['-q'], {}), ('a dumb terminal', [], {'TERM': 'dumb'})):
+        status, said = on_terminal(words + more, **env)
+        check(f'{name}: no bar', status == 0 and '\r\x1b' not in said and '[#' not in said, said)
+    for more, wanted in (([], False), (['--progress', 'always'], True)):
+        piped = subprocess.run(words + more, capture_output=True)
+        out, err = piped.stdout.decode(), piped.stderr.decode()
+        check(f'into a pipe{" with --progress always" if wanted else ""}: {"a" if wanted else "no"} bar',
+              piped.returncode == 0 and bool(LINE.search(err)) == wanted and '[#' not in out, err)
+print(f'1..{len(results)}')
+sys.exit(0 if all(results) else 1)
