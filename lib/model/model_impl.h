@@ -26,6 +26,8 @@ struct vs_checkpoint_impl {
 
 /* What writers refuse: an error with this code, or a finding when the checkpoint is opened leniently. */
 enum vs_code vs_ckpt_note(struct vs_checkpoint *c, enum vs_code code, struct vs_err *err, const char *fmt, ...) VS_PRINTF(4, 5) VS_NODISCARD;
+/* The same, counted in fault_count. */
+enum vs_code vs_ckpt_fault(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
 /* What nobody needs to refuse: always a finding. */
 enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
 /* An arena list with room for one more: returns its items, NULL when memory is short. */

@@ -2,6 +2,7 @@
  *
  * Which files of a directory are its weights, and what their headers say.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,7 +86,7 @@ static enum vs_code no_weights(struct vs_checkpoint *c, const struct choice *x, 
     if (x->tokenizer_model && !x->tokenizer_json)
         return vs_fail(err, VS_EUNSUPPORTED, "%s/tokenizer.model: a SentencePiece or tiktoken model alone: not handled yet; a tokenizer is read from tokenizer.json",
                        c->dir);
-    return vs_fail(err, VS_EFORMAT, "%s: no config.json and no weights: expected *.safetensors, or shards with their model.safetensors.index.json",
+    return vs_fail(err, VS_EFORMAT, "%s: no tokenizer.json, no config.json and no weights: expected *.safetensors, or shards with their model.safetensors.index.json",
                    c->dir);
 }
 
@@ -214,14 +215,25 @@ static int by_name(const void *a, const void *b)
     return vs_str_cmp(((const struct vs_tensor *)a)->name, ((const struct vs_tensor *)b)->name);
 }
 
-static enum vs_code check_unique(struct vs_checkpoint *c, struct vs_err *err)
+/* Of two tensors with one name the one where the index says stays, else the first. */
+static enum vs_code drop_twins(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err)
 {
     char name[200];
-    for (uint64_t i = 1; i < c->tensor_count; i++)
-        if (vs_str_eq(c->tensors[i].name, c->tensors[i - 1].name))
-            return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" stands in two shards, %s and %s", c->dir,
-                           vs_escape(name, sizeof name, c->tensors[i].name), c->files[c->tensors[i - 1].file].name,
-                           c->files[c->tensors[i].file].name);
+    uint64_t kept = c->tensor_count ? 1 : 0;
+    for (uint64_t i = 1; i < c->tensor_count; i++) {
+        struct vs_tensor *last = &c->tensors[kept - 1], *t = &c->tensors[i];
+        if (!vs_str_eq(t->name, last->name)) {
+            c->tensors[kept++] = *t;
+            continue;
+        }
+        enum vs_code code = vs_ckpt_fault(c, err, "%s: tensor \"%s\" stands in two shards, %s and %s; expected one", c->dir,
+                                          vs_escape(name, sizeof name, t->name), c->files[last->file].name, c->files[t->file].name);
+        if (code)
+            return code;
+        if (vs_st_index_shard(index, t->name) == t->file)
+            *last = *t;
+    }
+    c->tensor_count = kept;
     if (c->tensor_count && c->tensors[0].name.n == 0)
         return vs_ckpt_remark(c, err, "%s: a tensor with an empty name", c->files[c->tensors[0].file].path);
     return VS_OK;
@@ -236,11 +248,26 @@ static double total_as_float(const struct vs_st_index *index)
     return vs_json_f64(&j, &v) ? v : -1;
 }
 
+static enum vs_code say_misplaced(struct vs_checkpoint *c, const struct vs_st_index *index, const struct vs_st_cross *x, struct vs_err *err)
+{
+    char name[200], shard[300], other[300] = "", more[40] = "";
+    vs_escape(name, sizeof name, x->first_misplaced->tensor);
+    vs_escape(shard, sizeof shard, vs_cstr(index->shards[x->first_misplaced->shard]));
+    if (x->elsewhere)
+        vs_escape(other, sizeof other, vs_cstr(index->shards[x->elsewhere->file]));
+    if (x->misplaced > 1)
+        snprintf(more, sizeof more, " (and %llu more)", (unsigned long long)x->misplaced - 1);
+    return vs_ckpt_fault(c, err, "%s: weight_map places tensor \"%s\" in %s, which does not hold it%s%s%s", index->path, name, shard,
+                         x->elsewhere ? "; it is in " : "; no shard does", other, more);
+}
+
 static enum vs_code check_index(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err)
 {
     char name[200];
     struct vs_st_cross x;
     enum vs_code code = vs_st_index_check(index, c->tensors, c->tensor_count, &x, err);
+    if (!code && x.misplaced)
+        code = say_misplaced(c, index, &x, err);
     if (!code && x.orphans)
         code = vs_ckpt_note(c, VS_EMISMATCH, err, "%s: %llu tensors of the shards are not in weight_map, the first is \"%s\"", index->path,
                             (unsigned long long)x.orphans, vs_escape(name, sizeof name, x.first_orphan));
@@ -278,6 +305,6 @@ enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_in
     }
     c->tensor_count = total;
     qsort(c->tensors, (size_t)total, sizeof *c->tensors, by_name);
-    code = check_unique(c, err);
+    code = drop_twins(c, index, err);
     return !code && index->path ? check_index(c, index, err) : code;
 }

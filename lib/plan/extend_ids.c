@@ -209,16 +209,16 @@ static enum vs_code open_map(struct vs_planner *p, const struct vs_tokenizer *ba
 
 enum vs_code vs_extend_ids(struct vs_planner *p, struct vs_err *err)
 {
-    const struct vs_tokenizer_options lenient = {.lenient = true, .ids_only = true};
+    const struct vs_tokenizer_options strict = {.ids_only = true};
     const struct vs_extend_request *q = p->request;
     struct vs_extend *x = p->x;
     struct vs_tokenizer *base = NULL, *other = NULL;
     const struct vs_tokenizer *known;
     enum vs_code code = VS_OK;
 
-    if (p->dir_is_tokenizer && (code = vs_tokenizer_open(p->checkpoint->dir, &lenient, &base, err)))
+    if (p->dir_is_tokenizer && (code = vs_tokenizer_open(p->checkpoint->dir, &strict, &base, err)))
         goto out;
-    if (q->tokenizer && (code = vs_tokenizer_open(q->tokenizer, &lenient, &other, err)))
+    if (q->tokenizer && (code = vs_tokenizer_open(q->tokenizer, &strict, &other, err)))
         goto out;
     if (q->map && (code = open_map(p, base, err)))
         goto out;

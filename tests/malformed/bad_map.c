@@ -41,7 +41,7 @@ static void map_huge(const struct bad *b, const char *dir)
 
 const struct bad bad_map[] = {
     BAD("map-empty-file", "an object expected", ""),
-    BAD("map-not-utf8", "UTF-8", MAP("\"\xff\"")),
+    BAD("map-not-utf8", "UTF-8", MAP("{\"token\":\"\xff\"}")),
     BAD("map-byte-order-mark", "byte order mark", "\xef\xbb\xbf" SOUND),
     {"map-nul", BAD_MAP, VS_EFORMAT, "byte 0x00", map_bytes, SOUND "\0", sizeof SOUND},
     BAD("map-truncated", "the end of the text", "{" SCHEMA ",\"new\":[{"),

@@ -144,7 +144,7 @@ const struct bad bad_tokenizer[] = {
     BAD("tokenizer-tiktoken-alone", VS_EUNSUPPORTED, "qwen.tiktoken", other_format, "qwen.tiktoken"),
     BAD("tokenizer-vocab-txt-alone", VS_EUNSUPPORTED, "vocab.txt", other_format, "vocab.txt"),
     REFUSED("tokenizer-ids-shared", "id 1 is both \"b\" and \"ab\"", tokenizer, VOCAB("\"a\":0,\"b\":1,\"ab\":1")),
-    REFUSED("tokenizer-id-hole", "belongs to no token, the first is 1", tokenizer, VOCAB("\"a\":0,\"b\":2")),
+    REFUSED("tokenizer-id-hole", "belongs to no token, the first is 1", tokenizer, DOC("\"1.0\"", "", BPE("\"a\":0,\"b\":2", ""))),
     REFUSED("tokenizer-added-moved", "declares id 9 and runs as 3", tokenizer, TOKENS(ADDED("9", "<s>"))),
     REFUSED("tokenizer-added-twice", "\"<s>\" is listed twice", tokenizer, TOKENS(SOUND_ADDED "," SOUND_ADDED)),
     REFUSED("tokenizer-added-empty", "added_tokens[0]: empty content", tokenizer, TOKENS(ADDED("3", ""))),
