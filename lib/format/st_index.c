@@ -133,7 +133,7 @@ static bool read_index(struct reader *r)
         if (!ok)
             return false;
     }
-    return weight_map || vs_json_fail(&r->j, VS_EFORMAT, "found no weight_map");
+    return weight_map || vs_json_fail(&r->j, VS_EFORMAT, "found no weight_map, expected an object that gives every tensor its file");
 }
 
 /* ---- order ---- */
@@ -183,7 +183,7 @@ enum vs_code vs_st_index_parse(const char *path, struct vs_str text, struct vs_a
     read_index(&r);
     enum vs_code code = vs_json_end(&r.j, err);
     if (!code && out->entry_count == 0)
-        code = vs_fail(err, VS_EFORMAT, "%s: its weight_map is empty", path);
+        code = vs_fail(err, VS_EFORMAT, "%s: its weight_map is empty, expected every tensor with its file", path);
     if (!code)
         code = sort_into_arena(&r, err);
     if (code) {

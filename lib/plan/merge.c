@@ -119,7 +119,7 @@ static enum vs_code match_one(struct vs_merge *m, struct vs_match *match, const 
     const char *source = vs_arena_dup(&m->map->impl->arena, vs_path_base(name), strlen(vs_path_base(name)));
     enum vs_code code = source ? VS_OK : vs_enomem(err, "a name", n);
     if (!code)
-        code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.ids_only = true}, &ext, err);
+        code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.holes = true, .ids_only = true}, &ext, err);
     if (!code)
         code = vs_match_extension(match, ext, vs_cstr(source), m->map, run, err);
     if (!code)

@@ -97,7 +97,7 @@ const struct bad bad_tokenizer[] = {
     FORMAT("tokenizer-model-string", "an object expected", "{\"model\":\"BPE\"}"),
     FORMAT("tokenizer-no-merges", "\"merges\" is missing", MODEL("\"type\":\"BPE\",\"vocab\":{}")),
     FORMAT("tokenizer-vocab-string", "model.vocab: an object", MODEL("\"type\":\"BPE\",\"vocab\":\"a\",\"merges\":[]")),
-    FORMAT("tokenizer-vocab-list", "an object expected", MODEL("\"type\":\"BPE\",\"vocab\":[],\"merges\":[]")),
+    FORMAT("tokenizer-vocab-list", "found a list, BPE needs an object", MODEL("\"type\":\"BPE\",\"vocab\":[],\"merges\":[]")),
     FORMAT("tokenizer-id-string", "model.vocab[\"a\"]", VOCAB("\"a\":\"0\"")),
     FORMAT("tokenizer-id-float", "found 0.0", VOCAB("\"a\":0.0")),
     FORMAT("tokenizer-id-exponent", "found 1e3", VOCAB("\"a\":1e3")),
