@@ -11,7 +11,7 @@
 
 static int list(void)
 {
-    static const char *const kinds[] = {"model", "writers", "tokenizer", "tokenizer-writers", "map"};
+    static const char *const kinds[] = {"model", "writers", "tokenizer", "tokenizer-writers", "map", "pair", "reported"};
     for (unsigned i = 0; bad_at(i); i++)
         printf("%s\t%s\t%s\n", bad_at(i)->name, kinds[bad_at(i)->kind], bad_at(i)->needle);
     return 0;

@@ -181,7 +181,20 @@ def vocab_map(case):
     case.refused('offset-patch', 'sound', '--map', 'in/vocab-map.json', '--in-place')
 
 
-KINDS = {'model': model, 'writers': writers, 'tokenizer': tokenizer, 'tokenizer-writers': tokenizer_writers, 'map': vocab_map}
+def pair(case):
+    case.status(0, 'vocab-inspect', 'in')
+    case.status(1, 'vocab-check', '--fail-on', 'info', 'in', says=case.needle)
+    case.refused('embed-extend', 'in', '--add', '1', '-o', 'out', needle='expected' if 'head' not in case.name else 'another height')
+
+
+def reported(case):
+    case.status(0, 'vocab-inspect', 'in')
+    case.status(1, 'vocab-check', '--fail-on', 'info', 'in', says=case.needle)
+    case.status(0, 'embed-extend', 'in', '--add', '1', '-o', 'out')
+
+
+KINDS = {'model': model, 'writers': writers, 'tokenizer': tokenizer, 'tokenizer-writers': tokenizer_writers, 'map': vocab_map,
+         'pair': pair, 'reported': reported}
 
 
 def play(make_bad, tools, name, kind, needle):
