@@ -84,11 +84,11 @@ bool vs_checkpoint_present(const char *path)
     size_t count;
     bool present = false;
     if (!vs_path_is_dir(path))
-        return vs_path_exists(path) && (ends(path, ".safetensors") || vs_ckpt_foreign(vs_path_base(path)));
+        return vs_path_exists(path) && (ends(path, ".safetensors") || vs_foreign_weights(vs_path_base(path)));
     if (vs_dir_list(path, &a, &names, &count, &err) == VS_OK)
         for (size_t i = 0; i < count && !present; i++)
             present = strcmp(names[i], "config.json") == 0 || ends(names[i], ".safetensors") ||
-                      ends(names[i], ".safetensors.index.json") || vs_ckpt_foreign(names[i]);
+                      ends(names[i], ".safetensors.index.json") || vs_foreign_weights(names[i]);
     vs_arena_free(&a);
     return present;
 }

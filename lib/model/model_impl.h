@@ -8,6 +8,7 @@
 #include <vs/checkpoint.h>
 #include "base/io.h"
 #include "base/str.h"
+#include "format/foreign.h"
 #include "format/st_index.h"
 #include "json/dom.h"
 
@@ -36,8 +37,6 @@ void *vs_ckpt_room(struct vs_checkpoint *c, void *items, size_t count, size_t *c
 /* weights.c: which files hold the weights (files[], index_name, sharded), then their headers (tensors[]). */
 enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
-/* A weight file that is known by name but not read: says what it is; NULL for other names. */
-const char *vs_ckpt_foreign(const char *name);
 
 /* config.c: sizes, flags; ids.c: token ids in every JSON file. */
 enum vs_code vs_ckpt_read_configs(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;

@@ -11,29 +11,6 @@
 #define SINGLE "model.safetensors"
 #define INDEX ".safetensors.index.json"
 
-const char *vs_ckpt_foreign(const char *name)
-{
-    static const struct { const char *glob, *what; } kinds[] = {
-        {"adapter_config.json", "an adapter (PEFT)"},
-        {"adapter_model.*", "an adapter (PEFT)"},
-        {"training_args.bin", NULL}, {"optimizer.*", NULL}, {"scheduler.*", NULL}, {"rng_state*", NULL}, /* of a trainer */
-        {"*.bin", "PyTorch weights (.bin)"},
-        {"*.bin.index.json", "PyTorch weights (.bin)"},
-        {"*.pt", "PyTorch weights (.pt)"},
-        {"*.pth", "PyTorch weights (.pth)"},
-        {"*.ckpt", "PyTorch weights (.ckpt)"},
-        {"*.gguf", "GGUF weights"},
-        {"*.ggml", "GGML weights"},
-        {"*.h5", "TensorFlow weights (.h5)"},
-        {"*.msgpack", "Flax weights (.msgpack)"},
-        {"*.npz", "NumPy weights (.npz)"},
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (vs_glob(vs_cstr(kinds[i].glob), vs_cstr(name)))
-            return kinds[i].what;
-    return NULL;
-}
-
 /* ---- choosing ---- */
 
 struct choice {
@@ -59,7 +36,7 @@ static void look_at(struct choice *x, const char *name)
             x->single = name;
         x->only = x->only ? x->only : name;
         x->safetensors++;
-    } else if (vs_ckpt_foreign(name)) {
+    } else if (vs_foreign_weights(name)) {
         x->foreign = x->foreign ? x->foreign : name;
     }
     x->config |= strcmp(name, "config.json") == 0;
@@ -70,8 +47,8 @@ static void look_at(struct choice *x, const char *name)
 static enum vs_code unsupported(const struct vs_checkpoint *c, const char *name, struct vs_err *err)
 {
     char text[300];
-    return vs_fail(err, VS_EUNSUPPORTED, "%s%s%s: %s: not handled yet; weights are read from .safetensors files", c->is_file ? "" : c->dir,
-                   c->is_file ? "" : "/", vs_escape(text, sizeof text, vs_cstr(c->is_file ? c->path : name)), vs_ckpt_foreign(name));
+    return vs_fail(err, VS_EUNSUPPORTED, "%s%s%s: found %s, which are not handled yet: expected .safetensors files", c->is_file ? "" : c->dir,
+                   c->is_file ? "" : "/", vs_escape(text, sizeof text, vs_cstr(c->is_file ? c->path : name)), vs_foreign_weights(name));
 }
 
 /* A directory without weights that can be read. */
@@ -80,12 +57,12 @@ static enum vs_code no_weights(struct vs_checkpoint *c, const struct choice *x, 
     if (x->foreign)
         return unsupported(c, x->foreign, err);
     if (x->adapter)
-        return unsupported(c, vs_ckpt_foreign(x->adapter) ? x->adapter : "adapter_config.json", err);
+        return unsupported(c, vs_foreign_weights(x->adapter) ? x->adapter : "adapter_config.json", err);
     if (x->config)
         return VS_OK;
     if (x->tokenizer_model && !x->tokenizer_json)
-        return vs_fail(err, VS_EUNSUPPORTED, "%s/tokenizer.model: a SentencePiece or tiktoken model alone: not handled yet; a tokenizer is read from tokenizer.json",
-                       c->dir);
+        return vs_fail(err, VS_EUNSUPPORTED, "%s/tokenizer.model: found %s alone, which is not handled yet: expected a tokenizer.json", c->dir,
+                       vs_foreign_tokenizer("tokenizer.model"));
     return vs_fail(err, VS_EFORMAT, "%s: no tokenizer.json, no config.json and no weights: expected *.safetensors, or shards with their model.safetensors.index.json",
                    c->dir);
 }
@@ -171,7 +148,11 @@ enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *i
     struct choice x = {0};
     if (c->is_file) {
         const char *base = vs_path_base(c->path);
-        return vs_ckpt_foreign(base) ? unsupported(c, base, err) : take_single(c, base, err);
+        if (vs_foreign_weights(base))
+            return unsupported(c, base, err);
+        if (vs_foreign_tokenizer(base))
+            return vs_fail(err, VS_EUNSUPPORTED, "%s: found %s, which is not handled yet: expected a tokenizer.json", c->path, vs_foreign_tokenizer(base));
+        return take_single(c, base, err);
     }
     for (size_t i = 0; i < c->impl->name_count; i++)
         look_at(&x, c->impl->names[i]);
