@@ -23,23 +23,9 @@ static bool ends_with(const char *path, const char *suffix)
 
 /* ---- what is at the path ---- */
 
-static bool holds_model(const char *path, struct vs_arena *a)
-{
-    const char **names = NULL;
-    size_t count = 0;
-    struct vs_err ignored;
-    if (!vs_path_is_dir(path))
-        return !ends_with(path, ".json");
-    if (vs_dir_list(path, a, &names, &count, &ignored) != VS_OK)
-        return true; /* opening it says why */
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], "config.json") == 0 || ends_with(names[i], ".safetensors") || ends_with(names[i], ".safetensors.index.json"))
-            return true;
-    return false;
-}
-
-/* A directory without tokenizer.json has no tokenizer, unless it has one of a kind that is not read: then that is said. */
-static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, bool has_model, struct vs_err *err)
+/* A directory without tokenizer.json has no tokenizer, unless it has one of a kind that is not read: then that is said. A
+ * directory with neither model nor tokenizer is for the model's room to complain about. */
+static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, struct vs_err *err)
 {
     struct vs_tokenizer_options options = {.lenient = true, .repeats = repeats, .ids_only = true};
     bool dir = vs_path_is_dir(f->path);
@@ -49,7 +35,7 @@ static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, bool has_mo
         return vs_tokenizer_open(f->path, &options, &f->tokenizer, err);
     struct vs_err other;
     enum vs_code code = vs_tokenizer_open(f->path, &options, &f->tokenizer, &other);
-    if (code == VS_OK || (code == VS_EFORMAT && has_model))
+    if (code == VS_OK || code == VS_EFORMAT)
         return VS_OK;
     *err = other;
     return code;
@@ -178,9 +164,8 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
 {
     if (!vs_path_exists(f->path))
         return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors file or a tokenizer", f->path);
-    bool model = holds_model(f->path, &f->impl->arena);
-    enum vs_code code = open_tokenizer(f, o->repeats, model, err);
-    if (!code && (model || !f->tokenizer))
+    enum vs_code code = open_tokenizer(f, o->repeats, err);
+    if (!code && (!f->tokenizer || vs_checkpoint_present(f->path)))
         code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true}, &f->checkpoint, err);
     if (code)
         return code;

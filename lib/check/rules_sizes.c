@@ -219,12 +219,24 @@ static void count_and_height(struct checker *k)
     vs_found(k, "VOC110");
 }
 
+/* What was noticed while the files were opened. */
+static void of_loading(struct checker *k)
+{
+    for (size_t i = 0; i < k->c->finding_count; i++) {
+        vs_say(k, "file", "%s", k->c->index_name ? k->c->index_name : k->c->dir);
+        vs_say(k, "found", "%s", k->c->findings[i]);
+        vs_found(k, i < k->c->fault_count ? "VOC124" : "VOC123");
+    }
+}
+
 void vs_rules_sizes(struct checker *k)
 {
     if (k->t)
         count_and_height(k);
-    if (k->c)
+    if (k->c) {
         two_sizes(k);
+        of_loading(k);
+    }
     if (!k->input)
         return;
     if (k->input->rows == 0 || k->c->tensors[k->input->tensor].ndim != 2) {
@@ -245,10 +257,5 @@ void vs_rules_sizes(struct checker *k)
         vs_say_table(k, k->c, k->input);
         vs_say(k, "n", "%llu", (unsigned long long)k->input->rows);
         vs_found(k, "VOC111");
-    }
-    for (size_t i = 0; i < k->c->finding_count; i++) {
-        vs_say(k, "file", "%s", k->c->index_name ? k->c->index_name : k->c->dir);
-        vs_say(k, "found", "%s", k->c->findings[i]);
-        vs_found(k, "VOC123");
     }
 }

@@ -207,7 +207,7 @@ static bool read_tensor(struct reader *r, struct vs_str name)
         return false;
     for (unsigned i = 0; i < 3; i++)
         if (!seen[i])
-            return vs_json_fail(&r->j, VS_EFORMAT, "found no %s", fields[i]);
+            return vs_json_fail(&r->j, VS_EFORMAT, "found no %s, expected dtype, shape and data_offsets", fields[i]);
     if (!check_size(r, &t) || !push(r, &t))
         return false;
     r->tensor.p = NULL;
@@ -336,7 +336,7 @@ enum vs_code vs_st_read(const struct vs_file *f, uint32_t file, struct vs_arena 
     unsigned char length[8];
     *out = (struct vs_st){0};
     if (f->size < 8)
-        return vs_fail(err, VS_EFORMAT, "%s: %llu bytes; a safetensors file starts with 8 bytes of header length", f->path,
+        return vs_fail(err, VS_EFORMAT, "%s: found %llu bytes, expected at least 8: a safetensors file starts with the length of its header", f->path,
                        (unsigned long long)f->size);
     enum vs_code code = vs_file_pread(f, 0, length, 8, err);
     if (code)

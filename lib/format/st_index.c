@@ -133,7 +133,7 @@ static bool read_index(struct reader *r)
         if (!ok)
             return false;
     }
-    return weight_map || vs_json_fail(&r->j, VS_EFORMAT, "found no weight_map");
+    return weight_map || vs_json_fail(&r->j, VS_EFORMAT, "found no weight_map, expected an object that gives every tensor its file");
 }
 
 /* ---- order ---- */
@@ -183,7 +183,7 @@ enum vs_code vs_st_index_parse(const char *path, struct vs_str text, struct vs_a
     read_index(&r);
     enum vs_code code = vs_json_end(&r.j, err);
     if (!code && out->entry_count == 0)
-        code = vs_fail(err, VS_EFORMAT, "%s: its weight_map is empty", path);
+        code = vs_fail(err, VS_EFORMAT, "%s: its weight_map is empty, expected every tensor with its file", path);
     if (!code)
         code = sort_into_arena(&r, err);
     if (code) {
@@ -209,15 +209,19 @@ enum vs_code vs_st_index_open(const char *path, struct vs_arena *a, struct vs_st
 
 /* ---- against the shards ---- */
 
-static enum vs_code lacks(const struct vs_st_index *index, const struct vs_st_entry *e, const struct vs_tensor *t, struct vs_err *err)
+uint32_t vs_st_index_shard(const struct vs_st_index *index, struct vs_str tensor)
 {
-    char name[200], shard[300], other[300] = "";
-    vs_escape(name, sizeof name, e->tensor);
-    vs_escape(shard, sizeof shard, vs_cstr(index->shards[e->shard]));
-    if (t)
-        vs_escape(other, sizeof other, vs_cstr(index->shards[t->file]));
-    return vs_fail(err, VS_EFORMAT, "%s: weight_map places tensor \"%s\" in %s, which does not hold it%s%s", index->path, name, shard,
-                   t ? "; it is in " : "; no shard does", other);
+    const struct vs_st_entry key = {.tensor = tensor};
+    const struct vs_st_entry *found = index->entry_count ? bsearch(&key, index->entries, index->entry_count, sizeof key, by_tensor) : NULL;
+    return found ? found->shard : VS_NONE;
+}
+
+static void misplaced(struct vs_st_cross *x, const struct vs_st_entry *e, const struct vs_tensor *t)
+{
+    if (x->misplaced++)
+        return;
+    x->first_misplaced = e;
+    x->elsewhere = t;
 }
 
 /* Both lists are sorted by name: one walk. */
@@ -229,8 +233,12 @@ enum vs_code vs_st_index_check(const struct vs_st_index *index, const struct vs_
     *out = (struct vs_st_cross){0};
     while (t < count || e < index->entry_count) {
         int order = t == count ? 1 : e == index->entry_count ? -1 : vs_str_cmp(tensors[t].name, index->entries[e].tensor);
-        if (order > 0 || (order == 0 && tensors[t].file != index->entries[e].shard))
-            return lacks(index, &index->entries[e], order ? NULL : &tensors[t], err);
+        if (order > 0) {
+            misplaced(out, &index->entries[e++], NULL);
+            continue;
+        }
+        if (order == 0 && tensors[t].file != index->entries[e].shard)
+            misplaced(out, &index->entries[e], &tensors[t]);
         if (order < 0 && out->orphans++ == 0)
             out->first_orphan = tensors[t].name;
         if (!vs_add(out->payload, tensors[t].end - tensors[t].begin, &out->payload))

@@ -23,9 +23,18 @@ struct vs_st_index {
 enum vs_code vs_st_index_parse(const char *path, struct vs_str text, struct vs_arena *a, struct vs_st_index *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_st_index_open(const char *path, struct vs_arena *a, struct vs_st_index *out, struct vs_err *err) VS_NODISCARD;
 
+/* Where weight_map places a tensor: a position in shards, VS_NONE when it is not listed. */
+uint32_t vs_st_index_shard(const struct vs_st_index *index, struct vs_str tensor);
+
 /* What the index says against what the shards hold. tensors are of all shards, sorted by name and unique; their file is
- * the position in index->shards. A listed tensor that its shard lacks is VS_EFORMAT. */
-struct vs_st_cross { uint64_t orphans; struct vs_str first_orphan; uint64_t payload; /* bytes of all tensors */ };
+ * the position in index->shards. */
+struct vs_st_cross {
+    uint64_t orphans; struct vs_str first_orphan; /* tensors that weight_map does not list */
+    uint64_t misplaced;                           /* entries whose shard does not hold the tensor; of the first one: */
+    const struct vs_st_entry *first_misplaced;
+    const struct vs_tensor *elsewhere;            /* where it is, NULL when no shard holds it */
+    uint64_t payload;                             /* bytes of all tensors */
+};
 enum vs_code vs_st_index_check(const struct vs_st_index *index, const struct vs_tensor *tensors, uint64_t count,
                                struct vs_st_cross *out, struct vs_err *err) VS_NODISCARD;
 

@@ -41,6 +41,24 @@ enum vs_code vs_ckpt_note(struct vs_checkpoint *c, enum vs_code code, struct vs_
     return c->impl->lenient ? add_finding(c, text, err) : vs_fail(err, code, "%s", text);
 }
 
+enum vs_code vs_ckpt_fault(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...)
+{
+    char text[VS_ERR_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (!c->impl->lenient)
+        return vs_fail(err, VS_EMISMATCH, "%s", text);
+    enum vs_code code = add_finding(c, text, err);
+    if (code)
+        return code;
+    const char *last = c->findings[c->finding_count - 1];
+    memmove(c->findings + c->fault_count + 1, c->findings + c->fault_count, (c->finding_count - 1 - c->fault_count) * sizeof last);
+    c->findings[c->fault_count++] = last;
+    return VS_OK;
+}
+
 enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...)
 {
     char text[VS_ERR_MAX];
@@ -66,11 +84,11 @@ bool vs_checkpoint_present(const char *path)
     size_t count;
     bool present = false;
     if (!vs_path_is_dir(path))
-        return vs_path_exists(path) && (ends(path, ".safetensors") || vs_ckpt_foreign(vs_path_base(path)));
+        return vs_path_exists(path) && (ends(path, ".safetensors") || vs_foreign_weights(vs_path_base(path)));
     if (vs_dir_list(path, &a, &names, &count, &err) == VS_OK)
         for (size_t i = 0; i < count && !present; i++)
             present = strcmp(names[i], "config.json") == 0 || ends(names[i], ".safetensors") ||
-                      ends(names[i], ".safetensors.index.json") || vs_ckpt_foreign(names[i]);
+                      ends(names[i], ".safetensors.index.json") || vs_foreign_weights(names[i]);
     vs_arena_free(&a);
     return present;
 }

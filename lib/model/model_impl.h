@@ -8,6 +8,7 @@
 #include <vs/checkpoint.h>
 #include "base/io.h"
 #include "base/str.h"
+#include "format/foreign.h"
 #include "format/st_index.h"
 #include "json/dom.h"
 
@@ -26,6 +27,8 @@ struct vs_checkpoint_impl {
 
 /* What writers refuse: an error with this code, or a finding when the checkpoint is opened leniently. */
 enum vs_code vs_ckpt_note(struct vs_checkpoint *c, enum vs_code code, struct vs_err *err, const char *fmt, ...) VS_PRINTF(4, 5) VS_NODISCARD;
+/* The same, counted in fault_count. */
+enum vs_code vs_ckpt_fault(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
 /* What nobody needs to refuse: always a finding. */
 enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
 /* An arena list with room for one more: returns its items, NULL when memory is short. */
@@ -34,8 +37,6 @@ void *vs_ckpt_room(struct vs_checkpoint *c, void *items, size_t count, size_t *c
 /* weights.c: which files hold the weights (files[], index_name, sharded), then their headers (tensors[]). */
 enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
-/* A weight file that is known by name but not read: says what it is; NULL for other names. */
-const char *vs_ckpt_foreign(const char *name);
 
 /* config.c: sizes, flags; ids.c: token ids in every JSON file. */
 enum vs_code vs_ckpt_read_configs(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;

@@ -56,8 +56,8 @@ static bool shape_fits(const struct rule *r, const struct vs_tensor *t)
 static enum vs_code refuse_quantised(struct roles *s, struct vs_str name, const char *how)
 {
     char text[300];
-    return vs_ckpt_note(s->c, VS_EUNSUPPORTED, s->err, "%s: %s is quantised (%s): quantised tables are not handled yet; use the unquantised model",
-                        s->c->path, vs_escape(text, sizeof text, name), how);
+    return vs_fail(s->err, VS_EUNSUPPORTED, "%s: %s is quantised (%s): quantised tables are not handled yet; use the unquantised model",
+                   s->c->path, vs_escape(text, sizeof text, name), how);
 }
 
 static enum vs_code assign(struct roles *s, const struct rule *r, uint64_t at)

@@ -2,6 +2,7 @@
  *
  * Which files of a directory are its weights, and what their headers say.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,29 +10,6 @@
 
 #define SINGLE "model.safetensors"
 #define INDEX ".safetensors.index.json"
-
-const char *vs_ckpt_foreign(const char *name)
-{
-    static const struct { const char *glob, *what; } kinds[] = {
-        {"adapter_config.json", "an adapter (PEFT)"},
-        {"adapter_model.*", "an adapter (PEFT)"},
-        {"training_args.bin", NULL}, {"optimizer.*", NULL}, {"scheduler.*", NULL}, {"rng_state*", NULL}, /* of a trainer */
-        {"*.bin", "PyTorch weights (.bin)"},
-        {"*.bin.index.json", "PyTorch weights (.bin)"},
-        {"*.pt", "PyTorch weights (.pt)"},
-        {"*.pth", "PyTorch weights (.pth)"},
-        {"*.ckpt", "PyTorch weights (.ckpt)"},
-        {"*.gguf", "GGUF weights"},
-        {"*.ggml", "GGML weights"},
-        {"*.h5", "TensorFlow weights (.h5)"},
-        {"*.msgpack", "Flax weights (.msgpack)"},
-        {"*.npz", "NumPy weights (.npz)"},
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (vs_glob(vs_cstr(kinds[i].glob), vs_cstr(name)))
-            return kinds[i].what;
-    return NULL;
-}
 
 /* ---- choosing ---- */
 
@@ -58,7 +36,7 @@ static void look_at(struct choice *x, const char *name)
             x->single = name;
         x->only = x->only ? x->only : name;
         x->safetensors++;
-    } else if (vs_ckpt_foreign(name)) {
+    } else if (vs_foreign_weights(name)) {
         x->foreign = x->foreign ? x->foreign : name;
     }
     x->config |= strcmp(name, "config.json") == 0;
@@ -69,8 +47,8 @@ static void look_at(struct choice *x, const char *name)
 static enum vs_code unsupported(const struct vs_checkpoint *c, const char *name, struct vs_err *err)
 {
     char text[300];
-    return vs_fail(err, VS_EUNSUPPORTED, "%s%s%s: %s: not handled yet; weights are read from .safetensors files", c->is_file ? "" : c->dir,
-                   c->is_file ? "" : "/", vs_escape(text, sizeof text, vs_cstr(c->is_file ? c->path : name)), vs_ckpt_foreign(name));
+    return vs_fail(err, VS_EUNSUPPORTED, "%s%s%s: found %s, which are not handled yet: expected .safetensors files", c->is_file ? "" : c->dir,
+                   c->is_file ? "" : "/", vs_escape(text, sizeof text, vs_cstr(c->is_file ? c->path : name)), vs_foreign_weights(name));
 }
 
 /* A directory without weights that can be read. */
@@ -79,13 +57,13 @@ static enum vs_code no_weights(struct vs_checkpoint *c, const struct choice *x, 
     if (x->foreign)
         return unsupported(c, x->foreign, err);
     if (x->adapter)
-        return unsupported(c, vs_ckpt_foreign(x->adapter) ? x->adapter : "adapter_config.json", err);
+        return unsupported(c, vs_foreign_weights(x->adapter) ? x->adapter : "adapter_config.json", err);
     if (x->config)
         return VS_OK;
     if (x->tokenizer_model && !x->tokenizer_json)
-        return vs_fail(err, VS_EUNSUPPORTED, "%s/tokenizer.model: a SentencePiece or tiktoken model alone: not handled yet; a tokenizer is read from tokenizer.json",
-                       c->dir);
-    return vs_fail(err, VS_EFORMAT, "%s: no config.json and no weights: expected *.safetensors, or shards with their model.safetensors.index.json",
+        return vs_fail(err, VS_EUNSUPPORTED, "%s/tokenizer.model: found %s alone, which is not handled yet: expected a tokenizer.json", c->dir,
+                       vs_foreign_tokenizer("tokenizer.model"));
+    return vs_fail(err, VS_EFORMAT, "%s: no tokenizer.json, no config.json and no weights: expected *.safetensors, or shards with their model.safetensors.index.json",
                    c->dir);
 }
 
@@ -170,7 +148,11 @@ enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *i
     struct choice x = {0};
     if (c->is_file) {
         const char *base = vs_path_base(c->path);
-        return vs_ckpt_foreign(base) ? unsupported(c, base, err) : take_single(c, base, err);
+        if (vs_foreign_weights(base))
+            return unsupported(c, base, err);
+        if (vs_foreign_tokenizer(base))
+            return vs_fail(err, VS_EUNSUPPORTED, "%s: found %s, which is not handled yet: expected a tokenizer.json", c->path, vs_foreign_tokenizer(base));
+        return take_single(c, base, err);
     }
     for (size_t i = 0; i < c->impl->name_count; i++)
         look_at(&x, c->impl->names[i]);
@@ -214,14 +196,25 @@ static int by_name(const void *a, const void *b)
     return vs_str_cmp(((const struct vs_tensor *)a)->name, ((const struct vs_tensor *)b)->name);
 }
 
-static enum vs_code check_unique(struct vs_checkpoint *c, struct vs_err *err)
+/* Of two tensors with one name the one where the index says stays, else the first. */
+static enum vs_code drop_twins(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err)
 {
     char name[200];
-    for (uint64_t i = 1; i < c->tensor_count; i++)
-        if (vs_str_eq(c->tensors[i].name, c->tensors[i - 1].name))
-            return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" stands in two shards, %s and %s", c->dir,
-                           vs_escape(name, sizeof name, c->tensors[i].name), c->files[c->tensors[i - 1].file].name,
-                           c->files[c->tensors[i].file].name);
+    uint64_t kept = c->tensor_count ? 1 : 0;
+    for (uint64_t i = 1; i < c->tensor_count; i++) {
+        struct vs_tensor *last = &c->tensors[kept - 1], *t = &c->tensors[i];
+        if (!vs_str_eq(t->name, last->name)) {
+            c->tensors[kept++] = *t;
+            continue;
+        }
+        enum vs_code code = vs_ckpt_fault(c, err, "%s: tensor \"%s\" stands in two shards, %s and %s; expected one", c->dir,
+                                          vs_escape(name, sizeof name, t->name), c->files[last->file].name, c->files[t->file].name);
+        if (code)
+            return code;
+        if (vs_st_index_shard(index, t->name) == t->file)
+            *last = *t;
+    }
+    c->tensor_count = kept;
     if (c->tensor_count && c->tensors[0].name.n == 0)
         return vs_ckpt_remark(c, err, "%s: a tensor with an empty name", c->files[c->tensors[0].file].path);
     return VS_OK;
@@ -236,11 +229,26 @@ static double total_as_float(const struct vs_st_index *index)
     return vs_json_f64(&j, &v) ? v : -1;
 }
 
+static enum vs_code say_misplaced(struct vs_checkpoint *c, const struct vs_st_index *index, const struct vs_st_cross *x, struct vs_err *err)
+{
+    char name[200], shard[300], other[300] = "", more[40] = "";
+    vs_escape(name, sizeof name, x->first_misplaced->tensor);
+    vs_escape(shard, sizeof shard, vs_cstr(index->shards[x->first_misplaced->shard]));
+    if (x->elsewhere)
+        vs_escape(other, sizeof other, vs_cstr(index->shards[x->elsewhere->file]));
+    if (x->misplaced > 1)
+        snprintf(more, sizeof more, " (and %llu more)", (unsigned long long)x->misplaced - 1);
+    return vs_ckpt_fault(c, err, "%s: weight_map places tensor \"%s\" in %s, which does not hold it%s%s%s", index->path, name, shard,
+                         x->elsewhere ? "; it is in " : "; no shard does", other, more);
+}
+
 static enum vs_code check_index(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err)
 {
     char name[200];
     struct vs_st_cross x;
     enum vs_code code = vs_st_index_check(index, c->tensors, c->tensor_count, &x, err);
+    if (!code && x.misplaced)
+        code = say_misplaced(c, index, &x, err);
     if (!code && x.orphans)
         code = vs_ckpt_note(c, VS_EMISMATCH, err, "%s: %llu tensors of the shards are not in weight_map, the first is \"%s\"", index->path,
                             (unsigned long long)x.orphans, vs_escape(name, sizeof name, x.first_orphan));
@@ -278,6 +286,6 @@ enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_in
     }
     c->tensor_count = total;
     qsort(c->tensors, (size_t)total, sizeof *c->tensors, by_name);
-    code = check_unique(c, err);
+    code = drop_twins(c, index, err);
     return !code && index->path ? check_index(c, index, err) : code;
 }

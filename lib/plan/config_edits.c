@@ -94,6 +94,26 @@ static enum vs_code edit_file(struct vs_planner *p, const char *file, struct vs_
     return code;
 }
 
+/* A config that contradicts the table, or itself, is corrected first: which of the sizes is meant is not for us to guess. */
+static enum vs_code check_sizes(const struct vs_planner *p, struct vs_err *err)
+{
+    const struct vs_checkpoint *c = p->checkpoint;
+    const struct vs_config_int *top = NULL, *text = NULL, *v = c->config.text_vocab < 0 ? NULL : &c->config.vocab_sizes[c->config.text_vocab];
+    const struct vs_table *input = &c->tables[p->plan->tables[0].table];
+    if (v && (uint64_t)v->value != p->x->rows_before)
+        return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %llu: %.*s has so many rows; correct the config first", c->dir, v->file, v->at,
+                       (long long)v->value, (unsigned long long)p->x->rows_before, VS_STR(c->tensors[input->tensor].name));
+    for (size_t i = 0; i < c->config.vocab_size_count; i++) {
+        v = &c->config.vocab_sizes[i];
+        top = strcmp(v->at, "/vocab_size") == 0 ? v : top;
+        text = strcmp(v->at, "/text_config/vocab_size") == 0 ? v : text;
+    }
+    if (top && text && top->value != text->value)
+        return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %lld as in %s; correct the config first", c->dir, top->file, top->at,
+                       (long long)top->value, (long long)text->value, text->at);
+    return VS_OK;
+}
+
 enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err)
 {
     const struct vs_config *c = &p->checkpoint->config;
@@ -104,7 +124,9 @@ enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err)
         return vs_enomem(err, "an edit", sizeof digits);
     if (!p->checkpoint->has_config || p->plan->shift.by)
         return VS_OK;
-    enum vs_code code = edit_file(p, "config.json", value, err);
+    enum vs_code code = check_sizes(p, err);
+    if (!code)
+        code = edit_file(p, "config.json", value, err);
     for (size_t i = 0; !code && i < c->vocab_size_count; i++) {
         const char *file = c->vocab_sizes[i].file;
         bool seen = strcmp(file, "config.json") == 0;

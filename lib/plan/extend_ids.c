@@ -33,14 +33,26 @@ static enum vs_code mark(struct vs_planner *p, const struct vs_tokenizer *t, str
     return VS_OK;
 }
 
-/* Ids that a config names are in use too (placeholders that no tokenizer spells). Ids beyond the table belong to
- * another id space or are a finding of vocab-check: they do not make the table grow. */
-static void mark_config_ids(struct vs_planner *p)
+/* A special id without a row and without a token would come to mean some new token; only --rows says that it gets a row. */
+static enum vs_code refuse_id(const struct vs_planner *p, const struct vs_config_int *s, const struct vs_tokenizer *known, struct vs_err *err)
+{
+    unsigned long long rows = p->x->rows_before;
+    if (p->request->rows >= 0 || (known && s->value < (int64_t)known->rows_needed && vs_token_text(known, (uint32_t)s->value).p))
+        return VS_OK;
+    return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected an id below %llu, the rows of the table; point it at the token that is meant, "
+                   "or give it a row with --rows %lld", p->checkpoint->dir, s->file, s->at, (long long)s->value, rows, (long long)s->value + 1);
+}
+
+/* Ids that a config names are in use too (placeholders that no tokenizer spells). */
+static enum vs_code mark_config_ids(struct vs_planner *p, const struct vs_tokenizer *known, struct vs_err *err)
 {
     struct vs_extend *x = p->x;
     const struct vs_config *c = &p->checkpoint->config;
     for (size_t i = 0; i < c->special_id_count; i++) {
         int64_t id = c->special_ids[i].value;
+        enum vs_code code = id >= (int64_t)x->rows_before ? refuse_id(p, &c->special_ids[i], known, err) : VS_OK;
+        if (code)
+            return code;
         if (id < 0 || (uint64_t)id >= x->rows_before)
             continue;
         if (x->in_use)
@@ -48,6 +60,7 @@ static void mark_config_ids(struct vs_planner *p)
         if ((uint64_t)id + 1 > x->base_needed)
             x->base_needed = (uint64_t)id + 1;
     }
+    return VS_OK;
 }
 
 static enum vs_code add_token(struct vs_planner *p, uint32_t cap, const struct vs_extend_token *t, struct vs_err *err)
@@ -209,16 +222,16 @@ static enum vs_code open_map(struct vs_planner *p, const struct vs_tokenizer *ba
 
 enum vs_code vs_extend_ids(struct vs_planner *p, struct vs_err *err)
 {
-    const struct vs_tokenizer_options lenient = {.lenient = true, .ids_only = true};
+    const struct vs_tokenizer_options strict = {.holes = true, .ids_only = true};
     const struct vs_extend_request *q = p->request;
     struct vs_extend *x = p->x;
     struct vs_tokenizer *base = NULL, *other = NULL;
     const struct vs_tokenizer *known;
     enum vs_code code = VS_OK;
 
-    if (p->dir_is_tokenizer && (code = vs_tokenizer_open(p->checkpoint->dir, &lenient, &base, err)))
+    if (p->dir_is_tokenizer && (code = vs_tokenizer_open(p->checkpoint->dir, &strict, &base, err)))
         goto out;
-    if (q->tokenizer && (code = vs_tokenizer_open(q->tokenizer, &lenient, &other, err)))
+    if (q->tokenizer && (code = vs_tokenizer_open(q->tokenizer, &strict, &other, err)))
         goto out;
     if (q->map && (code = open_map(p, base, err)))
         goto out;
@@ -231,7 +244,8 @@ enum vs_code vs_extend_ids(struct vs_planner *p, struct vs_err *err)
     } else if (p->plan->map && p->plan->map->base_rows_needed < x->rows_before) {
         x->base_needed = p->plan->map->base_rows_needed;
     }
-    mark_config_ids(p);
+    if ((code = mark_config_ids(p, known, err)))
+        goto out;
     if (q->map)
         code = from_map(p, base, err);
     else if (q->tokenizer)

@@ -33,19 +33,6 @@ enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *f
 
 /* ---- the base ---- */
 
-static bool has_model_files(const char *dir, struct vs_arena *a)
-{
-    const char **names = NULL;
-    size_t count = 0;
-    struct vs_err ignored;
-    if (vs_dir_list(dir, a, &names, &count, &ignored) != VS_OK)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], "config.json") == 0 || vs_str_ends(vs_cstr(names[i]), VS_LIT(".safetensors")))
-            return true;
-    return false;
-}
-
 static enum vs_code check_base(const struct vs_tokenizer *t, struct vs_err *err)
 {
     char token[128];
@@ -59,7 +46,7 @@ static enum vs_code check_base(const struct vs_tokenizer *t, struct vs_err *err)
                        "which one the model was trained with and correct the file", t->path, vs_escape(token, sizeof token, a->content),
                        a->declared, a->effective);
     }
-    return VS_OK;
+    return t->finding_count ? vs_fail(err, VS_EMISMATCH, "%s: %s; correct the file first", t->path, t->findings[0]) : VS_OK;
 }
 
 static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request *q, const struct vs_run *run, struct vs_err *err)
@@ -70,8 +57,8 @@ static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request 
         code = check_base(m->base, err);
     if (!code && vs_path_is_dir(q->base)) {
         m->base_dir = q->base;
-        if (has_model_files(q->base, &m->arena))
-            code = vs_checkpoint_open(q->base, &(struct vs_checkpoint_options){run->data_dir, true}, &m->checkpoint, err);
+        if (vs_checkpoint_present(q->base))
+            code = vs_checkpoint_open(q->base, &(struct vs_checkpoint_options){.data_dir = run->data_dir}, &m->checkpoint, err);
     }
     if (!code)
         code = vs_sha256_path(m->base->path, run, sha, err);
@@ -132,7 +119,7 @@ static enum vs_code match_one(struct vs_merge *m, struct vs_match *match, const 
     const char *source = vs_arena_dup(&m->map->impl->arena, vs_path_base(name), strlen(vs_path_base(name)));
     enum vs_code code = source ? VS_OK : vs_enomem(err, "a name", n);
     if (!code)
-        code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.lenient = true, .ids_only = true}, &ext, err);
+        code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.holes = true, .ids_only = true}, &ext, err);
     if (!code)
         code = vs_match_extension(match, ext, vs_cstr(source), m->map, run, err);
     if (!code)

@@ -76,17 +76,17 @@ static enum vs_code sorted_blocks(const struct vs_layout *l, int pass, struct vs
 
 static enum vs_code open_tokenizers(struct planner *p, struct vs_err *err)
 {
-    const struct vs_tokenizer_options lenient = {.lenient = true, .ids_only = true};
+    const struct vs_tokenizer_options options = {.lenient = p->q->report_only, .holes = true, .ids_only = true};
     const char *dir = p->q->checkpoint->dir;
     bool same = !p->q->token_dir || strcmp(p->q->token_dir, dir) == 0;
     enum vs_code code = VS_OK;
     p->token_dir = same ? dir : p->q->token_dir;
     if (vs_tokenizer_present(dir))
-        code = vs_tokenizer_open(dir, &lenient, &p->base, err);
+        code = vs_tokenizer_open(dir, &options, &p->base, err);
     if (!code && same)
         p->tokens = p->base;
     else if (!code && vs_tokenizer_present(p->token_dir))
-        code = vs_tokenizer_open(p->token_dir, &lenient, &p->tokens, err);
+        code = vs_tokenizer_open(p->token_dir, &options, &p->tokens, err);
     return code;
 }
 

@@ -251,7 +251,7 @@ struct entry {
 static bool once(struct reader *r, bool *seen, const char *key)
 {
     if (*seen)
-        return vs_json_fail(&r->j, VS_EFORMAT, "key \"%s\" twice in one entry", key);
+        return vs_json_fail(&r->j, VS_EFORMAT, "key \"%s\" twice in one object", key);
     *seen = true;
     return true;
 }
@@ -323,17 +323,18 @@ static void read_list(struct reader *r, enum list list)
             return;
 }
 
-static void read_base(struct reader *r, unsigned *seen)
+static void read_base(struct reader *r, bool *has_rows)
 {
     struct vs_str key;
+    bool has_path = false, has_sha256 = false;
     vs_json_object(&r->j);
     while (vs_json_key(&r->j, &key)) {
         if (vs_str_is(key, "path"))
-            (void)read_string(r, &r->map->base_path);
+            (void)(once(r, &has_path, "path") && read_string(r, &r->map->base_path));
         else if (vs_str_is(key, "sha256"))
-            (void)read_string(r, &r->map->base_sha256);
+            (void)(once(r, &has_sha256, "sha256") && read_string(r, &r->map->base_sha256));
         else if (vs_str_is(key, "rows_needed"))
-            *seen |= read_id(r, &r->map->base_rows_needed) ? 1u : 0u;
+            (void)(once(r, has_rows, "rows_needed") && read_id(r, &r->map->base_rows_needed));
         else
             vs_json_skip(&r->j, NULL);
     }
@@ -371,7 +372,9 @@ static unsigned read_top(struct reader *r)
         } else if (bit == SEEN_NEW) {
             read_list(r, NEW);
         } else if (bit == SEEN_BASE) {
-            read_base(r, &seen);
+            bool has_rows = false;
+            read_base(r, &has_rows);
+            seen |= has_rows ? SEEN_BASE_ROWS : 0u;
         } else if (bit == SEEN_OVERLAP) {
             read_list(r, OVERLAP);
         } else if (bit == SEEN_REJECTED) {

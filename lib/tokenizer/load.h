@@ -18,7 +18,7 @@
 struct vs_load {
     struct vs_tokenizer_impl *impl;
     struct vs_tokenizer *t;     /* &impl->t */
-    bool lenient, repeats, ids_only;
+    bool lenient, repeats, holes, ids_only;
     struct vs_json j;
     struct vs_arena scratch;    /* strings with escapes; freed with the text */
     uint32_t added_cap, finding_cap, named_cap, repeat_cap;

@@ -161,7 +161,7 @@ static bool push(struct batch *b, size_t place, struct vs_str left, struct vs_st
 
 /* ---- the list ---- */
 
-/* Reads all merges; b is NULL when they are only counted and checked for form. */
+/* Reads all merges. */
 static bool read_list(struct vs_load *l, struct batch *b)
 {
     struct vs_json *j = &l->j;
@@ -186,11 +186,11 @@ static bool read_list(struct vs_load *l, struct batch *b)
         if (!(type == VS_JSON_ARRAY ? pair_form : text_form)(l, at, place, &left, &right))
             return false;
         count++;
-        if (b && !push(b, place, left, right))
+        if (!push(b, place, left, right))
             return false;
     }
     l->t->merge_count = count;
-    return !j->failed && (!b || flush(b));
+    return !j->failed && flush(b);
 }
 
 /* The table, or the pair that stands twice: its place is found by counting through the list again. */
@@ -215,10 +215,6 @@ static bool build(struct vs_load *l, struct batch *b, size_t begin, struct vs_er
 enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_str prefix, struct vs_err *err)
 {
     l->j.at = span.begin;
-    if (l->ids_only) {
-        read_list(l, NULL);
-        return l->j.failed ? l->j.error.code : VS_OK;
-    }
     struct batch *b = vs_calloc(1, sizeof *b);
     if (!b)
         return vs_enomem(err, "the merges", sizeof *b);
@@ -228,6 +224,10 @@ enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_st
         size_t after = l->j.at;
         if (build(l, b, span.begin, err))
             l->j.at = after;
+    }
+    if (l->ids_only) { /* built for the checks alone */
+        vs_bpe_free(l->impl->bpe);
+        l->impl->bpe = NULL;
     }
     vs_buf_free(&b->products);
     vs_free(b->merges);

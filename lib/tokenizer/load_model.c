@@ -267,8 +267,8 @@ static bool complete(struct vs_load *l, struct state *s)
                             kinds[s->kind].name);
     l->t->kind = kinds[s->kind].kind;
     if (s->vocab_is_list != (l->t->kind == VS_TOK_UNIGRAM))
-        return vs_json_fail(&l->j, VS_EFORMAT, "model.vocab: %s of %s expected", kinds[s->kind].name,
-                            s->vocab_is_list ? "an object" : "a list");
+        return vs_json_fail(&l->j, VS_EFORMAT, "model.vocab: found %s, %s needs %s",
+                            s->vocab_is_list ? "a list" : "an object", kinds[s->kind].name, s->vocab_is_list ? "an object" : "a list");
     return true;
 }
 

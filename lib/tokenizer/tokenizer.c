@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include "base/io.h"
+#include "format/foreign.h"
 #include "tokenizer/alphabet.h"
 #include "tokenizer/load.h"
 
@@ -26,32 +27,31 @@ bool vs_tokenizer_present(const char *dir)
     return present;
 }
 
-/* A tokenizer in another format, for the message; NULL when there is none. */
-static const char *other_format(const char *const *names, size_t count)
+/* The first name that is of such a format. */
+static const char *first(const char **names, size_t count, const char *(*what)(const char *name))
 {
-    static const char *const formats[] = {"vocab.txt", "vocab.json", "tekken.json", "tokenizer.model", "spiece.model",
-                                          "sentencepiece.bpe.model", "tokenizer_config.json"};
-    for (size_t f = 0; f < 6; f++)
-        for (size_t i = 0; i < count; i++)
-            if (strcmp(names[i], formats[f]) == 0)
-                return names[i];
     for (size_t i = 0; i < count; i++)
-        if (vs_str_ends(vs_cstr(names[i]), VS_LIT(".tiktoken")))
+        if (what(names[i]))
             return names[i];
     return NULL;
 }
 
+/* Why there is no tokenizer in dir: one in another format, or none; weights of a kind that may hold one are named. */
 static enum vs_code no_tokenizer(const char *dir, struct vs_err *err)
 {
     struct vs_arena a = {0};
     const char **names;
     size_t count;
     enum vs_code code = vs_dir_list(dir, &a, &names, &count, err);
-    if (code == VS_OK) {
-        const char *other = other_format(names, count);
-        code = other ? vs_fail(err, VS_EUNSUPPORTED, "%s: found %s and no tokenizer.json; this format is not handled: convert it, for "
-                               "example by loading and saving it with transformers", dir, other)
-                     : vs_fail(err, VS_EFORMAT, "%s: no tokenizer found: tokenizer.json expected", dir);
+    if (!code) {
+        const char *other = first(names, count, vs_foreign_tokenizer), *weights = first(names, count, vs_foreign_weights);
+        if (other)
+            code = vs_fail(err, VS_EUNSUPPORTED, "%s: found %s (%s) and no tokenizer.json; this format is not handled yet: convert it, for "
+                           "example by loading and saving it with transformers", dir, other, vs_foreign_tokenizer(other));
+        else if (weights)
+            code = vs_fail(err, VS_EFORMAT, "%s: found %s (%s), expected a tokenizer.json", dir, weights, vs_foreign_weights(weights));
+        else
+            code = vs_fail(err, VS_EFORMAT, "%s: no tokenizer found: tokenizer.json expected", dir);
     }
     vs_arena_free(&a);
     return code;
@@ -60,11 +60,9 @@ static enum vs_code no_tokenizer(const char *dir, struct vs_err *err)
 /* A path that is a file: a tokenizer.json of any name, or something that is known by its name. */
 static enum vs_code check_file_name(const char *path, struct vs_err *err)
 {
-    const char *name = vs_path_base(path);
-    const char *other = other_format(&name, 1);
-    if (other)
-        return vs_fail(err, VS_EUNSUPPORTED, "%s: this format is not handled; a tokenizer.json expected", path);
-    return VS_OK;
+    const char *name = vs_path_base(path), *what = vs_foreign_tokenizer(name);
+    what = what ? what : vs_foreign_weights(name);
+    return what ? vs_fail(err, VS_EUNSUPPORTED, "%s: found %s; this format is not handled yet: expected a tokenizer.json", path, what) : VS_OK;
 }
 
 /* ---- open and close ---- */
@@ -94,7 +92,8 @@ enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_optio
 {
     struct vs_tokenizer_impl *impl = vs_calloc(1, sizeof *impl);
     struct vs_load l = {.impl = impl, .lenient = options && options->lenient,
-                        .repeats = options && options->repeats, .ids_only = options && options->ids_only};
+                        .repeats = options && options->repeats, .holes = options && options->holes,
+                        .ids_only = options && options->ids_only};
     *out = NULL;
     if (!impl)
         return vs_enomem(err, "a tokenizer", sizeof *impl);

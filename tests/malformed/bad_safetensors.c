@@ -93,9 +93,9 @@ static void many_tensors(const struct bad *b, const char *dir)
 #define BAD(name, code, needle, build, text, payload) {name, BAD_MODEL, code, needle, build, text, payload}
 
 const struct bad bad_safetensors[] = {
-    BAD("st-empty-file", VS_EFORMAT, "0 bytes; a safetensors file starts with 8", bytes, "", 0),
-    BAD("st-one-byte", VS_EFORMAT, "1 bytes", bytes, "\x08", 1),
-    BAD("st-seven-bytes", VS_EFORMAT, "7 bytes", bytes, "\x08\0\0\0\0\0\0", 7),
+    BAD("st-empty-file", VS_EFORMAT, "found 0 bytes, expected at least 8", bytes, "", 0),
+    BAD("st-one-byte", VS_EFORMAT, "found 1 bytes", bytes, "\x08", 1),
+    BAD("st-seven-bytes", VS_EFORMAT, "found 7 bytes", bytes, "\x08\0\0\0\0\0\0", 7),
     BAD("st-length-zero", VS_EFORMAT, "header length at byte 0: found 0", bytes, "\0\0\0\0\0\0\0\0", 8),
     BAD("st-length-beyond-file", VS_EFORMAT, "found 3, but only 2 bytes follow", bytes, "\x03\0\0\0\0\0\0\0{}", 10),
     BAD("st-length-wraps", VS_EFORMAT, "found 18446744073709551615", bytes, "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10),

@@ -8,7 +8,7 @@
 
 const struct bad *bad_at(unsigned i)
 {
-    const struct bad *const lists[] = {bad_safetensors, bad_index, bad_config, bad_tokenizer};
+    const struct bad *const lists[] = {bad_safetensors, bad_index, bad_config, bad_tokenizer, bad_map, bad_pair};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         for (const struct bad *b = lists[k]; b->name; b++)
             if (i-- == 0)

@@ -9,24 +9,28 @@
 #include <vs/err.h>
 
 enum bad_kind {
-    BAD_MODEL,    /* refused by everybody who opens the directory as a model */
-    BAD_WRITERS,  /* loads with a finding; refused by the tools that write */
-    BAD_TOKENIZER /* refused by everybody who opens the directory as a tokenizer */
+    BAD_MODEL,             /* refused by everybody who opens the directory as a model */
+    BAD_WRITERS,           /* loads with a finding; refused by the tools that write */
+    BAD_TOKENIZER,         /* refused by everybody who opens the directory as a tokenizer */
+    BAD_TOKENIZER_WRITERS, /* the same as BAD_WRITERS for a tokenizer */
+    BAD_MAP,               /* a vocab-map.json, refused by everybody who reads it */
+    BAD_PAIR,              /* files that contradict each other: vocab-check finds it, embed-extend refuses it */
+    BAD_REPORTED           /* the same where embed-extend mends it, or where it changes nothing for embed-extend */
 };
 
 struct bad {
     const char *name;
     enum bad_kind kind;
     enum vs_code code;
-    const char *needle;             /* what the message must say */
+    const char *needle;             /* what the message must say; of a pair: the rule that finds it */
     void (*build)(const struct bad *b, const char *dir);
     const char *text;               /* for build: the header, or the text of the file */
     unsigned long payload;          /* for build: bytes behind the header */
 };
 
-extern const struct bad bad_safetensors[], bad_index[], bad_config[], bad_tokenizer[]; /* a name of NULL ends each */
+extern const struct bad bad_safetensors[], bad_index[], bad_config[], bad_tokenizer[], bad_map[], bad_pair[]; /* a name of NULL ends each */
 
-/* Writes entry i of all lists into dir, which exists and is empty; NULL beyond the last. */
+/* Entry i of all lists, NULL beyond the last. Its build writes it into dir, which exists and is empty. */
 const struct bad *bad_at(unsigned i);
 
 /* For builders. */

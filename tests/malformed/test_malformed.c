@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include <vs/checkpoint.h>
+#include <vs/plan.h>
 #include <vs/tokenizer.h>
 #include "catalogue.h"
 #include "support.h"
@@ -42,19 +43,53 @@ static void check_model(const struct bad *b, const char *dir)
         cr_expect(code == VS_OK && findings > 0, "%s: opened leniently: code %d, %zu findings", b->name, code, findings);
 }
 
-static void check_list(const struct bad *list)
+static enum vs_code open_tokenizer(const char *dir, struct vs_tokenizer_options options, struct vs_err *err, uint32_t *findings)
+{
+    struct vs_tokenizer *t = NULL;
+    enum vs_code code = vs_tokenizer_open(dir, &options, &t, err);
+    cr_assert((code == VS_OK) == (t != NULL));
+    *findings = t ? t->finding_count : 0;
+    vs_tokenizer_close(t);
+    return code;
+}
+
+static void check_tokenizer(const struct bad *b, const char *dir)
+{
+    struct vs_err err = {0};
+    uint32_t findings;
+    for (int i = 0; i < 2; i++) {
+        check_message(b, dir, open_tokenizer(dir, (struct vs_tokenizer_options){.ids_only = i}, &err, &findings), &err);
+        enum vs_code code = open_tokenizer(dir, (struct vs_tokenizer_options){.lenient = true, .ids_only = i}, &err, &findings);
+        if (b->kind == BAD_TOKENIZER)
+            check_message(b, dir, code, &err);
+        else
+            cr_expect(code == VS_OK && findings > 0, "%s: opened leniently: code %d, %u findings", b->name, code, findings);
+    }
+}
+
+static void check_map(const struct bad *b, const char *dir)
+{
+    struct vs_err err = {0};
+    struct vs_vocab_map *map = NULL;
+    check_message(b, dir, vs_vocab_map_read(vst_path(dir, "vocab-map.json"), NULL, &map, &err), &err);
+    vs_vocab_map_free(map);
+}
+
+static void check_list(const struct bad *list, void (*check)(const struct bad *b, const char *dir))
 {
     for (const struct bad *b = list; b->name; b++) {
         const char *dir = vst_tempdir();
         b->build(b, dir);
-        check_model(b, dir);
+        check(b, dir);
         vst_cleanup();
     }
 }
 
-Test(malformed, safetensors) { check_list(bad_safetensors); }
-Test(malformed, index) { check_list(bad_index); }
-Test(malformed, config) { check_list(bad_config); }
+Test(malformed, safetensors) { check_list(bad_safetensors, check_model); }
+Test(malformed, index) { check_list(bad_index, check_model); }
+Test(malformed, config) { check_list(bad_config, check_model); }
+Test(malformed, tokenizer) { check_list(bad_tokenizer, check_tokenizer); }
+Test(malformed, map) { check_list(bad_map, check_map); }
 
 Test(malformed, names_are_unique)
 {

@@ -72,6 +72,7 @@ struct vs_checkpoint {
     bool has_config;
     const char *family;                      /* id of the file in schemas/families that matched, or NULL */
     const char **findings; size_t finding_count; /* what loads but is inconsistent (orphans, total_size ...): facts for vocab-check */
+    size_t fault_count;                      /* of them the first: loaders stop there (a tensor is not where the index says) */
     struct vs_checkpoint_impl *impl;
 };
 

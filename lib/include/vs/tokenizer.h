@@ -73,7 +73,8 @@ struct vs_tokenizer {
 struct vs_tokenizer_options {
     bool lenient;    /* report what loads but is inconsistent in findings[] instead of refusing it */
     bool repeats;    /* a token that an object model.vocab lists twice is reported in repeats[]; otherwise VS_EFORMAT */
-    bool ids_only;   /* facts and ids; no merge table, no encoder (vocab-inspect): merges are counted and checked for form */
+    bool holes;      /* ids without a token are a fact (holes[]) and no inconsistency: whoever sizes a table needs the highest id alone */
+    bool ids_only;   /* facts and ids; no encoder (vocab-inspect): merges are counted and checked, not kept */
 };
 
 /* Siblings are read when PATH is a directory (as transformers does, tokenizers.md 1.7); a tokenizer.json itself stands alone.

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/map.h"
 #include "format/st_index.h"
 
 struct opened { struct vs_arena arena; struct vs_st_index index; struct vs_err err; };
@@ -59,8 +60,20 @@ Test(st_index, cross_check)
     cr_expect_eq(x.orphans, 1);
     cr_expect(vs_str_is(x.first_orphan, "b"));
     cr_expect_eq(x.payload, 11);
-    cr_expect_eq(vs_st_index_check(&o.index, held, 2, &x, &o.err), VS_EFORMAT);
-    cr_expect(strstr(o.err.message, "\"c\" in 2.safetensors"), "%s", o.err.message);
+    cr_expect_eq(x.misplaced, 0);
+    cr_expect_eq(vs_st_index_shard(&o.index, VS_LIT("c")), 1);
+    cr_expect_eq(vs_st_index_shard(&o.index, VS_LIT("b")), VS_NONE);
+    cr_expect_eq(vs_st_index_check(&o.index, held, 2, &x, &o.err), VS_OK);
+    cr_expect_eq(x.misplaced, 1);
+    cr_expect(vs_str_is(x.first_misplaced->tensor, "c") && x.elsewhere == NULL);
+    const struct vs_tensor moved[] = {held[2]};
+    cr_expect_eq(vs_st_index_check(&o.index, moved, 1, &x, &o.err), VS_OK);
+    cr_expect_eq(x.misplaced, 1);
+    cr_expect(vs_str_is(x.first_misplaced->tensor, "a"));
+    const struct vs_tensor other[] = {held[0], {.name = VS_LIT("c"), .begin = 8, .end = 9, .file = 0}};
+    cr_expect_eq(vs_st_index_check(&o.index, other, 2, &x, &o.err), VS_OK);
+    cr_expect_eq(x.misplaced, 1);
+    cr_expect(x.elsewhere == &other[1]);
     vs_arena_free(&o.arena);
 }
 
