@@ -166,6 +166,7 @@ static void judge_old(struct checker *k, const struct vs_table *before, const st
     vs_say_table(k, k->c, after);
     vs_say(k, "n", "%llu", (unsigned long long)differs);
     vs_say(k, "ids", "%llu", (unsigned long long)first);
+    vs_say_also_table(k, k->impl->base->checkpoint, before);
     vs_found(k, "VOC418");
     *good = false;
 }
