@@ -240,12 +240,12 @@ static void surplus(struct checker *k)
     if (f->surplus == VS_SURPLUS_ALIGN) {
         vs_say(k, "multiple", "%u", f->align_multiple);
         vs_found(k, "VOC106");
+    } else if (n > 4096 && n * 20 > k->t->rows_needed) {
+        vs_say(k, "percent", "%llu", 100ull * k->t->rows_needed / rows);
+        vs_found(k, "VOC109");
     } else if (f->surplus == VS_SURPLUS_RESERVE || (f->surplus == VS_SURPLUS_ODD && known_model(k, "rows", (int64_t)rows))) {
         vs_say(k, "first", "%u", k->t->rows_needed);
         vs_found(k, "VOC107");
-    } else if (f->surplus == VS_SURPLUS_ODD && n > 4096 && n * 20 > k->t->rows_needed) {
-        vs_say(k, "percent", "%llu", 100ull * k->t->rows_needed / rows);
-        vs_found(k, "VOC109");
     } else if (f->surplus == VS_SURPLUS_ODD) {
         vs_say(k, "hint", "%s", n < 20 ? "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
         vs_found(k, "VOC108");

@@ -115,7 +115,7 @@ static void disagreement(struct checker *k, const char *name)
 void vs_rules_special(struct checker *k)
 {
     static const char *const names[] = {"bos", "eos", "pad", "unk", "sep", "cls", "mask"};
-    for (size_t i = 0; k->input && i < k->c->config.special_id_count; i++)
+    for (size_t i = 0; k->input && k->input->rows && i < k->c->config.special_id_count; i++)
         in_range(k, &k->c->config.special_ids[i]);
     if (k->t)
         unknown_texts(k);

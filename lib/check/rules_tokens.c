@@ -88,11 +88,14 @@ static void report_moved(struct checker *k, const struct moved *m, const uint32_
 static void moved(struct checker *k, const uint32_t *owner)
 {
     struct moved all[] = {{.rule = "VOC205"}, {.rule = "VOC206"}, {.rule = "VOC207"}};
-    for (uint32_t i = 0; i < k->t->moved_count; i++) {
-        const struct vs_added *a = &k->t->added[k->t->moved[i]];
-        bool shared = a->effective < k->t->rows_needed && owner[a->effective] != VS_NONE;
+    for (uint32_t i = 0, next = 0; i < k->t->added_count; i++) {
+        const struct vs_added *a = &k->t->added[i];
+        bool shared = !a->in_model && a->effective < k->t->rows_needed && owner[a->effective] != VS_NONE;
+        bool other = next < k->t->moved_count && k->t->moved[next] == i; /* than declared */
         struct moved *m = &all[a->in_model ? 2 : shared ? 1 : 0];
-        m->first = m->count++ ? m->first : k->t->moved[i];
+        next += other;
+        if (shared || other)
+            m->first = m->count++ ? m->first : i;
     }
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         report_moved(k, &all[i], owner);
