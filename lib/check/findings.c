@@ -86,14 +86,32 @@ void vs_say_also_table(struct checker *k, const struct vs_checkpoint *c, const s
     vs_say_also(k, c == k->c ? c->files[x->file].name : c->files[x->file].path, vs_escape(shown, sizeof shown, x->name));
 }
 
+/* A token that no file but a sibling of tokenizer.json names: by its text under a name, or by its id in a list. */
+static void say_also_sibling(struct checker *k, uint32_t id)
+{
+    for (uint32_t i = 0; i < k->t->named_count; i++)
+        if (k->t->named[i].effective == id) {
+            vs_say_also(k, k->t->named[i].file, k->t->named[i].at);
+            return;
+        }
+    vs_say_also(k, "tokenizer_config.json or added_tokens.json", "");
+}
+
 void vs_say_also_token(struct checker *k, uint32_t id)
 {
-    char shown[200] = "/model/vocab";
-    for (uint32_t i = 0; i < k->t->added_count; i++)
-        if (k->t->added[i].effective == id && !k->t->added[i].from_sibling) {
-            snprintf(shown, sizeof shown, "/added_tokens/%u", i);
-            break;
+    char shown[32] = "/model/vocab";
+    for (uint32_t i = 0; i < k->t->added_count; i++) {
+        const struct vs_added *a = &k->t->added[i];
+        if (a->effective != id)
+            continue;
+        if (a->from_sibling && !a->in_model) {
+            say_also_sibling(k, id);
+            return;
         }
+        if (!a->from_sibling)
+            snprintf(shown, sizeof shown, "/added_tokens/%u", i);
+        break;
+    }
     vs_say_also(k, vs_path_base(k->t->path), shown);
 }
 

@@ -9,10 +9,21 @@
 
 typedef unsigned long long ull;
 
+/* What says where a block begins: "config.json /vision_config/vocab_offset". */
+static void say_basis(struct checker *k, const char *file, const char *at, const struct vs_block *b)
+{
+    const char *space = b->basis ? strchr(b->basis, ' ') : NULL;
+    if (space) {
+        vs_say(k, file, "%.*s", (int)(space - b->basis), b->basis);
+        vs_say(k, at, "%s", space + 1);
+    } else {
+        vs_say(k, file, "config.json");
+    }
+}
+
 static void place_block(struct checker *k, const struct vs_block *b)
 {
-    vs_say(k, "file", "config.json");
-    vs_say(k, "at", "%s", b->basis ? b->basis : "");
+    say_basis(k, "file", "at", b);
     vs_say(k, "name", "%s", b->name);
 }
 
@@ -26,7 +37,7 @@ static void ranges(struct checker *k)
             vs_say(k, "found", "%llu, %llu", (ull)b->begin, (ull)b->end);
             vs_say(k, "other", "%s", next->name);
             vs_say(k, "expected", "%llu, %llu", (ull)next->begin, (ull)next->end);
-            vs_say_also(k, "config.json", next->basis ? next->basis : "");
+            say_basis(k, "also_file", "also_at", next);
             vs_found(k, "VOC501");
         }
         if (b->end > k->input->rows) {
@@ -77,7 +88,8 @@ static void beyond(struct checker *k, const struct vs_block *last)
     vs_say_table(k, k->c, ple);
     vs_say_ids(k, &s);
     vs_say(k, "found", "%llu", (ull)ple->rows);
-    vs_say(k, "expected", "%llu and a row for text ids %llu .. %u", (ull)ple->rows, (ull)s.first, k->t->max_id);
+    vs_say(k, "expected", "%u", k->t->rows_needed);
+    vs_say(k, "what", "%llu text ids from %llu on reach it", (ull)s.count, (ull)s.first);
     vs_say_also_token(k, (uint32_t)s.first);
     vs_found(k, "VOC506");
 }
@@ -105,7 +117,8 @@ static void tables(struct checker *k)
         vs_say(k, "name", "%.*s", VS_STR(k->c->tensors[t->tensor].name));
         vs_say(k, "found", "%llu", (ull)t->rows);
         vs_say(k, "expected", "%llu", (ull)(b->end - b->begin));
-        vs_say_also(k, "config.json", b->basis ? b->basis : "");
+        vs_say(k, "what", "the text has %llu ids", (ull)(b->end - b->begin));
+        say_basis(k, "also_file", "also_at", b);
         vs_found(k, t->role == VS_ROLE_PLE ? "VOC506" : "VOC507");
     }
 }
@@ -152,6 +165,15 @@ static void placeholders(struct checker *k)
     }
 }
 
+/* The invariants say it in the words of the model's code: when a rule has told it already, once is enough. */
+static bool told(const struct checker *k)
+{
+    for (uint32_t i = 0; i < k->r->finding_count; i++)
+        if (k->r->findings[i].rule[3] == '5')
+            return true;
+    return false;
+}
+
 static enum vs_code invariants(struct checker *k)
 {
     struct vs_plan *plan = vs_plan_new();
@@ -184,6 +206,6 @@ void vs_rules_blocks(struct checker *k)
         text_inside(k, &f->blocks[i]);
     if (k->t && f->block_count > 1)
         beyond(k, &f->blocks[f->block_count - 1]);
-    if (invariants(k) != VS_OK)
+    if (!told(k) && invariants(k) != VS_OK)
         k->stopped = true;
 }
