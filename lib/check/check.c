@@ -94,17 +94,23 @@ static void set_level(struct checker *k, int level, bool good, const char *why)
     k->r->levels[level] = (struct vs_level){good ? VS_PASS : VS_FAIL, why};
 }
 
-/* L0 is about structure: every error of the groups that are not about weights. */
+/* L0 is about structure: every error but those of the rows (the 4xx, without the tie) and of the comparison with the base. */
+static bool is_structure(const struct vs_finding *f)
+{
+    return strcmp(f->rule, "VOC409") == 0 || (f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0);
+}
+
 static void level_0(struct checker *k)
 {
-    const char *missing = !k->c || !k->c->file_count ? "no weights" : !k->t ? "no tokenizer" : !k->c->has_config ? "no config.json" : NULL;
+    const char *missing = !k->c || !k->c->file_count ? "no weights" : !k->input ? "no input table is known by name" :
+                          !k->t ? "no tokenizer" : !k->c->has_config ? "no config.json" : NULL;
     if (missing) {
         k->r->levels[0].why = missing;
         return;
     }
     bool good = true;
     for (uint32_t i = 0; i < k->r->finding_count; i++)
-        good = good && (k->r->findings[i].severity != VS_ERROR || k->r->findings[i].rule[3] == '4');
+        good = good && (k->r->findings[i].severity != VS_ERROR || !is_structure(&k->r->findings[i]));
     set_level(k, 0, good, NULL);
 }
 
@@ -117,13 +123,17 @@ static enum vs_code level_1(struct checker *k)
     if (run || !receipt)
         set_level(k, 1, bytes && receipt, NULL);
     else
-        k->r->levels[1].why = !k->q->base ? "no --base" : "no weights to compare";
+        k->r->levels[1].why = !k->q->base ? "no --base" : "no weights on one side";
     return code;
 }
 
 static enum vs_code level_2(struct checker *k)
 {
     bool good = true;
+    if (!k->c || !k->c->file_count) {
+        k->r->levels[2].why = "no weights";
+        return VS_OK;
+    }
     if (!vs_can_probe_head(k)) {
         k->r->levels[2].why = "no table that can be probed";
         return VS_OK;
@@ -193,7 +203,7 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         code = run_rules(&k);
     if (!code)
         code = level_1(&k);
-    if (!code && k.c)
+    if (!code)
         code = level_2(&k);
     if (!code && k.stopped)
         code = err->code;

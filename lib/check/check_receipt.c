@@ -14,6 +14,7 @@ static void range_finding(struct checker *k, const struct vs_tensor *x, int64_t 
     vs_say(k, "ids", "%lld .. %lld", (long long)begin, (long long)end - 1);
     vs_say(k, "found", "%s", hash);
     vs_say(k, "expected", "%s", vs_escape(wanted, sizeof wanted, expected));
+    vs_say_also(k, k->q->receipt, "/tables");
     vs_found(k, "VOC416");
 }
 

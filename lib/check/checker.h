@@ -37,18 +37,22 @@ struct checker {
     const struct vs_tokenizer *t;          /* NULL: no tokenizer */
     const struct vs_table *input, *head;   /* head is NULL when none is stored */
     struct vs_dev *dev;
-    struct vs_value values[16];            /* of the finding at hand */
+    struct vs_value values[20];            /* of the finding at hand */
     uint32_t value_count;
     bool stopped;                          /* memory ran short: err says so */
     struct vs_err *err;
 };
 
-/* A finding in words: vs_say() sets values, vs_found() takes them. "file", "at", "found" and "expected" are keys of the finding. */
+/* A finding in words: vs_say() sets values, vs_found() takes them. "file", "at", "found" and "expected" are keys of the finding,
+ * "also_file" and "also_at" the place that contradicts it. */
 void vs_say(struct checker *k, const char *name, const char *fmt, ...) VS_PRINTF(3, 4);
 void vs_say_token(struct checker *k, const char *name, uint32_t id);        /* "151645 <|im_end|>" */
 void vs_say_text(struct checker *k, const char *name, struct vs_str text);  /* escaped */
 void vs_say_config(struct checker *k, const struct vs_config_int *v);       /* file, at, name, found */
 void vs_say_table(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t); /* file, at */
+void vs_say_also(struct checker *k, const char *file, const char *at);      /* the other side */
+void vs_say_also_table(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t);
+void vs_say_also_token(struct checker *k, uint32_t id);                     /* where the tokenizer files have it */
 void vs_found(struct checker *k, const char *rule);
 void vs_found_as(struct checker *k, const char *rule, enum vs_severity severity);
 
@@ -63,6 +67,9 @@ uint64_t *vs_bitmap(struct checker *k, uint64_t bits); /* zeroed, in the arena; 
 bool vs_has_token(const struct checker *k, uint64_t id);
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c); /* the size of the text table, or NULL */
 uint64_t vs_input_extra(const struct checker *k); /* input rows that have no head row by design (known-good.json) */
+
+/* dead_rows.c: sets[severity] of tokens whose row is dead, by what they are for. rows ascend. */
+void vs_sort_dead(struct checker *k, const uint64_t *rows, uint64_t count, struct id_set sets[3]);
 
 void vs_rules_sizes(struct checker *k);
 void vs_rules_tokens(struct checker *k);

@@ -73,6 +73,48 @@ void vs_say_table(struct checker *k, const struct vs_checkpoint *c, const struct
     vs_say(k, "at", "%s", vs_escape(shown, sizeof shown, x->name));
 }
 
+void vs_say_also(struct checker *k, const char *file, const char *at)
+{
+    vs_say(k, "also_file", "%s", file);
+    vs_say(k, "also_at", "%s", at);
+}
+
+void vs_say_also_table(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t)
+{
+    const struct vs_tensor *x = &c->tensors[t->tensor];
+    char shown[200];
+    vs_say_also(k, c == k->c ? c->files[x->file].name : c->files[x->file].path, vs_escape(shown, sizeof shown, x->name));
+}
+
+/* A token that no file but a sibling of tokenizer.json names: by its text under a name, or by its id in a list. */
+static void say_also_sibling(struct checker *k, uint32_t id)
+{
+    for (uint32_t i = 0; i < k->t->named_count; i++)
+        if (k->t->named[i].effective == id) {
+            vs_say_also(k, k->t->named[i].file, k->t->named[i].at);
+            return;
+        }
+    vs_say_also(k, "tokenizer_config.json or added_tokens.json", "");
+}
+
+void vs_say_also_token(struct checker *k, uint32_t id)
+{
+    char shown[32] = "/model/vocab";
+    for (uint32_t i = 0; i < k->t->added_count; i++) {
+        const struct vs_added *a = &k->t->added[i];
+        if (a->effective != id)
+            continue;
+        if (a->from_sibling && !a->in_model) {
+            say_also_sibling(k, id);
+            return;
+        }
+        if (!a->from_sibling)
+            snprintf(shown, sizeof shown, "/added_tokens/%u", i);
+        break;
+    }
+    vs_say_also(k, vs_path_base(k->t->path), shown);
+}
+
 /* ---- sets of ids ---- */
 
 void vs_set_add(struct id_set *s, uint64_t id)
@@ -120,20 +162,39 @@ static const char *value_of(const struct checker *k, const char *name, size_t n)
     return NULL;
 }
 
-/* NULL for an empty template: the finding has no such part. */
+/* A value inside of a command is one word of it for a shell. */
+static void put_word(struct vs_buf *b, const char *value)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,:=@%";
+    if (*value && value[strspn(value, plain)] == '\0') {
+        vs_buf_puts(b, value);
+        return;
+    }
+    vs_buf_puts(b, "'");
+    for (; *value; value++)
+        vs_buf_puts(b, *value == '\'' ? "'\\''" : (char[]){*value, '\0'});
+    vs_buf_puts(b, "'");
+}
+
+/* NULL for an empty template: the finding has no such part. Backticks hold commands. */
 static const char *expand(struct checker *k, const struct vs_jval *rule, const char *key)
 {
     struct vs_str text;
     struct vs_buf b = {0};
+    bool command = false;
     if (!vs_jstr(vs_jget(rule, key), &text) || text.n == 0)
         return NULL;
     for (size_t at = 0; at < text.n; at++) {
         const char *close = text.p[at] == '{' ? memchr(text.p + at, '}', text.n - at) : NULL;
         const char *value = close ? value_of(k, text.p + at + 1, (size_t)(close - text.p) - at - 1) : NULL;
         if (value) {
-            vs_buf_puts(&b, value);
+            if (command)
+                put_word(&b, value);
+            else
+                vs_buf_puts(&b, value);
             at = (size_t)(close - text.p);
         } else {
+            command ^= text.p[at] == '`';
             vs_buf_add(&b, text.p + at, 1);
         }
     }
@@ -193,6 +254,8 @@ static void add(struct checker *k, const char *id, const enum vs_severity *sever
     f->at = value_of(k, "at", 2);
     f->found = value_of(k, "found", 5);
     f->expected = value_of(k, "expected", 8);
+    f->also_file = value_of(k, "also_file", 9);
+    f->also_at = value_of(k, "also_at", 7);
     if (f->severity > k->r->verdict)
         k->r->verdict = f->severity;
     k->value_count = 0;

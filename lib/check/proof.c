@@ -66,10 +66,12 @@ static void tensor_finding(struct proof *p, const struct vs_tensor *x, const cha
     struct checker *k = p->k;
     char name[200];
     vs_escape(name, sizeof name, x->name);
-    vs_say(k, "file", "%s", p->a->files[x->file].name);
+    const struct vs_tensor *y = vs_checkpoint_tensor(p->b, x->name);
+    vs_say(k, "file", "%s", y ? p->b->files[y->file].name : p->b->dir);
     vs_say(k, "at", "%s", name);
     vs_say(k, "found", "%s %s", name, what);
     vs_say(k, "expected", "%s", expected);
+    vs_say_also(k, p->a->files[x->file].path, name);
     vs_found(k, "VOC415");
     p->good = false;
 }
@@ -192,7 +194,8 @@ static enum vs_code table_rows(struct proof *p, const struct vs_table *before)
         vs_say_ids(k, &r.changed);
         vs_say(k, "found", "rows unlike the base's");
         vs_say(k, "expected", "the rows of the base");
-        vs_found_as(k, "VOC413", VS_ERROR);
+        vs_say_also_table(k, p->a, before);
+        vs_found(k, "VOC413");
         p->good = false;
     }
     vs_file_close(&r.file);
@@ -227,6 +230,7 @@ static void config_differs(struct walk *w, const struct vs_jval *x, const struct
     vs_say(k, "at", "%s", w->at);
     vs_say_text(k, "found", raw(w->b, y));
     vs_say_text(k, "expected", raw(w->a, x));
+    vs_say_also(k, w->a->file, w->at);
     vs_found(k, "VOC122");
     w->p->good = false;
 }

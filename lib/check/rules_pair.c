@@ -12,6 +12,7 @@ static void map_rows(struct checker *k)
     vs_say_table(k, k->c, k->input);
     vs_say(k, "found", "%llu", (unsigned long long)k->input->rows);
     vs_say(k, "expected", "%u", map->rows_needed);
+    vs_say_also(k, k->q->map, "/rows_needed");
     vs_found(k, "VOC120");
 }
 
@@ -26,6 +27,8 @@ static void map_ids(struct checker *k)
         vs_say_text(k, "token", map->news[i].token);
         vs_say(k, "found", id == VS_NO_ID ? "absent" : "%u", id);
         vs_say(k, "expected", "%u", map->news[i].id);
+        vs_say(k, "also_file", "%s", k->q->map);
+        vs_say(k, "also_at", "/new/%u", i);
         vs_found(k, "VOC121");
         return; /* one tells the story */
     }
@@ -40,6 +43,7 @@ static void shrunk(struct checker *k)
     vs_say_table(k, k->c, k->input);
     vs_say(k, "found", "%llu", (unsigned long long)k->input->rows);
     vs_say(k, "expected", "%llu", (unsigned long long)before->rows);
+    vs_say_also_table(k, b, before);
     vs_found(k, "VOC118");
 }
 

@@ -25,6 +25,15 @@ static bool live_token(const struct checker *k, uint64_t row)
     return k->t ? vs_has_token(k, row) : true;
 }
 
+static void report_as(struct checker *k, const struct vs_table *t, const struct id_set *s, const char *rule, enum vs_severity severity)
+{
+    if (!s->count)
+        return;
+    vs_say_table(k, k->c, t);
+    vs_say_ids(k, s);
+    vs_found_as(k, rule, severity);
+}
+
 static void report_set(struct checker *k, const struct vs_table *t, const struct id_set *s, const char *rule)
 {
     if (!s->count)
@@ -38,21 +47,27 @@ static void report_set(struct checker *k, const struct vs_table *t, const struct
 
 static void bad_values(struct checker *k, const struct vs_table *t, const struct vs_table_rows *r)
 {
-    struct id_set tokens = {0}, padding = {0}, dead = {0}, zero = {0};
+    struct id_set tokens = {0}, padding = {0}, dead[3] = {0}, zero = {0};
+    uint64_t *dead_rows = vs_calloc(t->rows + 1, sizeof *dead_rows), dead_count = 0;
+    if (!dead_rows) {
+        k->stopped = vs_enomem(k->err, "dead rows", t->rows) != VS_OK;
+        return;
+    }
     for (uint64_t i = 0; i < t->rows; i++) {
-        bool token = live_token(k, i);
+        bool token = live_token(k, i), is_dead = !(r->rows[i].max_abs > DEAD);
         if (broken(&r->rows[i]))
             vs_set_add(token ? &tokens : &padding, i);
-        else if (!(r->rows[i].max_abs > DEAD))
-            vs_set_add(token ? &dead : &zero, i);
+        else if (is_dead && token)
+            dead_rows[dead_count++] = i;
+        else if (is_dead)
+            vs_set_add(&zero, i);
     }
+    vs_sort_dead(k, dead_rows, dead_count, dead);
+    vs_free(dead_rows);
     report_set(k, t, &tokens, "VOC401");
-    if (padding.count) {
-        vs_say_table(k, k->c, t);
-        vs_say_ids(k, &padding);
-        vs_found_as(k, "VOC401", VS_WARNING);
-    }
-    report_set(k, t, &dead, "VOC402");
+    report_as(k, t, &padding, "VOC401", VS_WARNING);
+    for (int severity = VS_ERROR; severity >= VS_INFO; severity--)
+        report_as(k, t, &dead[severity], "VOC402", (enum vs_severity)severity);
     report_set(k, t, &zero, "VOC403");
 }
 
@@ -155,11 +170,26 @@ static void live_padding(struct checker *k)
     report_set(k, head, &s, "VOC408");
 }
 
+/* A model whose class has no head stores none, whatever the flag says. */
+static bool class_has_head(const struct checker *k)
+{
+    const struct vs_jdoc *config = vs_checkpoint_json(k->c, "config.json");
+    const struct vs_jval *classes = config ? vs_jget(config->root, "architectures") : NULL;
+    const struct vs_jval *headed = vs_jget(k->impl->known_good.root, "classes_with_head");
+    if (!classes || !classes->child || classes->child->type != VS_JSON_STRING)
+        return true;
+    for (const struct vs_jval *glob = headed ? headed->child : NULL; glob; glob = glob->next)
+        if (vs_glob(glob->str, classes->child->str))
+            return true;
+    return false;
+}
+
 static void tying(struct checker *k)
 {
     const struct vs_config *config = &k->c->config;
+    enum vs_tie tie = config->tie == VS_TIE_UNKNOWN ? config->tie_default : config->tie;
     bool equal = false;
-    if (config->tie == VS_TIE_UNKNOWN)
+    if (tie == VS_TIE_UNKNOWN || (!k->head && !class_has_head(k)))
         return;
     if (k->head) {
         const struct vs_table_rows *a = rows_of(k, k->input), *b = rows_of(k, k->head);
@@ -170,13 +200,15 @@ static void tying(struct checker *k)
             equal = a->rows[i].hash == b->rows[i].hash;
         k->r->facts->tied_stored = equal;
     }
-    bool lie = config->tie == VS_TIE_TRUE ? k->head && !equal : !k->head;
+    bool lie = tie == VS_TIE_TRUE ? k->head && !equal : !k->head;
     if (!lie)
         return;
     vs_say(k, "file", "config.json");
     vs_say(k, "at", "%s", config->tie_at ? config->tie_at : "/tie_word_embeddings");
-    vs_say(k, "expected", "%s", config->tie == VS_TIE_TRUE ? "true" : "false");
-    vs_say(k, "found", "%s", k->head ? "holds a head of its own" : "holds no head");
+    vs_say(k, "expected", "%s%s", tie == VS_TIE_TRUE ? "true" : "false", config->tie == VS_TIE_UNKNOWN ? ", the default of its class" : "");
+    vs_say(k, "found", "%s", k->head ? "a head unlike the input" : "no head");
+    vs_say(k, "flag", "%s", tie == VS_TIE_TRUE ? "false" : "true");
+    vs_say_also_table(k, k->c, k->head ? k->head : k->input);
     vs_found(k, "VOC409");
 }
 

@@ -48,14 +48,21 @@ static bool is_placeholder(const struct checker *k, uint64_t id)
     return false;
 }
 
+/* T5's sentinels come with its tokenizer wherever that is borrowed; no text of a user holds them. */
+static bool is_sentinel_word(const struct checker *k, uint64_t id)
+{
+    return vs_str_starts(vs_token_text(k->t, (uint32_t)id), VS_LIT("<extra_id_"));
+}
+
 static void tokens_without_row(struct checker *k)
 {
     struct id_set all = {0};
-    bool placeholders = true;
+    bool placeholders = true, sentinels = true;
     for (uint64_t id = k->input->rows; id < k->t->rows_needed; id++)
         if (vs_has_token(k, id)) {
             vs_set_add(&all, id);
             placeholders = placeholders && is_placeholder(k, id);
+            sentinels = sentinels && is_sentinel_word(k, id);
         }
     if (!all.count)
         return;
@@ -64,7 +71,11 @@ static void tokens_without_row(struct checker *k)
     vs_say(k, "last", "%llu", (unsigned long long)k->input->rows - 1);
     vs_say(k, "found", "%llu rows", (unsigned long long)k->input->rows);
     vs_say(k, "expected", "at least %u, as %s needs", k->t->rows_needed, vs_path_base(k->t->path));
-    vs_found(k, placeholders ? "VOC102" : "VOC101");
+    vs_say_also_token(k, (uint32_t)all.first);
+    if (sentinels)
+        vs_found_as(k, "VOC101", VS_WARNING);
+    else
+        vs_found(k, placeholders ? "VOC102" : "VOC101");
 }
 
 /* ---- config against tables ---- */
@@ -79,6 +90,7 @@ static void config_size(struct checker *k)
         vs_say(k, "file", "config.json");
         vs_say(k, "at", "/vocab_size");
         vs_say(k, "expected", "%llu", (unsigned long long)rows);
+        vs_say_also_table(k, k->c, k->input);
         vs_found(k, "VOC115");
         return;
     }
@@ -86,29 +98,29 @@ static void config_size(struct checker *k)
         return;
     vs_say_config(k, v);
     vs_say(k, "expected", "%llu", (unsigned long long)rows);
+    vs_say_also_table(k, k->c, k->input);
     vs_found(k, "VOC103");
     if (k->t && v->value == (int64_t)k->t->base_count && k->t->base_count < k->t->rows_needed) {
         vs_say_config(k, v);
         vs_say(k, "n", "%u", k->t->rows_needed - k->t->base_count);
+        vs_say_also(k, vs_path_base(k->t->path), "/model/vocab");
         vs_found(k, "VOC119");
     }
 }
 
-/* A nested text config that contradicts the top level, unless the top level sizes something else (a codec). */
+/* A nested text config that contradicts the top level. Where a size of the text has a name of its own (text_vocab_size), the
+ * top level sizes something else: a codec. */
 static void two_sizes(struct checker *k)
 {
-    const struct vs_config_int *top = NULL, *text = NULL;
-    for (size_t i = 0; i < k->c->config.vocab_size_count; i++) {
-        const struct vs_config_int *v = &k->c->config.vocab_sizes[i];
-        if (strcmp(v->file, "config.json") != 0)
-            continue;
-        top = strcmp(v->at, "/vocab_size") == 0 ? v : top;
-        text = strcmp(v->at, "/text_config/vocab_size") == 0 ? v : text;
-    }
-    if (!top || !text || top->value == text->value)
+    const struct vs_config_int *top = NULL, *text = vs_text_vocab(k->c);
+    for (size_t i = 0; i < k->c->config.vocab_size_count; i++)
+        if (strcmp(k->c->config.vocab_sizes[i].at, "/vocab_size") == 0)
+            top = &k->c->config.vocab_sizes[i];
+    if (!top || !text || top->value == text->value || !vs_str_is(text->name, "vocab_size"))
         return;
     vs_say_config(k, top);
-    vs_say(k, "expected", "%lld in /text_config", (long long)text->value);
+    vs_say(k, "expected", "%lld", (long long)text->value);
+    vs_say_also(k, text->file, text->at);
     vs_found(k, "VOC112");
 }
 
@@ -122,6 +134,7 @@ static void hidden_size(struct checker *k)
     vs_say_table(k, k->c, k->input);
     vs_say(k, "found", "%llu", (unsigned long long)k->input->cols);
     vs_say(k, "expected", "%lld", (long long)h);
+    vs_say_also(k, "config.json", "");
     vs_found(k, "VOC114");
 }
 
@@ -130,14 +143,16 @@ static void hidden_size(struct checker *k)
 static void lost_ids(struct checker *k, uint64_t from)
 {
     struct id_set lost = {0};
-    char shown[64] = "none of them is a token";
+    char shown[96] = "none of them is a token";
     for (uint64_t id = from; k->t && id < k->t->rows_needed; id++)
         if (vs_has_token(k, id))
             vs_set_add(&lost, id);
     if (lost.count) {
         struct vs_str token = vs_token_text(k->t, (uint32_t)lost.first);
         char text[40];
-        snprintf(shown, sizeof shown, "%llu %s and others", (unsigned long long)lost.first, vs_escape(text, sizeof text, token));
+        int n = snprintf(shown, sizeof shown, "%llu %s", (unsigned long long)lost.first, vs_escape(text, sizeof text, token));
+        if (lost.count > 1)
+            snprintf(shown + n, sizeof shown - (size_t)n, " and %llu more", (unsigned long long)lost.count - 1);
     }
     vs_say(k, "lost", "%s", shown);
 }
@@ -151,6 +166,7 @@ static void head_size(struct checker *k)
         vs_say(k, "found", "%llu", (unsigned long long)k->head->rows);
         vs_say(k, "expected", "%llu", (unsigned long long)k->input->rows);
         lost_ids(k, k->head->rows);
+        vs_say_also_table(k, k->c, k->input);
         vs_found(k, "VOC104");
         return;
     }
@@ -163,7 +179,32 @@ static void head_size(struct checker *k)
     vs_say_table(k, k->c, k->head);
     vs_say_ids(k, &unsaid);
     vs_say(k, "head", "%llu", (unsigned long long)k->head->rows);
+    vs_say(k, "found", "%llu rows", (unsigned long long)k->head->rows);
+    vs_say(k, "expected", "%llu rows, as the input has", (unsigned long long)k->input->rows);
+    vs_say_also_table(k, k->c, k->input);
     vs_found(k, "VOC105");
+}
+
+/* A decoder with a size of its own in the config: the decoder's table, or the shared one, must have it. */
+static void decoder_size(struct checker *k)
+{
+    const struct vs_config_int *size = NULL;
+    const struct vs_table *decoder = k->input;
+    for (size_t i = 0; i < k->c->config.vocab_size_count; i++)
+        if (vs_str_is(k->c->config.vocab_sizes[i].name, "decoder_vocab_size"))
+            size = &k->c->config.vocab_sizes[i];
+    for (uint32_t i = 0; i < k->c->table_count; i++) {
+        const struct vs_table *t = &k->c->tables[i];
+        if (!t->suspect && t->role == VS_ROLE_INPUT && vs_str_ends(k->c->tensors[t->tensor].name, VS_LIT("decoder.embed_tokens.weight")))
+            decoder = t;
+    }
+    if (!size || (uint64_t)size->value == decoder->rows)
+        return;
+    vs_say_config(k, size);
+    vs_say(k, "expected", "%llu", (unsigned long long)decoder->rows);
+    vs_say(k, "most", "%llu", (unsigned long long)((uint64_t)size->value > decoder->rows ? (uint64_t)size->value : decoder->rows));
+    vs_say_also_table(k, k->c, decoder);
+    vs_found(k, "VOC117");
 }
 
 static void other_tables(struct checker *k)
@@ -180,6 +221,7 @@ static void other_tables(struct checker *k)
         vs_say(k, "found", "%llu", (unsigned long long)t->rows);
         vs_say(k, "expected", "%llu", (unsigned long long)(bias ? out_rows : k->input->rows));
         vs_say(k, "most", "%llu", (unsigned long long)(t->rows > k->input->rows ? t->rows : k->input->rows));
+        vs_say_also_table(k, k->c, bias && k->head ? k->head : k->input);
         vs_found(k, bias ? "VOC116" : "VOC117");
     }
 }
@@ -192,15 +234,18 @@ static void surplus(struct checker *k)
     unsigned long long n = f->surplus_rows > 0 ? (unsigned long long)f->surplus_rows : 0, rows = k->input->rows;
     vs_say(k, "n", "%llu", n);
     vs_say_table(k, k->c, k->input);
+    vs_say_also(k, vs_path_base(k->t->path), "");
+    vs_say(k, "found", "%llu rows", rows);
+    vs_say(k, "expected", "%u needed", k->t->rows_needed);
     if (f->surplus == VS_SURPLUS_ALIGN) {
         vs_say(k, "multiple", "%u", f->align_multiple);
         vs_found(k, "VOC106");
+    } else if (n > 4096 && n * 20 > k->t->rows_needed) {
+        vs_say(k, "percent", "%llu", 100ull * k->t->rows_needed / rows);
+        vs_found(k, "VOC109");
     } else if (f->surplus == VS_SURPLUS_RESERVE || (f->surplus == VS_SURPLUS_ODD && known_model(k, "rows", (int64_t)rows))) {
         vs_say(k, "first", "%u", k->t->rows_needed);
         vs_found(k, "VOC107");
-    } else if (f->surplus == VS_SURPLUS_ODD && n > 4096 && n * 20 > k->t->rows_needed) {
-        vs_say(k, "percent", "%llu", 100ull * k->t->rows_needed / rows);
-        vs_found(k, "VOC109");
     } else if (f->surplus == VS_SURPLUS_ODD) {
         vs_say(k, "hint", "%s", n < 20 ? "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
         vs_found(k, "VOC108");
@@ -216,11 +261,40 @@ static void count_and_height(struct checker *k)
     vs_say(k, "n", "%u", k->t->len);
     vs_say(k, "last", "%u", k->t->max_id);
     vs_say(k, "off", "%lld", (long long)k->t->rows_needed - (long long)k->t->len);
+    vs_say(k, "found", "%u tokens", k->t->len);
+    vs_say(k, "expected", "%u, the highest id + 1", k->t->rows_needed);
     vs_found(k, "VOC110");
 }
 
-/* What was noticed while the files were opened. */
-static void of_loading(struct checker *k)
+static void empty_tables(struct checker *k)
+{
+    for (uint32_t i = 0; i < k->c->table_count; i++) {
+        const struct vs_tensor *x = &k->c->tensors[k->c->tables[i].tensor];
+        if (k->c->tables[i].rows)
+            continue;
+        vs_say_table(k, k->c, &k->c->tables[i]);
+        if (x->ndim == 1)
+            vs_say(k, "found", "[0]");
+        else
+            vs_say(k, "found", "[0, %llu]", (unsigned long long)k->c->tables[i].cols);
+        vs_say(k, "expected", "one row for each id");
+        vs_found(k, "VOC113");
+    }
+}
+
+static void row_count(struct checker *k)
+{
+    if (k->input->rows % 8 == 0)
+        return;
+    vs_say_table(k, k->c, k->input);
+    vs_say(k, "n", "%llu", (unsigned long long)k->input->rows);
+    vs_say(k, "found", "%llu rows", (unsigned long long)k->input->rows);
+    vs_say(k, "expected", "a multiple of 8");
+    vs_found(k, "VOC111");
+}
+
+/* What the reader of the checkpoint noticed, table or no table. */
+static void reader_notes(struct checker *k)
 {
     for (size_t i = 0; i < k->c->finding_count; i++) {
         vs_say(k, "file", "%s", k->c->index_name ? k->c->index_name : k->c->dir);
@@ -235,16 +309,13 @@ void vs_rules_sizes(struct checker *k)
         count_and_height(k);
     if (k->c) {
         two_sizes(k);
-        of_loading(k);
+        reader_notes(k);
     }
     if (!k->input)
         return;
-    if (k->input->rows == 0 || k->c->tensors[k->input->tensor].ndim != 2) {
-        vs_say_table(k, k->c, k->input);
-        vs_say(k, "found", "[%llu]", (unsigned long long)k->input->rows);
-        vs_found(k, "VOC113");
+    empty_tables(k);
+    if (k->input->rows == 0)
         return;
-    }
     if (k->t) {
         tokens_without_row(k);
         surplus(k);
@@ -252,10 +323,7 @@ void vs_rules_sizes(struct checker *k)
     config_size(k);
     hidden_size(k);
     head_size(k);
+    decoder_size(k);
     other_tables(k);
-    if (k->input->rows % 8) {
-        vs_say_table(k, k->c, k->input);
-        vs_say(k, "n", "%llu", (unsigned long long)k->input->rows);
-        vs_found(k, "VOC111");
-    }
+    row_count(k);
 }

@@ -27,9 +27,10 @@ static void in_range(struct checker *k, const struct vs_config_int *s)
     if (is_sentinel(s->value))
         return;
     if (s->value < 0 || (uint64_t)s->value >= rows) {
-        if (s->value >= 0 && vs_has_token(k, (uint64_t)s->value))
-            return; /* the token itself has no row: VOC101 or VOC102 says so */
+        if (s->value >= 0 && is_placeholder_name(s->name) && vs_has_token(k, (uint64_t)s->value))
+            return; /* code replaces it before the lookup: VOC102 says so */
         vs_say_config(k, s);
+        vs_say_also_table(k, k->c, k->input);
         vs_say(k, "expected", "an id below %llu", (unsigned long long)rows);
         vs_say(k, "last", "%llu", (unsigned long long)rows - 1);
         vs_say(k, "rows", "%lld", s->value < 0 ? 0 : (long long)s->value + 1);
@@ -37,20 +38,34 @@ static void in_range(struct checker *k, const struct vs_config_int *s)
     } else if (k->t && !vs_has_token(k, (uint64_t)s->value)) {
         vs_say_config(k, s);
         vs_say(k, "expected", "the id of a token");
+        vs_say_also(k, vs_path_base(k->t->path), "");
         vs_found_as(k, "VOC315", is_placeholder_name(s->name) ? VS_WARNING : VS_ERROR);
     }
+}
+
+/* tokenizer.json lacks the text: most libraries split it, transformers adds it under the next id. */
+static bool is_known(const struct vs_tokenizer *t, const struct vs_named_token *n)
+{
+    if (n->effective == VS_NO_ID)
+        return false;
+    for (uint32_t i = 0; i < t->added_count; i++)
+        if (t->added[i].effective == n->effective && t->added[i].from_sibling && !t->added[i].in_model && t->added[i].declared == VS_NO_ID)
+            return false;
+    return true;
 }
 
 static void unknown_texts(struct checker *k)
 {
     for (uint32_t i = 0; i < k->t->named_count; i++) {
         const struct vs_named_token *n = &k->t->named[i];
-        if (n->effective != VS_NO_ID || n->token.n == 0)
+        if (n->token.n == 0 || is_known(k->t, n))
             continue;
         vs_say(k, "file", "%s", n->file);
         vs_say(k, "at", "%s", n->at);
         vs_say_text(k, "name", n->name);
         vs_say_text(k, "token", n->token);
+        vs_say_text(k, "found", n->token);
+        vs_say(k, "expected", "a token of %s", vs_path_base(k->t->path));
         vs_found(k, "VOC302");
     }
 }
@@ -67,8 +82,7 @@ static uint32_t sayings_of(const struct checker *k, const char *name, struct say
     snprintf(key, sizeof key, "%s_token_id", name);
     for (size_t i = 0; k->c && i < k->c->config.special_id_count && n < cap; i++) {
         const struct vs_config_int *s = &k->c->config.special_ids[i];
-        const char *slash = strrchr(s->at, '/');
-        bool top = strncmp(s->at + 1, key, strlen(key)) == 0 || (slash && strncmp(s->at, "/text_config/", 13) == 0);
+        bool top = strncmp(s->at + 1, key, strlen(key)) == 0 || strncmp(s->at, "/text_config/", 13) == 0;
         if (vs_str_is(s->name, key) && top && s->value >= 0)
             out[n++] = (struct saying){s->file, s->at, s->value};
     }
@@ -102,7 +116,8 @@ static void disagreement(struct checker *k, const char *name)
         vs_say(k, "at", "%s", all[i].at);
         vs_say(k, "name", "%s", name);
         vs_say_token(k, "found", (uint32_t)all[i].id);
-        vs_say(k, "expected", "%lld in %s", (long long)all[0].id, all[0].file);
+        vs_say_token(k, "expected", (uint32_t)all[0].id);
+        vs_say_also(k, all[0].file, all[0].at);
         vs_found(k, "VOC303");
         return;
     }
@@ -111,7 +126,7 @@ static void disagreement(struct checker *k, const char *name)
 void vs_rules_special(struct checker *k)
 {
     static const char *const names[] = {"bos", "eos", "pad", "unk", "sep", "cls", "mask"};
-    for (size_t i = 0; k->input && i < k->c->config.special_id_count; i++)
+    for (size_t i = 0; k->input && k->input->rows && i < k->c->config.special_id_count; i++)
         in_range(k, &k->c->config.special_ids[i]);
     if (k->t)
         unknown_texts(k);

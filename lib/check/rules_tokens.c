@@ -2,6 +2,7 @@
  *
  * 2xx: is the tokenizer at one with itself?
  */
+#include <stdio.h>
 #include "base/map.h"
 #include "check/checker.h"
 #include "tokenizer/bpe.h"
@@ -28,21 +29,28 @@ static void holes(struct checker *k)
 /* Which string of model.vocab has an id, and the first id that two have. */
 static void twice_in_vocab(struct checker *k, uint32_t *owner)
 {
-    bool told = false;
+    uint32_t count = 0, first = 0, one = 0, other = 0;
     for (uint32_t s = 0; s < k->t->base_count; s++) {
         uint32_t id = vs_symbol_id(k->t, s);
         if (id >= k->t->rows_needed)
             continue;
-        if (owner[id] != VS_NONE && !told) {
-            place(k, "/model/vocab");
-            vs_say(k, "found", "%u", id);
-            vs_say_text(k, "token", vs_symbol_text(k->t, owner[id]));
-            vs_say_text(k, "other", vs_symbol_text(k->t, s));
-            vs_found(k, "VOC202");
-            told = true;
+        if (owner[id] != VS_NONE && count++ == 0) {
+            first = id;
+            one = owner[id];
+            other = s;
         }
         owner[id] = s;
     }
+    if (!count)
+        return;
+    place(k, "/model/vocab");
+    vs_say(k, "n", "%u", count);
+    vs_say(k, "id", "%u", first);
+    vs_say_text(k, "token", vs_symbol_text(k->t, one));
+    vs_say_text(k, "other", vs_symbol_text(k->t, other));
+    vs_say_text(k, "found", vs_symbol_text(k->t, other));
+    vs_say_text(k, "expected", vs_symbol_text(k->t, one));
+    vs_found(k, "VOC202");
 }
 
 static void repeats(struct checker *k)
@@ -58,33 +66,39 @@ static void repeats(struct checker *k)
     vs_found(k, "VOC204");
 }
 
-static void moved(struct checker *k, const uint32_t *owner)
+struct moved { const char *rule; uint32_t count, first; };
+
+static void report_moved(struct checker *k, const struct moved *m, const uint32_t *owner)
 {
-    uint32_t count = 0, first = 0;
-    for (uint32_t i = 0; i < k->t->moved_count; i++) {
-        const struct vs_added *a = &k->t->added[k->t->moved[i]];
-        bool shared = !a->in_model && a->effective < k->t->rows_needed && owner[a->effective] != VS_NONE;
-        if (!a->in_model && !shared) {
-            first = count++ ? first : k->t->moved[i];
-            continue;
-        }
-        place(k, "/added_tokens");
-        vs_say_text(k, "token", a->content);
-        vs_say(k, "expected", a->declared == VS_NO_ID ? "without an id" : "%u", a->declared);
-        vs_say(k, "found", "%u", a->effective);
-        if (shared)
-            vs_say_text(k, "other", vs_symbol_text(k->t, owner[a->effective]));
-        vs_found(k, shared ? "VOC206" : "VOC207");
-    }
-    if (!count)
+    const struct vs_added *a = &k->t->added[m->first];
+    char at[32];
+    if (!m->count)
         return;
-    const struct vs_added *a = &k->t->added[first];
-    place(k, "/added_tokens");
-    vs_say(k, "n", "%u", count);
+    snprintf(at, sizeof at, "/added_tokens/%u", m->first);
+    place(k, a->from_sibling ? "" : at);
+    vs_say(k, "n", "%u", m->count);
     vs_say_text(k, "token", a->content);
     vs_say(k, "expected", a->declared == VS_NO_ID ? "without an id" : "%u", a->declared);
     vs_say(k, "found", "%u", a->effective);
-    vs_found(k, "VOC205");
+    if (a->effective < k->t->rows_needed && owner[a->effective] != VS_NONE)
+        vs_say_text(k, "other", vs_symbol_text(k->t, owner[a->effective]));
+    vs_found(k, m->rule);
+}
+
+static void moved(struct checker *k, const uint32_t *owner)
+{
+    struct moved all[] = {{.rule = "VOC205"}, {.rule = "VOC206"}, {.rule = "VOC207"}};
+    for (uint32_t i = 0, next = 0; i < k->t->added_count; i++) {
+        const struct vs_added *a = &k->t->added[i];
+        bool shared = !a->in_model && a->effective < k->t->rows_needed && owner[a->effective] != VS_NONE;
+        bool other = next < k->t->moved_count && k->t->moved[next] == i; /* than declared */
+        struct moved *m = &all[a->in_model ? 2 : shared ? 1 : 0];
+        next += other;
+        if (shared || other)
+            m->first = m->count++ ? m->first : i;
+    }
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        report_moved(k, &all[i], owner);
 }
 
 /* Two ids for the same bytes: of byte tokens and characters, for instance. */

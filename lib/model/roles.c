@@ -46,11 +46,28 @@ enum vs_code vs_ckpt_add_table(struct vs_checkpoint *c, const struct vs_table *t
 
 /* ---- one tensor ---- */
 
+/* A table without rows keeps its name; its shape is [0] or [0, columns]. */
+static bool is_empty(const struct rule *r, const struct vs_tensor *t)
+{
+    return (r->role == VS_ROLE_INPUT || r->role == VS_ROLE_HEAD) && (t->ndim == 1 || t->ndim == 2) && t->shape[0] == 0;
+}
+
 static bool shape_fits(const struct rule *r, const struct vs_tensor *t)
 {
     if (r->role == VS_ROLE_OTHER)
         return t->ndim >= 1 && t->ndim > r->axis;
-    return t->ndim == (r->role == VS_ROLE_BIAS ? r->axis + 1 : 2);
+    return t->ndim == (r->role == VS_ROLE_BIAS ? r->axis + 1 : 2) || is_empty(r, t);
+}
+
+/* What a trainer leaves that saved its own partition (ZeRO-3): writers have nothing to grow, vocab-check reports it. */
+static enum vs_code refuse_empty(struct roles *s, const struct vs_tensor *t)
+{
+    char text[300];
+    if (s->c->impl->lenient)
+        return VS_OK;
+    return vs_fail(s->err, VS_EMISMATCH, "%s: %s: found a table of no rows, expected one for each id; a partition of a sharded training run was "
+                   "saved instead of the model: consolidate it with the trainer's own export", s->c->files[t->file].path,
+                   vs_escape(text, sizeof text, t->name));
 }
 
 static enum vs_code refuse_quantised(struct roles *s, struct vs_str name, const char *how)
@@ -86,7 +103,8 @@ static enum vs_code assign(struct roles *s, const struct rule *r, uint64_t at)
     for (uint32_t i = 0; i < t->ndim; i++)
         if (i != r->axis)
             table.cols *= t->shape[i]; /* fits: the product of all of them was checked */
-    return vs_ckpt_add_table(s->c, &table, s->err);
+    enum vs_code code = is_empty(r, t) ? refuse_empty(s, t) : VS_OK;
+    return code ? code : vs_ckpt_add_table(s->c, &table, s->err);
 }
 
 /* ---- one name ---- */

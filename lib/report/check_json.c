@@ -48,6 +48,15 @@ static bool add_gather(cJSON *top, const struct vs_check_result *r)
     return bad && good;
 }
 
+/* The other side of a contradiction. */
+static bool add_also(cJSON *o, const struct vs_finding *f)
+{
+    if (!f->also_file)
+        return add(o, "also", NULL);
+    cJSON *also = cJSON_AddObjectToObject(o, "also");
+    return also && add(also, "file", f->also_file) && add(also, "at", f->also_at);
+}
+
 static bool add_findings(cJSON *top, const struct vs_check_result *r)
 {
     cJSON *list = cJSON_AddArrayToObject(top, "findings");
@@ -57,7 +66,7 @@ static bool add_findings(cJSON *top, const struct vs_check_result *r)
         cJSON *o = cJSON_CreateObject();
         good = o && cJSON_AddItemToArray(list, o) && add(o, "rule", f->rule) && add(o, "severity", vs_severity_name(f->severity)) &&
                add(o, "message", f->message) && add(o, "file", f->file) && add(o, "at", f->at) && add(o, "found", f->found) &&
-               add(o, "expected", f->expected) && add(o, "remedy", f->remedy) && add(o, "why", f->why);
+               add(o, "expected", f->expected) && add(o, "remedy", f->remedy) && add(o, "why", f->why) && add_also(o, f);
     }
     return good;
 }

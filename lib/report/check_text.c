@@ -12,11 +12,17 @@ static enum vs_color color_of(enum vs_severity s)
     return s == VS_ERROR ? VS_RED : s == VS_WARNING ? VS_YELLOW : VS_CYAN;
 }
 
+static void put_place(const char *label, const char *file, const char *at, struct vs_buf *b)
+{
+    if (file && *file)
+        vs_buf_printf(b, at && *at ? "  %-7s %s %s\n" : "  %-7s %s\n", label, file, at);
+}
+
 static void put_finding(const struct vs_finding *f, const struct vs_look *look, struct vs_buf *b)
 {
     vs_buf_printf(b, "%s%-7s%s %s  %s\n", vs_color_on(look, color_of(f->severity)), vs_severity_name(f->severity), vs_color_off(look), f->rule, f->message);
-    if (f->file && *f->file)
-        vs_buf_printf(b, "  where   %s %s\n", f->file, f->at ? f->at : "");
+    put_place("where", f->file, f->at, b);
+    put_place(f->file && *f->file ? "" : "where", f->also_file, f->also_at, b);
     if (f->why)
         vs_buf_printf(b, "  why     %s\n", f->why);
     if (f->remedy)
@@ -46,12 +52,14 @@ static void put_device(const struct vs_check_result *r, struct vs_buf *b)
     if (!r->gather.checked)
         return;
     vs_buf_printf(b, "gather     %llu ids, ", (unsigned long long)r->gather.checked);
-    if (!r->gather.bad_count)
+    if (!r->gather.bad_count) {
         vs_buf_puts(b, "each has a row\n");
+        return;
+    }
+    vs_buf_printf(b, "%llu without a row: ", (unsigned long long)r->gather.bad_count);
     for (uint32_t i = 0; i < r->gather.shown; i++)
         vs_buf_printf(b, "%s%lld at position %llu", i ? ", " : "", (long long)r->gather.bad[i].id, (unsigned long long)r->gather.bad[i].position);
-    if (r->gather.bad_count)
-        vs_buf_printf(b, "%s: %llu out of range\n", r->gather.bad_count > r->gather.shown ? ", ..." : "", (unsigned long long)r->gather.bad_count);
+    vs_buf_puts(b, r->gather.bad_count > r->gather.shown ? ", ...\n" : "\n");
 }
 
 static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)

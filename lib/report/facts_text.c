@@ -311,7 +311,10 @@ enum vs_code vs_facts_text(const struct vs_facts *f, const struct vs_look *look,
     vs_put_idstrip(b, s, n, look);
     put_room(&o);
     const struct vs_checkpoint *c = f->checkpoint;
+    const char *label = "\nnote";
     for (size_t i = 0; c && i < c->finding_count; i++)
-        vs_buf_printf(b, LABEL "%s\n", i ? "" : "\nnote", c->findings[i]);
+        vs_buf_printf(b, LABEL "%s\n", once(&label), c->findings[i]);
+    for (uint32_t i = 0; f->tokenizer && i < f->tokenizer->finding_count; i++)
+        vs_buf_printf(b, LABEL "%s\n", once(&label), f->tokenizer->findings[i]);
     return b->failed ? vs_enomem(err, "the report", b->n) : VS_OK;
 }

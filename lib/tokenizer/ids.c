@@ -8,7 +8,20 @@
 #include <stdlib.h>
 #include "tokenizer/load.h"
 
-enum { SHOWN = 32 }; /* findings of one kind that are spelled out */
+/* What writers refuse and what facts of their own tell to everybody else (holes, moved, owners): no finding is needed. */
+static enum vs_code refuse(struct vs_load *l, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4);
+
+static enum vs_code refuse(struct vs_load *l, struct vs_err *err, const char *fmt, ...)
+{
+    char text[VS_ERR_MAX / 2];
+    va_list args;
+    if (l->lenient)
+        return VS_OK;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return vs_fail(err, VS_EMISMATCH, "%s: %s", l->t->path, text);
+}
 
 enum vs_code vs_load_finding(struct vs_load *l, struct vs_err *err, const char *fmt, ...)
 {
@@ -121,16 +134,17 @@ static struct vs_str owner_text(const struct vs_load *l, uint32_t who)
     return who & VS_OWNER_ADDED ? l->t->added[who & ~VS_OWNER_ADDED].content : vs_vocab_text(&l->impl->vocab, who);
 }
 
-/* One id, several owners: the same string twice is an added token that the model has too; other strings are a finding. */
+/* One id, several owners: the same string twice is an added token that the model has too; of other strings a writer would
+ * lose one. */
 static enum vs_code report_shared(struct vs_load *l, const struct vs_owner *first, const struct vs_owner *second,
-                                  uint32_t *shared, struct vs_err *err)
+                                  struct vs_err *err)
 {
     char a[200], b[200];
     struct vs_str left = owner_text(l, first->who), right = owner_text(l, second->who);
-    if (vs_str_eq(left, right) || (*shared)++ >= SHOWN)
+    if (vs_str_eq(left, right))
         return VS_OK;
-    return vs_load_finding(l, err, "id %u is both \"%s\" and \"%s\"", first->id, vs_escape(a, sizeof a, left),
-                           vs_escape(b, sizeof b, right));
+    return refuse(l, err, "id %u is both \"%s\" and \"%s\"", first->id, vs_escape(a, sizeof a, left),
+                  vs_escape(b, sizeof b, right));
 }
 
 static enum vs_code find_owners(struct vs_load *l, struct vs_err *err)
@@ -138,7 +152,7 @@ static enum vs_code find_owners(struct vs_load *l, struct vs_err *err)
     struct vs_tokenizer_impl *impl = l->impl;
     const struct vs_tokenizer *t = l->t;
     size_t most = (size_t)impl->vocab.count + t->added_count;
-    uint32_t n = 0, kept = 0, shared = 0;
+    uint32_t n = 0, kept = 0;
     struct vs_owner *owners = vs_realloc_array(NULL, most, sizeof *owners);
     impl->owners = owners;
     if (!owners)
@@ -155,14 +169,14 @@ static enum vs_code find_owners(struct vs_load *l, struct vs_err *err)
             owners[kept++] = owners[i];
             continue;
         }
-        enum vs_code code = report_shared(l, &owners[kept - 1], &owners[i], &shared, err);
+        enum vs_code code = report_shared(l, &owners[kept - 1], &owners[i], err);
         if (code)
             return code;
         if (owners[i].who & VS_OWNER_ADDED) /* an added token hides a model token; of two the last wins */
             owners[kept - 1] = owners[i];
     }
     impl->owner_count = kept;
-    return shared <= SHOWN ? VS_OK : vs_load_finding(l, err, "%u more ids are shared by two tokens", shared - SHOWN);
+    return VS_OK;
 }
 
 /* ---- facts ---- */
@@ -186,8 +200,8 @@ static enum vs_code find_holes(struct vs_load *l, struct vs_err *err)
             t->holes[n++] = (struct vs_id_range){next, owners[i].id};
             missing += owners[i].id - next;
         }
-    return l->holes ? VS_OK : vs_load_finding(l, err, "%u id%s below %u belong%s to no token, the first is %u: a count of tokens is not the number of rows",
-                           missing, missing == 1 ? "" : "s", t->rows_needed, missing == 1 ? "s" : "", t->holes[0].begin);
+    return l->holes ? VS_OK : refuse(l, err, "%u id%s below %u belong%s to no token, the first is %u: a count of tokens is not the number of rows",
+                  missing, missing == 1 ? "" : "s", t->rows_needed, missing == 1 ? "s" : "", t->holes[0].begin);
 }
 
 static enum vs_code find_moved(struct vs_load *l, struct vs_err *err)
@@ -207,14 +221,13 @@ static enum vs_code find_moved(struct vs_load *l, struct vs_err *err)
             code = vs_load_finding(l, err, "added_tokens[%u]: \"%s\" is listed twice", i, name);
         else if (a->declared != VS_NO_ID && a->declared != a->effective) {
             t->moved[t->moved_count++] = i;
-            if (t->moved_count <= SHOWN)
-                code = vs_load_finding(l, err, "added token \"%s\" declares id %u and runs as %u%s", name, a->declared, a->effective,
-                                       a->in_model ? ", its id in model.vocab" : "");
+            code = refuse(l, err, "added token \"%s\" declares id %u and runs as %u%s", name, a->declared, a->effective,
+                          a->in_model ? ", its id in model.vocab" : "");
         }
         if (code)
             return code;
     }
-    return t->moved_count <= SHOWN ? VS_OK : vs_load_finding(l, err, "%u more added tokens move", t->moved_count - SHOWN);
+    return VS_OK;
 }
 
 static void count(struct vs_load *l)

@@ -43,6 +43,7 @@ struct vs_finding {
     char rule[8];                          /* "VOC101" */
     enum vs_severity severity;
     const char *message, *file, *at, *found, *expected, *remedy, *why; /* NULL where there is none */
+    const char *also_file, *also_at;       /* the other side of a contradiction, or NULL */
 };
 enum vs_level_state { VS_NOT_RUN, VS_PASS, VS_FAIL };
 struct vs_level { enum vs_level_state state; const char *why; };

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One line a rule: what is done to a healthy model, and what vocab-check must say then. Every case is also a negative test of all
+ * other rules: nothing may fire but the rule itself and those named in "with". A rule without a line fails the last test.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include "fixture.h"
+#include "base/str.h"
+#include "json/schema.h"
+#include "support.h"
+
+enum side { ALONE, BASE, MAP, BASE_AND_MAP, RECEIPT };
+
+struct broken {
+    const char *rule;
+    enum vs_severity severity;
+    const char *file, *at;        /* where the finding stands */
+    const char *found, *expected; /* NULL: the finding has none */
+    const char *also;             /* the other side, "file at"; NULL: none, "*": a path that differs from run to run */
+    struct small small;
+    const char *with;             /* rules that the same damage sets off as well */
+    enum side side;
+    struct small base;            /* with BASE: the model before */
+};
+
+#define EMBED "model.embed_tokens.weight"
+#define HEAD "lm_head.weight"
+#define IN_TABLE "model.safetensors", EMBED
+#define TABLE "model.safetensors " EMBED
+#define OBJECT(id, text) "{\"id\": " id ", \"content\": \"" text "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": true}"
+#define ADDED(id, text) {"tokenizer.json", "true}\n]", "true},\n" OBJECT(id, text) "\n]"}
+#define CONFIG(from, to) {"config.json", from, to}
+#define TOKENIZER(from, to) {"tokenizer.json", from, to}
+#define ROWS(n) {{EMBED, n, COLS}, {HEAD, n, COLS}}
+#define GEMMA_TABLE "model.language_model.embed_tokens.weight"
+
+static const struct broken table[] = {
+    /* 1xx */
+    {"VOC101", VS_ERROR, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /added_tokens/4", {.edits = {ADDED("24", "<x>")}}},
+    {"VOC101", VS_ERROR, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /model/vocab", {.words = 25}},
+    {"VOC101", VS_WARNING, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /added_tokens/4", {.edits = {ADDED("24", "<extra_id_0>")}}},
+    {"VOC101", VS_ERROR, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer_config.json /pad_token", {.edits = {{"tokenizer_config.json", "<pad>", "[PADDING]"}}}, "VOC302"},
+    {"VOC102", VS_WARNING, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /added_tokens/4", {.edits = {ADDED("24", "<image_soft_token>")}}},
+    {"VOC102", VS_WARNING, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /added_tokens/4",
+     {.edits = {ADDED("24", "<IMG>"), CONFIG("\"bos_token_id\"", "\"image_token_id\": 24, \"bos_token_id\"")}}},
+    {"VOC103", VS_ERROR, "config.json", "/vocab_size", "32", "24", TABLE, {.edits = {CONFIG("size\": 24", "size\": 32")}}},
+    {"VOC104", VS_ERROR, "model.safetensors", HEAD, "16", "24", TABLE, {.shapes = {{HEAD, 16, COLS}}}},
+    {"VOC105", VS_WARNING, "model.safetensors", "language_model.lm_head.weight", "24 rows", "32 rows, as the input has",
+     "model.safetensors language_model.model.embed_tokens.weight", {.name = "mllama", .edits = {ADDED("24", "<|image|>")}}, "VOC106"},
+    {"VOC106", VS_INFO, IN_TABLE, "24 rows", "23 needed", "tokenizer.json ", {.words = 23, .live = 23}},
+    {"VOC107", VS_INFO, IN_TABLE, "2624 rows", "2554 needed", "tokenizer.json ", {.words = 2554, .live = 2554, .shapes = ROWS(2624), .edits = {CONFIG("size\": 24", "size\": 2624")}}},
+    {"VOC108", VS_WARNING, IN_TABLE, "36 rows", "24 needed", "tokenizer.json ", {.shapes = ROWS(36), .edits = {CONFIG("size\": 24", "size\": 36")}}, "VOC111"},
+    {"VOC109", VS_WARNING, IN_TABLE, "5000 rows", "24 needed", "tokenizer.json ", {.shapes = ROWS(5000), .edits = {CONFIG("size\": 24", "size\": 5000")}}},
+    {"VOC109", VS_WARNING, IN_TABLE, "50400 rows", "24 needed", "tokenizer.json ", /* a known size does not excuse another model's tokenizer */
+     {.shapes = ROWS(50400), .edits = {CONFIG("size\": 24", "size\": 50400"), CONFIG("\"llama\"", "\"gptj\"")}}},
+    {"VOC110", VS_WARNING, "tokenizer.json", NULL, "23 tokens", "24, the highest id + 1", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", "")}}, "VOC201"},
+    {"VOC111", VS_INFO, IN_TABLE, "25 rows", "a multiple of 8", NULL, {.words = 25, .live = 25, .shapes = ROWS(25), .edits = {CONFIG("size\": 24", "size\": 25")}}},
+    {"VOC112", VS_WARNING, "config.json", "/vocab_size", "32", "24", "config.json /text_config/vocab_size",
+     {.edits = {CONFIG("\"vocab_size\": 24", "\"vocab_size\": 32, \"text_config\": {\"vocab_size\": 24}")}}},
+    {"VOC113", VS_ERROR, IN_TABLE, "[0]", "one row for each id", NULL, {.shapes = {{EMBED, 0, 0}}}},
+    {"VOC113", VS_ERROR, IN_TABLE, "[0, 8]", "one row for each id", NULL, {.shapes = {{EMBED, 0, COLS}}}},
+    {"VOC114", VS_ERROR, IN_TABLE, "8", "16", "config.json ", {.edits = {CONFIG("hidden_size\": 8", "hidden_size\": 16")}}},
+    {"VOC115", VS_WARNING, "config.json", "/vocab_size", NULL, "24", TABLE, {.edits = {CONFIG(",\n  \"vocab_size\": 24", "")}}},
+    {"VOC116", VS_ERROR, "model.safetensors", "final_logits_bias", "16", "24", "model.safetensors model.decoder.embed_tokens.weight", {.name = "bart", .shapes = {{"final_logits_bias", 1, 16}}}},
+    {"VOC117", VS_ERROR, "model.safetensors", "model.encoder.embed_tokens.weight", "16", "24", "model.safetensors model.decoder.embed_tokens.weight",
+     {.name = "bart", .shapes = {{"model.encoder.embed_tokens.weight", 16, COLS}}}},
+    {"VOC117", VS_ERROR, "config.json", "/decoder_vocab_size", "32", "24", "model.safetensors model.decoder.embed_tokens.weight",
+     {.name = "bart", .edits = {CONFIG("\"vocab_size\": 24", "\"vocab_size\": 24, \"decoder_vocab_size\": 32")}}},
+    {"VOC118", VS_ERROR, IN_TABLE, "24", "32", "*", {0}, "VOC415", BASE, {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}}},
+    {"VOC119", VS_INFO, "config.json", "/vocab_size", "23", NULL, "tokenizer.json /model/vocab",
+     {.words = 23, .edits = {ADDED("23", "<x>"), CONFIG("size\": 24", "size\": 23")}}, "VOC103"},
+    {"VOC120", VS_ERROR, IN_TABLE, "24", "32", "*", {0}, "VOC121", MAP},
+    {"VOC121", VS_ERROR, "tokenizer.json", NULL, "absent", "24", "*", {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32"), TOKENIZER("\"t24\"", "\"u24\"")}}, NULL, MAP},
+    {"VOC122", VS_ERROR, "config.json", "/rope_theta", "20000.0", "10000.0", "*", {.edits = {CONFIG("10000.0", "20000.0")}}, NULL, BASE},
+    {"VOC122", VS_ERROR, "config.json", "/rope_theta", "absent", "10000.0", "*", {.edits = {CONFIG("  \"rope_theta\": 10000.0,\n", "")}}, NULL, BASE},
+    {"VOC123", VS_WARNING, "*", NULL, "*", NULL, NULL, {.edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"a\": \"model-00001-of-00001.safetensors\"}}"}}}},
+    /* 2xx */
+    {"VOC201", VS_WARNING, "tokenizer.json", "/model/vocab", NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\": 5, \"t6\": 6, ", "")}}, "VOC110"},
+    {"VOC202", VS_ERROR, "tokenizer.json", "/model/vocab", "t6", "t5", NULL, {.edits = {TOKENIZER("\"t5\": 5", "\"t5\": 6")}}, "VOC201"},
+    {"VOC203", VS_INFO, "tokenizer.json", "/model/vocab", NULL, NULL, NULL,
+     {.edits = {TOKENIZER("\"t5\"", "\"<0x20>\""), TOKENIZER("\"t6\"", "\"\xe2\x96\x81\""), TOKENIZER("\"decoder\": null", "\"decoder\": {\"type\": \"Metaspace\"}"),
+                TOKENIZER("\"type\": \"WordLevel\"", "\"type\": \"BPE\", \"byte_fallback\": true, \"merges\": []")}}},
+    {"VOC204", VS_ERROR, "tokenizer.json", "/model/vocab", "5", "9", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", "\"t5\": 9, \"t5\": 5, ")}}},
+    {"VOC205", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "30", NULL, {.words = 23, .edits = {ADDED("30", "<x>")}}},
+    {"VOC206", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "24", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", ""), ADDED("24", "<x>")}}, "VOC201"},
+    {"VOC206", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "23", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", ""), ADDED("23", "<x>")}}, "VOC201"},
+    {"VOC207", VS_ERROR, "tokenizer.json", "/added_tokens/2", "2", "7", NULL, {.edits = {TOKENIZER("\"id\": 2", "\"id\": 7")}}},
+    {"VOC219", VS_WARNING, "tokenizer.json", NULL, "*", NULL, NULL, {.edits = {ADDED("2", "<pad>")}}},
+    /* 3xx */
+    {"VOC301", VS_ERROR, "generation_config.json", "/forced_eos_token_id", "99", "an id below 24", TABLE,
+     {.edits = {{"generation_config.json", "\"bos", "\"forced_eos_token_id\": 99, \"bos"}}}},
+    {"VOC301", VS_ERROR, "generation_config.json", "/suppress_tokens/1", "-5", "an id below 24", TABLE,
+     {.edits = {{"generation_config.json", "\"bos", "\"suppress_tokens\": [4, -5], \"bos"}}}},
+    {"VOC301", VS_ERROR, "config.json", "/sep_token_id", "24", "an id below 24", TABLE, /* the token is there, its row is not */
+     {.edits = {ADDED("24", "<x>"), CONFIG("\"bos", "\"sep_token_id\": 24, \"bos")}}, "VOC101"},
+    {"VOC302", VS_ERROR, "tokenizer_config.json", "/pad_token", "[PADDING]", "a token of tokenizer.json", NULL, {.edits = {{"tokenizer_config.json", "<pad>", "[PADDING]"}}}, "VOC101"},
+    {"VOC303", VS_WARNING, "tokenizer_config.json", "/eos_token", "0 <s>", "1 </s>", "config.json /eos_token_id", {.edits = {{"tokenizer_config.json", "</s>", "<s>"}}}},
+    {"VOC315", VS_ERROR, "generation_config.json", "/forced_eos_token_id", "23", "the id of a token", "tokenizer.json ",
+     {.words = 23, .live = 23, .edits = {{"generation_config.json", "\"bos", "\"forced_eos_token_id\": 23, \"bos"}}}, "VOC106"},
+    {"VOC315", VS_WARNING, "config.json", "/video_token_id", "23", "the id of a token", "tokenizer.json ",
+     {.words = 23, .live = 23, .edits = {CONFIG("\"bos", "\"video_token_id\": 23, \"bos")}}, "VOC106"},
+    /* 4xx */
+    {"VOC401", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 5, POKE_NAN}}}},
+    {"VOC401", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 5, POKE_INF}}}},
+    {"VOC401", VS_WARNING, IN_TABLE, NULL, NULL, NULL, {.words = 23, .live = 23, .pokes = {{EMBED, 23, POKE_NAN}}}, "VOC106"},
+    {"VOC402", VS_WARNING, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 5, POKE_ZERO}}}},
+    {"VOC402", VS_WARNING, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 5, POKE_SCALE, 1e-20}}}}, /* dead rows are not always exactly zero */
+    {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 1, POKE_ZERO}}}},           /* an end of generation */
+    {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"chat_template.jinja", NULL, "{{ '<pad>' }}\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
+    {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"tokenizer_config.json", "{\n", "{\n\"chat_template\": [{\"name\": \"default\", \"template\": \"<pad>\"}],\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
+    {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\"", "\"<unused5>\"")}, .pokes = {{EMBED, 5, POKE_ZERO}}}},
+    {"VOC403", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.words = 23, .live = 23, .pokes = {{EMBED, 23, POKE_ZERO}}}, "VOC106"},
+    {"VOC404", VS_WARNING, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC407", VS_WARNING, IN_TABLE, "*", NULL, NULL, {.pokes = {{EMBED, 5, POKE_SCALE, 100}}}},
+    {"VOC407", VS_WARNING, "model.safetensors", HEAD, "*", NULL, NULL, {.pokes = {{HEAD, 5, POKE_SCALE, 100}}}},
+    {"VOC408", VS_WARNING, "model.safetensors", HEAD, NULL, NULL, NULL, {.words = 23}, "VOC106"},
+    {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "a head unlike the input", "true", "model.safetensors lm_head.weight", {.edits = {CONFIG("false", "true")}}},
+    {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "no head", "false", TABLE, {.shapes = {{HEAD, GONE, 0}}}},
+    {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "no head", "false, the default of its class", TABLE,
+     {.shapes = {{HEAD, GONE, 0}}, .edits = {CONFIG("  \"tie_word_embeddings\": false,\n", "")}}},
+    {"VOC411", VS_WARNING, IN_TABLE, "4.5", NULL, NULL, {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}, .pokes = {{EMBED, 30, POKE_SCALE, 5}}}, NULL, MAP},
+    {"VOC411", VS_INFO, IN_TABLE, "0.18", NULL, NULL, {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}, .pokes = {{EMBED, 30, POKE_SCALE, 0.2}}}, NULL, MAP},
+    {"VOC413", VS_ERROR, IN_TABLE, "rows unlike the base's", "the rows of the base", "*", {.pokes = {{EMBED, 5, POKE_SCALE, 1.01}}}, NULL, BASE},
+    {"VOC413", VS_ERROR, IN_TABLE, "rows unlike the base's", "the rows of the base", "*",
+     {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}, .pokes = {{EMBED, 5, POKE_SCALE, 1.01}}}, NULL, BASE_AND_MAP},
+    {"VOC415", VS_ERROR, "model.safetensors", "model.norm.weight", "model.norm.weight differs from byte 14 on", "the bytes of the base", "*", {.pokes = {{"model.norm.weight", 3, POKE_SCALE, 2}}}, NULL, BASE},
+    {"VOC415", VS_ERROR, "*", "model.norm.weight", "model.norm.weight is absent", "the tensor of the base", "*", {.shapes = {{"model.norm.weight", GONE, 0}}}, NULL, BASE},
+    {"VOC416", VS_ERROR, IN_TABLE, "*", "*", "*", {.pokes = {{EMBED, 5, POKE_SCALE, 1.01}}}, "VOC106", RECEIPT},
+    {"VOC417", VS_ERROR, "model.safetensors", HEAD, NULL, NULL, NULL, {.pokes = {{HEAD, 5, POKE_NAN}}}, "VOC401"},
+    {"VOC418", VS_ERROR, "model.safetensors", HEAD, NULL, NULL, "*", {.pokes = {{HEAD, 5, POKE_SCALE, 1.01}}}, "VOC413", BASE},
+    /* 5xx */
+    {"VOC501", VS_ERROR, "config.json", "/vision_config/vocab_offset", "24, 32", "30, 38", "config.json /audio_config/vocab_offset",
+     {.name = "gemma3n", .edits = {CONFIG("\"vocab_offset\": 32", "\"vocab_offset\": 30")}}, "VOC504 VOC506"},
+    {"VOC502", VS_ERROR, "config.json", "/audio_config/vocab_offset", "48", "40", "model.safetensors " GEMMA_TABLE,
+     {.name = "gemma3n", .edits = {CONFIG("{\"vocab_offset\": 32, \"vocab_size\": 8}", "{\"vocab_offset\": 32, \"vocab_size\": 16}")}}, "VOC507"},
+    {"VOC503", VS_ERROR, "config.json", "/vision_config/vocab_offset", "text", "tokens of the block", "tokenizer.json /model/vocab",
+     {.name = "gemma3n", .edits = {TOKENIZER(OBJECT("26", "<v2>") ",\n", "")}}},
+    {"VOC504", VS_ERROR, "config.json", "/audio_config/vocab_offset", "48 ids", "40", "tokenizer.json /model/vocab",
+     {.name = "gemma3n", .words = 48, .live = 48, .shapes = {{GEMMA_TABLE, 48, COLS}}, .edits = {CONFIG("size\": 40", "size\": 48")}}, "VOC506"},
+    {"VOC505", VS_ERROR, "config.json", "/image_token_id", "26", "25", "tokenizer.json /added_tokens/1", {.name = "gemma3n", .edits = {CONFIG("image_token_id\": 25", "image_token_id\": 26")}}},
+    {"VOC505", VS_ERROR, "config.json", "/image_token_id", "5", "7", "tokenizer.json /added_tokens/4",
+     {.edits = {TOKENIZER("\"t7\"", "\"<image>\""), ADDED("7", "<image>"), CONFIG("\"bos", "\"image_token_id\": 5, \"bos")}}},
+    {"VOC506", VS_ERROR, "model.safetensors", "model.language_model.embed_tokens_per_layer.weight", "16", "24", "config.json *",
+     {.name = "gemma3n", .shapes = {{"model.language_model.embed_tokens_per_layer.weight", 16, COLS}}}},
+    {"VOC507", VS_ERROR, "model.safetensors", "model.embed_vision.embedding.weight", "4", "8", "config.json /vision_config/vocab_offset",
+     {.name = "gemma3n", .shapes = {{"model.embed_vision.embedding.weight", 4, COLS}}}},
+    {"VOC511", VS_ERROR, "config.json", NULL, "*", NULL, NULL, {.name = "gemma3n", .edits = {CONFIG("boi_token_id\": 4", "boi_token_id\": 30")}}},
+};
+#define CASES (sizeof table / sizeof *table)
+
+/* ---- one case ---- */
+
+static bool is(const char *wanted, const char *text)
+{
+    if (wanted && strcmp(wanted, "*") == 0)
+        return text && *text;
+    size_t n = wanted ? strlen(wanted) : 0;
+    if (n && wanted[n - 1] == '*')
+        return text && strncmp(wanted, text, n - 1) == 0;
+    return strcmp(wanted ? wanted : "", text ? text : "") == 0;
+}
+
+static const char *also_of(const struct vs_finding *f)
+{
+    return f->also_file ? vst_format("%s %s", f->also_file, f->also_at ? f->also_at : "") : NULL;
+}
+
+static const char *listed(const struct vs_check_result *r)
+{
+    const char *text = "";
+    for (uint32_t i = 0; i < r->finding_count; i++) {
+        const struct vs_finding *f = &r->findings[i];
+        text = vst_format("%s\n  %s %s %s | %s %s | found %s | expected %s | also %s", text, f->rule, vs_severity_name(f->severity), f->message,
+                          f->file ? f->file : "-", f->at ? f->at : "-", f->found ? f->found : "-", f->expected ? f->expected : "-",
+                          f->also_file ? also_of(f) : "-");
+    }
+    return text;
+}
+
+static struct vs_check_result *check_case(const struct broken *b)
+{
+    const char *dir, *base = NULL, *map = NULL, *receipt = NULL;
+    if (b->side == RECEIPT) {
+        struct small intact = b->small;
+        memset(intact.pokes, 0, sizeof intact.pokes);
+        dir = extend_small(make_small(&intact), 32);
+        receipt = vst_path(dir, "receipt.json");
+        poke_file(dir, &b->small.pokes[0]);
+        return check(dir, NULL, NULL, receipt);
+    }
+    dir = make_small(&b->small);
+    if (b->side == BASE || b->side == BASE_AND_MAP)
+        base = make_small(&b->base);
+    if (b->side == MAP || b->side == BASE_AND_MAP)
+        map = write_small_map(WORDS, 8);
+    return check(dir, base, map, NULL);
+}
+
+/* Every template was filled, and each finding says what, why and (where the rule has one) what to do. */
+static void check_words(const struct vs_finding *f)
+{
+    const char *texts[] = {f->message, f->why, f->remedy};
+    cr_expect(f->message && f->why, "%s: a finding without a message or a reason", f->rule);
+    for (size_t i = 0; i < 3; i++)
+        for (const char *at = texts[i]; at && (at = strchr(at, '{')); at++)
+            cr_expect(!strchr(at, '}'), "%s: a template was not filled: %s", f->rule, texts[i]);
+}
+
+static void check_findings(size_t at, const struct broken *b, const struct vs_check_result *r)
+{
+    uint32_t hits = 0;
+    const char *case_name = vst_format("case %zu, %s", at, b->rule);
+    for (uint32_t i = 0; i < r->finding_count; i++) {
+        const struct vs_finding *f = &r->findings[i];
+        check_words(f);
+        bool own = strcmp(f->rule, b->rule) == 0 && f->severity == b->severity && is(b->file, f->file) && is(b->at, f->at) && is(b->found, f->found) &&
+                   is(b->expected, f->expected) && is(b->also, also_of(f));
+        hits += own;
+        cr_expect(strcmp(f->rule, b->rule) == 0 || (b->with && strstr(b->with, f->rule)), "%s: %s fired as well:%s", case_name, f->rule, listed(r));
+    }
+    cr_expect_eq(hits, 1, "%s: the finding as it was expected came %u times:%s", case_name, hits, listed(r));
+    for (const char *w = b->with; w; w = strchr(w, ' ') ? strchr(w, ' ') + 1 : NULL) {
+        bool there = false;
+        for (uint32_t i = 0; i < r->finding_count; i++)
+            there |= strncmp(r->findings[i].rule, w, 6) == 0;
+        cr_expect(there, "%s: %.6s did not fire:%s", case_name, w, listed(r));
+    }
+}
+
+static void run_cases(char group)
+{
+    for (size_t i = 0; i < CASES; i++) {
+        if (table[i].rule[3] != group)
+            continue;
+        struct vs_check_result *r = check_case(&table[i]);
+        check_findings(i, &table[i], r);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+Test(rules, sizes) { run_cases('1'); }
+Test(rules, tokens) { run_cases('2'); }
+Test(rules, special_ids) { run_cases('3'); }
+Test(rules, rows) { run_cases('4'); }
+Test(rules, blocks) { run_cases('5'); }
+
+/* ---- healthy models ---- */
+
+static void expect_clean(const char *name, const struct vs_check_result *r, const char *allowed)
+{
+    for (uint32_t i = 0; i < r->finding_count; i++)
+        cr_expect(allowed && strcmp(r->findings[i].rule, allowed) == 0, "%s: %s fired:%s", name, r->findings[i].rule, listed(r));
+}
+
+Test(rules, a_healthy_model_has_no_finding)
+{
+    for (const char *const *name = healthy_models(); *name; name++) {
+        const char *allowed = strcmp(*name, "mllama") == 0 ? "VOC106" : NULL;
+        const char *dir = make_small(&(struct small){.name = *name});
+        struct vs_check_result *r = check(dir, NULL, NULL, NULL);
+        expect_clean(*name, r, allowed);
+        vs_check_free(r);
+        r = check(dir, make_small(&(struct small){.name = *name}), NULL, NULL);
+        expect_clean(*name, r, allowed);
+        cr_expect_eq(r->levels[0].state, VS_PASS, "%s: L0", *name);
+        cr_expect_eq(r->levels[1].state, VS_PASS, "%s: L1", *name);
+        cr_expect_eq(r->levels[2].state, VS_PASS, "%s: L2", *name);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+Test(rules, a_model_that_grew_is_healthy_too)
+{
+    const struct small grown = {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}};
+    const char *base = make_small(&(struct small){0});
+    struct vs_check_result *r = check(make_small(&grown), base, write_small_map(WORDS, 8), NULL);
+    expect_clean("grown", r, NULL);
+    cr_expect_eq(r->levels[1].state, VS_PASS);
+    vs_check_free(r);
+    const char *out = extend_small(base, 32);
+    r = check(out, base, NULL, vst_path(out, "receipt.json"));
+    expect_clean("extended", r, "VOC106");
+    cr_expect_eq(r->levels[1].state, VS_PASS);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* ---- the catalogue ---- */
+
+Test(rules, every_rule_of_the_catalogue_has_a_case)
+{
+    struct vs_jdoc d = {0};
+    struct vs_err err;
+    unsigned count = 0;
+    cr_assert_eq(vs_data_read(NULL, "rules.json", &d, &err), VS_OK, "%s", err.message);
+    for (const struct vs_jval *r = vs_jget(d.root, "rules")->child; r; r = r->next, count++) {
+        struct vs_str id, severity;
+        bool tested = false, as_listed = false;
+        cr_assert(vs_jstr(vs_jget(r, "id"), &id) && vs_jstr(vs_jget(r, "severity"), &severity));
+        for (size_t i = 0; i < CASES; i++)
+            if (vs_str_is(id, table[i].rule)) {
+                tested = true;
+                as_listed |= vs_str_is(severity, vs_severity_name(table[i].severity));
+            }
+        cr_expect(tested, "%.*s has no case in test_rules.c", VS_STR(id));
+        cr_expect(as_listed, "%.*s has no case of the severity that rules.json gives it", VS_STR(id));
+    }
+    cr_expect_gt(count, 50u);
+    vs_jdoc_free(&d);
+    vst_cleanup();
+}
