@@ -2,6 +2,7 @@
  *
  * From the sections of tokenizer.json to steps. A component that is not handled is refused by its name.
  */
+#include <stdio.h>
 #include "tokenizer/alphabet.h"
 #include "tokenizer/steps.h"
 
@@ -35,14 +36,30 @@ static enum vs_code refuse(struct opener *o, struct vs_str what, const char *par
     return vs_fail(o->err, VS_EUNSUPPORTED, "%s: /%s: %s \"%s\" is not handled", o->impl->t.path, o->section, part, vs_escape(shown, sizeof shown, what));
 }
 
+static void close_step(struct vs_step *s)
+{
+    vs_regex_free(s->re);
+    vs_charsmap_free(s->charsmap);
+}
+
 static enum vs_code add_step(struct opener *o, struct vs_step_list *list, struct vs_step s)
 {
     if (list->count == VS_STEPS) {
-        vs_regex_free(s.re);
+        close_step(&s);
         return vs_fail(o->err, VS_ELIMIT, "%s: /%s: more than %d steps", o->impl->t.path, o->section, VS_STEPS);
     }
     list->items[list->count++] = s;
     return VS_OK;
+}
+
+/* A failure of the pattern room, with its place in front. */
+static enum vs_code located(struct opener *o, enum vs_code code)
+{
+    char why[VS_ERR_MAX / 2];
+    if (code == VS_OK || code == VS_ENOMEM)
+        return code;
+    snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, o->err->message);
+    return vs_fail(o->err, code, "%s: /%s: %s", o->impl->t.path, o->section, why);
 }
 
 /* {"String": ...} or {"Regex": ...} */
@@ -52,7 +69,7 @@ static enum vs_code set_pattern(struct opener *o, const struct vs_jval *v, struc
     struct vs_str re = text(pattern, "Regex");
     s->pattern = text(pattern, "String");
     if (re.p)
-        return vs_regex_new(re, &s->re, o->err);
+        return located(o, vs_regex_new(re, &s->re, o->err));
     return s->pattern.p ? VS_OK : refuse(o, VS_LIT(""), "a pattern without String or Regex:");
 }
 
@@ -75,7 +92,7 @@ static enum vs_code set_behavior(struct opener *o, const struct vs_jval *v, enum
 
 static const struct { const char *name; enum vs_step_kind kind; } plain_normalizers[] = {
     {"NFC", VS_STEP_NFC}, {"NFD", VS_STEP_NFD}, {"NFKC", VS_STEP_NFKC}, {"NFKD", VS_STEP_NFKD}, {"Lowercase", VS_STEP_LOWERCASE},
-    {"StripAccents", VS_STEP_STRIP_ACCENTS}, {"ByteLevel", VS_STEP_BYTES}};
+    {"StripAccents", VS_STEP_STRIP_ACCENTS}, {"ByteLevel", VS_STEP_BYTES}, {"Nmt", VS_STEP_NMT}};
 
 static enum vs_code add_normalizer(struct opener *o, const struct vs_jval *v, unsigned depth);
 
@@ -117,6 +134,9 @@ static enum vs_code add_normalizer(struct opener *o, const struct vs_jval *v, un
         s.kind = VS_STEP_REPLACE;
         s.with = text(v, "content");
         code = set_pattern(o, v, &s);
+    } else if (vs_str_is(type, "Precompiled")) {
+        s.kind = VS_STEP_PRECOMPILED;
+        code = vs_charsmap_new(o->impl->t.path, text(v, "precompiled_charsmap"), &s.charsmap, o->err);
     } else {
         return refuse(o, type, "normalizer");
     }
@@ -254,7 +274,7 @@ enum vs_code vs_pipeline_open(struct vs_tokenizer_impl *impl, struct vs_pipeline
 static void close_list(struct vs_step_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++)
-        vs_regex_free(list->items[i].re);
+        close_step(&list->items[i]);
 }
 
 void vs_pipeline_close(struct vs_pipeline *p)
