@@ -146,13 +146,6 @@ enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token
 
 /* ---- added tokens ---- */
 
-static bool is_word_char(uint32_t cp)
-{
-    utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)cp);
-    return cp == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
-           k == UTF8PROC_CATEGORY_ME || k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_PC;
-}
-
 static uint32_t char_before(struct vs_str s, size_t at)
 {
     uint32_t cp = 0;
@@ -188,7 +181,7 @@ static bool hit_at(const struct vs_tokenizer *t, const struct vs_prefix *set, st
     if (!found)
         return false;
     const struct vs_added *a = &t->added[hit->added];
-    return !a->single_word || (!(hit->begin && is_word_char(char_before(s, hit->begin))) && !(hit->end < s.n && is_word_char(char_at(s, hit->end))));
+    return !a->single_word || (!(hit->begin && vs_is_word(char_before(s, hit->begin))) && !(hit->end < s.n && vs_is_word(char_at(s, hit->end))));
 }
 
 /* lstrip and rstrip take the white space beside the token with it. */

@@ -67,12 +67,13 @@ static void nmt(struct vs_str text, struct vs_buf *out)
     }
 }
 
-static void strip_marks(struct vs_str text, struct vs_buf *out)
+/* StripAccents takes out marks of all kinds, Bert's strip_accents only those without a width. */
+static void strip_marks(struct vs_str text, bool (*is_mark)(uint32_t), struct vs_buf *out)
 {
     for (const char *p = text.p, *end = p + text.n; p < end;) {
         uint32_t cp;
         unsigned n = vs_utf8_next(p, end, &cp);
-        if (utf8proc_category((utf8proc_int32_t)cp) != UTF8PROC_CATEGORY_MN)
+        if (!is_mark(cp))
             vs_buf_add(out, p, n);
         p += n;
     }
@@ -127,7 +128,7 @@ static enum vs_code bert(const struct vs_step *s, struct vs_str text, struct vs_
         code = normal_form(of(&a), UTF8PROC_DECOMPOSE, &b, err);
         a.n = 0;
         if (!code)
-            strip_marks(of(&b), &a);
+            strip_marks(of(&b), vs_is_nonspacing, &a);
     }
     if (!code && s->lower)
         lowercase(of(&a), out);
@@ -187,7 +188,7 @@ static enum vs_code run_step(const struct vs_pipeline *p, const struct vs_step *
     case VS_STEP_PRECOMPILED: return vs_charsmap_run(s->charsmap, text, out, err);
     case VS_STEP_NMT: nmt(text, out); break;
     case VS_STEP_LOWERCASE: lowercase(text, out); break;
-    case VS_STEP_STRIP_ACCENTS: strip_marks(text, out); break;
+    case VS_STEP_STRIP_ACCENTS: strip_marks(text, vs_is_mark, out); break;
     case VS_STEP_STRIP: strip(text, s->left, s->right, out); break;
     case VS_STEP_BYTES: vs_apply_bytes(text, out); break;
     case VS_STEP_PREPEND:

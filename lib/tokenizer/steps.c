@@ -8,6 +8,8 @@
 
 /* ByteLevel's own pattern (huggingface/tokenizers pre_tokenizers/byte_level.rs, after GPT-2). */
 #define BYTE_WORDS "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+/* Whitespace's: \w+|[^\w\s]+ of Rust's regex, where \w has the two joiners too. */
+#define WORDS "[\\w\\x{200c}\\x{200d}]+|[^\\w\\s\\x{200c}\\x{200d}]+"
 #define DEPTH 8
 
 struct opener {
@@ -189,7 +191,7 @@ static enum vs_code add_pre(struct opener *o, const struct vs_jval *v, unsigned 
             code = set_behavior(o, v, VS_REMOVED, &s);
     } else if (vs_str_is(type, "Whitespace")) {
         s = (struct vs_step){.kind = VS_STEP_SPLIT, .behavior = VS_REMOVED, .invert = true};
-        code = vs_regex_new(VS_LIT("\\w+|[^\\w\\s]+"), &s.re, o->err);
+        code = vs_regex_new(VS_LIT(WORDS), &s.re, o->err);
     } else if (vs_str_is(type, "WhitespaceSplit")) {
         s.kind = VS_STEP_WHITESPACE;
     } else if (vs_str_is(type, "BertPreTokenizer")) {
