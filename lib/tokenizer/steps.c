@@ -229,21 +229,27 @@ static enum vs_code content_of(struct opener *o, const struct vs_added *a, struc
     return code;
 }
 
-/* Tokens that are looked for in the text as it is (raw), or after the normalizer. */
+/* Tokens that are looked for in the text as it is (raw), or after the normalizer. Of entries with the same content the last
+ * one has the say. */
 static enum vs_code open_added(struct opener *o, bool normalized, struct vs_prefix *out)
 {
     const struct vs_tokenizer *t = &o->impl->t;
     struct vs_prefix_item *items = vs_calloc(t->added_count + 1u, sizeof *items);
-    uint32_t n = 0;
+    struct vs_map seen = {0};
+    uint32_t n = 0, later;
     enum vs_code code = items ? VS_OK : vs_enomem(o->err, "the added tokens", t->added_count);
-    for (uint32_t i = 0; !code && i < t->added_count; i++) {
+    for (uint32_t i = t->added_count; !code && i-- > 0;) {
+        const struct vs_added *a = &t->added[i];
         struct vs_str s;
-        if (t->added[i].normalized != normalized)
-            continue;
-        code = content_of(o, &t->added[i], &s);
-        if (!code && s.n && s.n <= UINT32_MAX)
-            items[n++] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
+        if (!vs_map_put(&seen, a->content, i, &later))
+            code = vs_enomem(o->err, "the added tokens", t->added_count);
+        else if (later == VS_NONE && a->normalized == normalized) {
+            code = content_of(o, a, &s);
+            if (!code && s.n && s.n <= UINT32_MAX)
+                items[n++] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
+        }
     }
+    vs_map_free(&seen);
     if (code)
         vs_free(items);
     else
