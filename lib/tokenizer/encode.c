@@ -146,13 +146,6 @@ enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token
 
 /* ---- added tokens ---- */
 
-static bool is_word_char(uint32_t cp)
-{
-    utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)cp);
-    return cp == '_' || (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO) || k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
-           k == UTF8PROC_CATEGORY_ME || k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_PC;
-}
-
 static uint32_t char_before(struct vs_str s, size_t at)
 {
     uint32_t cp = 0;
@@ -174,8 +167,8 @@ static uint32_t char_at(struct vs_str s, size_t at)
 
 struct hit { size_t begin, end; uint32_t added; };
 
-/* The longest added token at a place; single_word ones only between characters that are not of a word. */
-static bool hit_at(const struct vs_tokenizer *t, const struct vs_prefix *set, struct vs_str s, size_t at, struct hit *hit)
+/* The longest added token at a place. */
+static bool hit_at(const struct vs_prefix *set, struct vs_str s, size_t at, struct hit *hit)
 {
     struct vs_prefix_walk w = vs_prefix_begin(set);
     bool found = false;
@@ -185,10 +178,13 @@ static bool hit_at(const struct vs_tokenizer *t, const struct vs_prefix *set, st
             *hit = (struct hit){at, i + 1, which};
             found = true;
         }
-    if (!found)
-        return false;
-    const struct vs_added *a = &t->added[hit->added];
-    return !a->single_word || (!(hit->begin && is_word_char(char_before(s, hit->begin))) && !(hit->end < s.n && is_word_char(char_at(s, hit->end))));
+    return found;
+}
+
+/* Between characters that are not of a word. */
+static bool stands_alone(struct vs_str s, const struct hit *hit)
+{
+    return !(hit->begin && vs_is_word(char_before(s, hit->begin))) && !(hit->end < s.n && vs_is_word(char_at(s, hit->end)));
 }
 
 /* lstrip and rstrip take the white space beside the token with it. */
@@ -215,23 +211,27 @@ struct encoding {
 
 typedef enum vs_code (*encode_rest)(struct encoding *e, struct vs_str text, bool first);
 
-/* Cuts text at the added tokens of a set; what stands between them goes on to `rest`. */
+/* Cuts text at the added tokens of a set; what stands between them goes on to `rest`. As in the Rust library a single_word token
+ * that does not stand alone hides those inside it, and the search goes on behind the token, not behind the blanks it took. */
 static enum vs_code cut_added(struct encoding *e, const struct vs_prefix *set, struct vs_str s, bool first, encode_rest rest)
 {
     size_t done = 0;
     enum vs_code code = VS_OK;
     for (size_t at = 0; !code && set->count && at < s.n;) {
         struct hit hit = {0, 0, 0};
-        if (!hit_at(e->t, set, s, at, &hit)) {
+        if (!hit_at(set, s, at, &hit)) {
             at++;
             continue;
         }
+        at = hit.end;
+        if (e->t->added[hit.added].single_word && !stands_alone(s, &hit))
+            continue;
         widen(e->t, s, done, &hit);
         if (hit.begin > done)
             code = rest(e, (struct vs_str){s.p + done, hit.begin - done}, first && done == 0);
         if (!code)
             code = vs_ids_add(e->out, e->t->added[hit.added].effective, e->err);
-        at = done = hit.end;
+        done = hit.end;
     }
     return code || done >= s.n ? code : rest(e, (struct vs_str){s.p + done, s.n - done}, first && done == 0);
 }

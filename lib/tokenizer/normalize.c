@@ -52,12 +52,28 @@ static void lowercase(struct vs_str text, struct vs_buf *out)
     }
 }
 
-static void strip_marks(struct vs_str text, struct vs_buf *out)
+/* huggingface/tokenizers normalizers/unicode.rs, after SentencePiece's nmt rules: controls go, blanks of all kinds become spaces. */
+static void nmt(struct vs_str text, struct vs_buf *out)
+{
+    for (const char *p = text.p, *end = p + text.n; p < end;) {
+        uint32_t c;
+        unsigned n = vs_utf8_next(p, end, &c);
+        bool gone = (c >= 1 && c <= 8) || c == 0xb || (c >= 0xe && c <= 0x1f) || c == 0x7f || c == 0x8f || c == 0x9f;
+        bool blank = c == 9 || c == 0xa || c == 0xc || c == 0xd || c == 0x1680 || (c >= 0x200b && c <= 0x200f) || c == 0x2028 || c == 0x2029 ||
+                     c == 0x2581 || c == 0xfeff || c == 0xfffd;
+        if (!gone)
+            vs_buf_add(out, blank ? " " : p, blank ? 1 : n);
+        p += n;
+    }
+}
+
+/* StripAccents takes out marks of all kinds, Bert's strip_accents only those without a width. */
+static void strip_marks(struct vs_str text, bool (*is_mark)(uint32_t), struct vs_buf *out)
 {
     for (const char *p = text.p, *end = p + text.n; p < end;) {
         uint32_t cp;
         unsigned n = vs_utf8_next(p, end, &cp);
-        if (utf8proc_category((utf8proc_int32_t)cp) != UTF8PROC_CATEGORY_MN)
+        if (!is_mark(cp))
             vs_buf_add(out, p, n);
         p += n;
     }
@@ -112,7 +128,7 @@ static enum vs_code bert(const struct vs_step *s, struct vs_str text, struct vs_
         code = normal_form(of(&a), UTF8PROC_DECOMPOSE, &b, err);
         a.n = 0;
         if (!code)
-            strip_marks(of(&b), &a);
+            strip_marks(of(&b), vs_is_nonspacing, &a);
     }
     if (!code && s->lower)
         lowercase(of(&a), out);
@@ -169,8 +185,10 @@ static enum vs_code run_step(const struct vs_pipeline *p, const struct vs_step *
     case VS_STEP_NFKD: return normal_form(text, (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT), out, err);
     case VS_STEP_BERT: return bert(s, text, out, err);
     case VS_STEP_REPLACE: return replace(p, s, text, out, err);
+    case VS_STEP_PRECOMPILED: return vs_charsmap_run(s->charsmap, text, out, err);
+    case VS_STEP_NMT: nmt(text, out); break;
     case VS_STEP_LOWERCASE: lowercase(text, out); break;
-    case VS_STEP_STRIP_ACCENTS: strip_marks(text, out); break;
+    case VS_STEP_STRIP_ACCENTS: strip_marks(text, vs_is_mark, out); break;
     case VS_STEP_STRIP: strip(text, s->left, s->right, out); break;
     case VS_STEP_BYTES: vs_apply_bytes(text, out); break;
     case VS_STEP_PREPEND:

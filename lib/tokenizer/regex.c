@@ -22,9 +22,11 @@ static void give(void *p, void *unused)
 
 /* ---- rewriting ---- */
 
-/* White space without U+180E, words as in Unicode's annex 18, hexadecimal digits: the inside of a class each. */
+/* White space without U+180E, words as in Unicode's annex 18, hexadecimal digits: the inside of a class each. Outside of a class
+ * Oniguruma counts the raised digits and fractions of Latin-1 among the words too. */
 static const char space_class[] = "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
 static const char word_class[] = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+static const char latin_digits[] = "\\xb2\\xb3\\xb9\\xbc-\\xbe";
 static const char hex_class[] = "0-9A-Fa-f";
 
 struct rewrite {
@@ -60,7 +62,8 @@ static void class_escape(struct rewrite *r, const char *inside, bool negated)
 {
     if (r->in_class && negated)
         r->refused = "a negated shorthand inside a class";
-    vs_buf_printf(&r->out, r->in_class ? "%s%s" : "[%s%s]", negated ? "^" : "", inside);
+    const char *more = inside == word_class && !r->in_class ? latin_digits : "";
+    vs_buf_printf(&r->out, r->in_class ? "%s%s%s" : "[%s%s%s]", negated ? "^" : "", inside, more);
     r->at += 2;
 }
 
@@ -92,6 +95,21 @@ static void escape(struct rewrite *r)
     }
 }
 
+/* [:name:] inside a class: PCRE2 goes by categories where Oniguruma goes by properties. */
+static void posix_class(struct rewrite *r, struct vs_str name)
+{
+#define ALPHABETIC "\\p{Alphabetic}\\x{363}-\\x{36f}\\x{f82}\\x{f83}" /* these since Unicode 15 or 16, which Oniguruma has */
+    static const struct { const char *name, *inside; } classes[] = {
+        {"[:alpha:]", ALPHABETIC}, {"[:alnum:]", ALPHABETIC "\\p{Nd}"}, {"[:upper:]", "\\p{Uppercase}"}, {"[:lower:]", "\\p{Lowercase}"},
+        {"[:punct:]", "\\p{P}\\p{S}"}, {"[:space:]", space_class}, {"[:word:]", word_class}, {"[:digit:]", "\\p{Nd}"}, {"[:xdigit:]", hex_class}};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (vs_str_is(name, classes[i].name)) {
+            vs_buf_puts(&r->out, classes[i].inside);
+            return;
+        }
+    r->refused = "a POSIX class that is not known here";
+}
+
 /* Oniguruma nests and intersects classes, PCRE2 takes the same characters literally. */
 static void in_class(struct rewrite *r)
 {
@@ -101,10 +119,12 @@ static void in_class(struct rewrite *r)
         r->refused = "a class inside a class";
     if (left >= 2 && p[0] == '&' && p[1] == '&')
         r->refused = "an intersection of classes";
+    if (r->refused)
+        return;
     if (*p == '[') { /* a POSIX class: up to its ":]" */
         const char *close = left > 2 ? memmem(p + 2, left - 2, ":]", 2) : NULL;
         size_t n = close ? (size_t)(close - p) + 2 : 1;
-        vs_buf_add(&r->out, p, n);
+        posix_class(r, (struct vs_str){p, n});
         r->at += n;
         return;
     }
@@ -175,7 +195,7 @@ static enum vs_code compile(struct vs_str pattern, const struct vs_buf *rewritte
     enum vs_code code = context ? VS_OK : vs_enomem(err, "a pattern", pattern.n);
     /* ^ and $ match at every line in Ruby */
     if (context)
-        re->code = pcre2_compile((PCRE2_SPTR)rewritten->p, rewritten->n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at, context);
+        re->code = pcre2_compile((PCRE2_SPTR)(rewritten->p ? rewritten->p : ""), rewritten->n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at, context);
     if (context && !re->code) {
         pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);
         code = vs_fail(err, VS_EUNSUPPORTED, "the pattern \"%s\" cannot be compiled: %s", vs_escape(shown, sizeof shown, pattern), why);

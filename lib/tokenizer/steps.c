@@ -2,11 +2,14 @@
  *
  * From the sections of tokenizer.json to steps. A component that is not handled is refused by its name.
  */
+#include <stdio.h>
 #include "tokenizer/alphabet.h"
 #include "tokenizer/steps.h"
 
 /* ByteLevel's own pattern (huggingface/tokenizers pre_tokenizers/byte_level.rs, after GPT-2). */
 #define BYTE_WORDS "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+/* Whitespace's: \w+|[^\w\s]+ of Rust's regex, where \w has the two joiners too. */
+#define WORDS "[\\w\\x{200c}\\x{200d}]+|[^\\w\\s\\x{200c}\\x{200d}]+"
 #define DEPTH 8
 
 struct opener {
@@ -35,14 +38,30 @@ static enum vs_code refuse(struct opener *o, struct vs_str what, const char *par
     return vs_fail(o->err, VS_EUNSUPPORTED, "%s: /%s: %s \"%s\" is not handled", o->impl->t.path, o->section, part, vs_escape(shown, sizeof shown, what));
 }
 
+static void close_step(struct vs_step *s)
+{
+    vs_regex_free(s->re);
+    vs_charsmap_free(s->charsmap);
+}
+
 static enum vs_code add_step(struct opener *o, struct vs_step_list *list, struct vs_step s)
 {
     if (list->count == VS_STEPS) {
-        vs_regex_free(s.re);
+        close_step(&s);
         return vs_fail(o->err, VS_ELIMIT, "%s: /%s: more than %d steps", o->impl->t.path, o->section, VS_STEPS);
     }
     list->items[list->count++] = s;
     return VS_OK;
+}
+
+/* A failure of the pattern room, with its place in front. */
+static enum vs_code located(struct opener *o, enum vs_code code)
+{
+    char why[VS_ERR_MAX / 2];
+    if (code == VS_OK || code == VS_ENOMEM)
+        return code;
+    snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, o->err->message);
+    return vs_fail(o->err, code, "%s: /%s: %s", o->impl->t.path, o->section, why);
 }
 
 /* {"String": ...} or {"Regex": ...} */
@@ -52,7 +71,7 @@ static enum vs_code set_pattern(struct opener *o, const struct vs_jval *v, struc
     struct vs_str re = text(pattern, "Regex");
     s->pattern = text(pattern, "String");
     if (re.p)
-        return vs_regex_new(re, &s->re, o->err);
+        return located(o, vs_regex_new(re, &s->re, o->err));
     return s->pattern.p ? VS_OK : refuse(o, VS_LIT(""), "a pattern without String or Regex:");
 }
 
@@ -75,7 +94,7 @@ static enum vs_code set_behavior(struct opener *o, const struct vs_jval *v, enum
 
 static const struct { const char *name; enum vs_step_kind kind; } plain_normalizers[] = {
     {"NFC", VS_STEP_NFC}, {"NFD", VS_STEP_NFD}, {"NFKC", VS_STEP_NFKC}, {"NFKD", VS_STEP_NFKD}, {"Lowercase", VS_STEP_LOWERCASE},
-    {"StripAccents", VS_STEP_STRIP_ACCENTS}, {"ByteLevel", VS_STEP_BYTES}};
+    {"StripAccents", VS_STEP_STRIP_ACCENTS}, {"ByteLevel", VS_STEP_BYTES}, {"Nmt", VS_STEP_NMT}};
 
 static enum vs_code add_normalizer(struct opener *o, const struct vs_jval *v, unsigned depth);
 
@@ -117,6 +136,9 @@ static enum vs_code add_normalizer(struct opener *o, const struct vs_jval *v, un
         s.kind = VS_STEP_REPLACE;
         s.with = text(v, "content");
         code = set_pattern(o, v, &s);
+    } else if (vs_str_is(type, "Precompiled")) {
+        s.kind = VS_STEP_PRECOMPILED;
+        code = vs_charsmap_new(o->impl->t.path, text(v, "precompiled_charsmap"), &s.charsmap, o->err);
     } else {
         return refuse(o, type, "normalizer");
     }
@@ -169,7 +191,7 @@ static enum vs_code add_pre(struct opener *o, const struct vs_jval *v, unsigned 
             code = set_behavior(o, v, VS_REMOVED, &s);
     } else if (vs_str_is(type, "Whitespace")) {
         s = (struct vs_step){.kind = VS_STEP_SPLIT, .behavior = VS_REMOVED, .invert = true};
-        code = vs_regex_new(VS_LIT("\\w+|[^\\w\\s]+"), &s.re, o->err);
+        code = vs_regex_new(VS_LIT(WORDS), &s.re, o->err);
     } else if (vs_str_is(type, "WhitespaceSplit")) {
         s.kind = VS_STEP_WHITESPACE;
     } else if (vs_str_is(type, "BertPreTokenizer")) {
@@ -207,21 +229,27 @@ static enum vs_code content_of(struct opener *o, const struct vs_added *a, struc
     return code;
 }
 
-/* Tokens that are looked for in the text as it is (raw), or after the normalizer. */
+/* Tokens that are looked for in the text as it is (raw), or after the normalizer. Of entries with the same content the last
+ * one has the say. */
 static enum vs_code open_added(struct opener *o, bool normalized, struct vs_prefix *out)
 {
     const struct vs_tokenizer *t = &o->impl->t;
     struct vs_prefix_item *items = vs_calloc(t->added_count + 1u, sizeof *items);
-    uint32_t n = 0;
+    struct vs_map seen = {0};
+    uint32_t n = 0, later;
     enum vs_code code = items ? VS_OK : vs_enomem(o->err, "the added tokens", t->added_count);
-    for (uint32_t i = 0; !code && i < t->added_count; i++) {
+    for (uint32_t i = t->added_count; !code && i-- > 0;) {
+        const struct vs_added *a = &t->added[i];
         struct vs_str s;
-        if (t->added[i].normalized != normalized)
-            continue;
-        code = content_of(o, &t->added[i], &s);
-        if (!code && s.n && s.n <= UINT32_MAX)
-            items[n++] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
+        if (!vs_map_put(&seen, a->content, i, &later))
+            code = vs_enomem(o->err, "the added tokens", t->added_count);
+        else if (later == VS_NONE && a->normalized == normalized) {
+            code = content_of(o, a, &s);
+            if (!code && s.n && s.n <= UINT32_MAX)
+                items[n++] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
+        }
     }
+    vs_map_free(&seen);
     if (code)
         vs_free(items);
     else
@@ -254,7 +282,7 @@ enum vs_code vs_pipeline_open(struct vs_tokenizer_impl *impl, struct vs_pipeline
 static void close_list(struct vs_step_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++)
-        vs_regex_free(list->items[i].re);
+        close_step(&list->items[i]);
 }
 
 void vs_pipeline_close(struct vs_pipeline *p)

@@ -5,6 +5,7 @@
 #ifndef VS_TOKENIZER_STEPS_H
 #define VS_TOKENIZER_STEPS_H
 
+#include "tokenizer/charsmap.h"
 #include "tokenizer/encode.h"
 #include "tokenizer/pipeline.h"
 #include "tokenizer/regex.h"
@@ -12,7 +13,7 @@
 enum vs_step_kind {
     /* normalizers */
     VS_STEP_NFC, VS_STEP_NFD, VS_STEP_NFKC, VS_STEP_NFKD, VS_STEP_LOWERCASE, VS_STEP_STRIP, VS_STEP_STRIP_ACCENTS, VS_STEP_BERT,
-    VS_STEP_REPLACE, VS_STEP_PREPEND, VS_STEP_BYTES,
+    VS_STEP_REPLACE, VS_STEP_PREPEND, VS_STEP_BYTES, VS_STEP_NMT, VS_STEP_PRECOMPILED,
     /* pre-tokenizers */
     VS_STEP_BYTE_LEVEL, VS_STEP_SPLIT, VS_STEP_METASPACE, VS_STEP_BERT_WORDS, VS_STEP_WHITESPACE, VS_STEP_DIGITS, VS_STEP_PUNCTUATION
 };
@@ -24,6 +25,7 @@ enum vs_prepend { VS_PREPEND_ALWAYS, VS_PREPEND_FIRST, VS_PREPEND_NEVER };
 struct vs_step {
     enum vs_step_kind kind;
     struct vs_regex *re;          /* owned; NULL: `pattern` is a plain string */
+    struct vs_charsmap *charsmap; /* owned; PRECOMPILED */
     struct vs_str pattern, with;  /* borrowed from the sections */
     enum vs_behavior behavior;
     enum vs_prepend prepend;

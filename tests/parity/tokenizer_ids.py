@@ -15,7 +15,8 @@ except ImportError as missing:
     print(f'1..0 # SKIP no peer: {missing} (see tests/parity/requirements.txt)')
     sys.exit(0)
 
-NAMES = ['gemma3', 'qwen3', 'llama3_1', 'mistral7b_v01', 'gpt2', 'bert-base-uncased', 'modernbert', 'focus-de-bpe50k', 'focus-sw-bpe50k']
+NAMES = ['gemma3', 'qwen3', 'llama3_1', 'mistral7b_v01', 'gpt2', 'bert-base-uncased', 'modernbert', 'focus-de-bpe50k', 'focus-sw-bpe50k',
+         'focus-de-unigram50k', 'focus-sw-unigram50k']
 # Fragments that real text rarely puts side by side: blanks, marks, digits, contractions, added tokens.
 AWKWARD = ["a  b", " \t x", "it's I'LL we\u2019re", "1234567 8,9", "e\u0301 \u1e9b\u0323", "\u3000\u00a0x\u2009", "\u200d\u200b", "<|endoftext|>x",
            "<s> </s><bos>", "\u4e2d\u6587abc", "\U0001f600\U0001f468\u200d\U0001f469", "\u0130I\u0131", "\u180e a", "...!?", "\\n\\t", "\u05d0\u05b0 \u0627\u064e",
