@@ -170,7 +170,7 @@ static void write_weights(const char *dir, const struct model *m, const struct s
         list[n] = (struct vst_tensor){t.tensor, "F32", {t.rows, t.cols}, t.cols ? 2 : 1, data[n]};
         n++;
     }
-    vst_write_safetensors(vst_path(dir, "model.safetensors"), list, n, "{\"format\":\"pt\"}");
+    vst_write_safetensors(vst_path(dir, s->shard ? s->shard : "model.safetensors"), list, n, "{\"format\":\"pt\"}");
     while (n)
         free(data[--n]);
 }

@@ -76,6 +76,9 @@ static const struct broken table[] = {
     {"VOC122", VS_ERROR, "config.json", "/rope_theta", "20000.0", "10000.0", "*", {.edits = {CONFIG("10000.0", "20000.0")}}, NULL, BASE},
     {"VOC122", VS_ERROR, "config.json", "/rope_theta", "absent", "10000.0", "*", {.edits = {CONFIG("  \"rope_theta\": 10000.0,\n", "")}}, NULL, BASE},
     {"VOC123", VS_WARNING, "*", NULL, "*", NULL, NULL, {.edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"a\": \"model-00001-of-00001.safetensors\"}}"}}}},
+    {"VOC124", VS_ERROR, "*", NULL, "*", NULL, NULL,
+     {.shard = "model-00001-of-00001.safetensors",
+      .edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"ghost\": \"model-00001-of-00001.safetensors\"}}"}}}, "VOC123"},
     /* 2xx */
     {"VOC201", VS_WARNING, "tokenizer.json", "/model/vocab", NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\": 5, \"t6\": 6, ", "")}}, "VOC110"},
     {"VOC202", VS_ERROR, "tokenizer.json", "/model/vocab", "t6", "t5", NULL, {.edits = {TOKENIZER("\"t5\": 5", "\"t5\": 6")}}, "VOC201"},
