@@ -57,6 +57,41 @@ static void each(const struct cli_tool *tool, void (*show)(const struct cli_tool
             show(tool, o);
 }
 
+#define COLUMNS 100
+
+/* Text of n bytes as lines of at most COLUMNS columns, the first one begun at column at; a blank is where lines may end. */
+static void wrapped(const char *text, size_t n, size_t at, size_t indent)
+{
+    size_t column = at;
+    for (size_t i = 0; i < n;) {
+        const size_t word = strcspn(text + i, " \n");
+        const size_t take = word < n - i ? word : n - i;
+        if (column > indent && column + 1 + take > COLUMNS) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > at) {
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)take, text + i);
+        column += take;
+        i += take + 1;
+    }
+    putchar('\n');
+}
+
+/* Commands begin with "$ ", what else there is says what they are for. */
+static void examples(const char *text)
+{
+    while (*text) {
+        const size_t n = strcspn(text, "\n");
+        printf("%s%.*s\n", *text == '$' ? "  " : "      ", (int)n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
+#define HELP_COLUMN 35
+
 static void help_line(const struct cli_tool *tool, const struct cli_option *o)
 {
     (void)tool;
@@ -65,16 +100,26 @@ static void help_line(const struct cli_tool *tool, const struct cli_option *o)
     if (o->letter)
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
     snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-    printf("  %-30s %s\n", left, o->help);
+    int used = printf("  %s", left);
+    if (used >= HELP_COLUMN) {
+        putchar('\n');
+        used = 0;
+    }
+    printf("%*s", HELP_COLUMN - used, "");
+    wrapped(o->help, strlen(o->help), HELP_COLUMN, HELP_COLUMN);
 }
 
 void cli_help(const struct cli_tool *tool)
 {
     const char *paragraph_end = strstr(tool->description, "\n\n");
-    printf("%s - %s\n\nusage: %s %s\n\n%.*s\n\n", tool->name, tool->summary, tool->name, tool->synopsis,
-           (int)(paragraph_end ? paragraph_end - tool->description : (long)strlen(tool->description)), tool->description);
+    printf("%s - %s\n\nusage: %s %s\n\n", tool->name, tool->summary, tool->name, tool->synopsis);
+    wrapped(tool->description, paragraph_end ? (size_t)(paragraph_end - tool->description) : strlen(tool->description), 0, 0);
+    putchar('\n');
     each(tool, help_line);
-    printf("\nexamples:\n%s\nexit status: %s\n", tool->examples, exit_codes);
+    puts("\nexamples:");
+    examples(tool->examples);
+    printf("\nexit status: ");
+    wrapped(exit_codes, strlen(exit_codes), 13, 13);
 }
 
 /* ---- man page ---- */

@@ -24,8 +24,8 @@ static const struct cli_tool tool = {
         "Opens everything from disk again and checks it: structure (L0), bytes against the base (L1), rows and head (L2). Every id that\n"
         "can occur is looked up in the table with strict range checks, on CUDA when there is a device, else on the CPU.\n\n"
         "L3 and L4, the forward pass, are not covered yet and are reported as not run.",
-    .examples = "  $ vocab-check Qwen2.5-0.5B-Instruct/\n"
-                "  $ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n",
+    .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
+                "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n",
     .options = options,
     .min_args = 1,
     .max_args = 1,

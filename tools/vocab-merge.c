@@ -25,8 +25,8 @@ static const struct cli_tool tool = {
         "tokenizer.json, or such files themselves. OUT gets the tokenizer files and vocab-map.json, which embed-extend reads.\n\n"
         "BASE may be a model directory: ids that its configs name are not given to new tokens. No model file is written.\n\n"
         "Only BPE tokenizers take the tokens of an EXT; --add-token, --add-special and --tokens-file work for all of them.",
-    .examples = "  $ vocab-merge qwen3/ german-bpe/ -o merged\n"
-                "  $ vocab-merge qwen3/ --add-special '<|tool|>' --tokens-file words.txt -o merged\n",
+    .examples = "$ vocab-merge qwen3/ german-bpe/ -o merged\n"
+                "$ vocab-merge qwen3/ --add-special '<|tool|>' --tokens-file words.txt -o merged\n",
     .options = options,
     .min_args = 1,
     .max_args = CLI_ANY,
