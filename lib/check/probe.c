@@ -139,6 +139,11 @@ static enum vs_code judge_argmax(struct checker *k, const struct vs_table *head,
         bool real = best[p].index == UINT64_MAX || !k->t || vs_has_token(k, best[p].index) || k->r->facts->block_count > 1;
         if (!real)
             vs_set_add(&live, best[p].index);
+        k->r->head.above += k->t && best[p].index != UINT64_MAX && best[p].index >= k->t->rows_needed;
+    }
+    if (!code && k->t && k->t->rows_needed < head->rows) {
+        k->r->head.count = PROBES;
+        k->r->head.end = k->t->rows_needed;
     }
     if (!code && broken) {
         vs_say_table(k, k->c, head);

@@ -57,6 +57,15 @@ static bool add_also(cJSON *o, const struct vs_finding *f)
     return also && add(also, "file", f->also_file) && add(also, "at", f->also_at);
 }
 
+static bool add_head(cJSON *top, const struct vs_check_result *r)
+{
+    if (!r->head.count)
+        return add(top, "head", NULL);
+    cJSON *h = cJSON_AddObjectToObject(top, "head");
+    return h && cJSON_AddNumberToObject(h, "probes", r->head.count) && cJSON_AddNumberToObject(h, "above", r->head.above) &&
+           cJSON_AddNumberToObject(h, "end", (double)r->head.end);
+}
+
 static bool add_findings(cJSON *top, const struct vs_check_result *r)
 {
     cJSON *list = cJSON_AddArrayToObject(top, "findings");
@@ -75,7 +84,7 @@ enum vs_code vs_check_json(const struct vs_check_result *r, struct vs_buf *out, 
 {
     cJSON *top = cJSON_CreateObject(), *facts = vs_facts_to_json(r->facts);
     bool good = top && facts && add(top, "schema", "vocabsurgeon/findings/1") && add(top, "path", r->facts->path) && add(top, "verdict", verdict(r)) &&
-                add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_findings(top, r);
+                add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_head(top, r) && add_findings(top, r);
     if (good) {
         good = cJSON_AddItemToObject(top, "facts", facts);
         facts = NULL;

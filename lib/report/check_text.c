@@ -62,6 +62,14 @@ static void put_device(const struct vs_check_result *r, struct vs_buf *b)
     vs_buf_puts(b, r->gather.bad_count > r->gather.shown ? ", ...\n" : "\n");
 }
 
+static void put_head(const struct vs_check_result *r, struct vs_buf *b)
+{
+    if (r->head.count && r->head.above)
+        vs_buf_printf(b, "head       %u of %u probes predict a row at or above %llu\n", r->head.above, r->head.count, (unsigned long long)r->head.end);
+    else if (r->head.count)
+        vs_buf_printf(b, "head       %u probes: argmax never at or above %llu\n", r->head.count, (unsigned long long)r->head.end);
+}
+
 static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
 {
     if (!n)
@@ -85,6 +93,7 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
             vs_buf_puts(b, "\n");
         put_levels(r, look, b);
         put_device(r, b);
+        put_head(r, b);
     }
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);

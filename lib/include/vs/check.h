@@ -59,12 +59,17 @@ struct vs_check_request {
     enum vs_severity fail_on;
     const char *data_dir;
 };
+/* What the head's probes predicted where rows stand behind the last token: how many of them a row at or above end. count 0:
+ * not probed, or there are no such rows. */
+struct vs_head_probes { uint32_t count, above; uint64_t end; };
+
 struct vs_check_result {
     struct vs_facts *facts;
     struct vs_finding *findings; uint32_t finding_count; /* errors first, then by rule, then by place */
     struct vs_level levels[5];             /* L0 .. L4 */
     const char *device_kind, *device_name; /* "cpu" "AVX-512, 2 threads" */
     struct vs_gather gather;
+    struct vs_head_probes head;
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;
