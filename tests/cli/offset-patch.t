@@ -42,6 +42,11 @@ OUT holds the JSON and tokenizer files, with only the bytes changed that must be
         "<end_of_image>": 262147,
         "<|extra_0|>": 262144,
 
+embed-extend writes the same bytes under these names.
+
+  $ embed-extend gemma3n --add 3 -o extended3 -q
+  $ for f in out/*; do cmp $f extended3/${f#out/}; done
+
 The result agrees with itself, and is not moved a second time.
 
   $ offset-patch out --check -q
