@@ -14,7 +14,7 @@ struct added { struct vs_str content; struct vs_span spelled; uint64_t id; bool 
 
 struct scan {
     const struct vs_renumber *r;
-    const char *name;
+    const char *name, *path;        /* in changes; in messages */
     struct vs_str text;
     struct vs_json j;
     struct vs_arena arena;          /* decoded names */
@@ -72,8 +72,8 @@ static enum vs_code scan_vocab(struct scan *s)
     struct vs_str key;
     enum vs_code code = VS_OK;
     if (vs_json_peek(&s->j) != VS_JSON_OBJECT)
-        return vs_fail(s->err, VS_EUNSUPPORTED, "%s: model.vocab is a list (Unigram): ids are positions there, and inserting into it before "
-                       "other blocks is not supported", s->name);
+        return vs_fail(s->err, VS_EUNSUPPORTED, "%s: model.vocab is a list (Unigram): ids are positions there, so nothing can be inserted before "
+                       "the other blocks; expected an object from token to id, as in the model's own tokenizer", s->path);
     s->vocab.begin = s->j.at;
     vs_json_object(&s->j);
     while (!code && vs_json_key(&s->j, &key)) {
@@ -249,7 +249,7 @@ static enum vs_code scan_part(struct scan *s, bool padding)
     if (!vs_json_skip(&s->j, &span))
         return VS_OK;
     p.begin = span.begin;
-    enum vs_code code = vs_jdoc_parse(s->name, (struct vs_str){s->text.p + span.begin, span.end - span.begin}, &p.doc, s->err);
+    enum vs_code code = vs_jdoc_parse(s->path, (struct vs_str){s->text.p + span.begin, span.end - span.begin}, &p.doc, s->err);
     pointer(s, padding ? "/padding/pad_id" : "/post_processor", (struct vs_str){0});
     if (!code)
         code = padding ? put_part(&p, vs_jget(p.doc.root, "pad_id")) : processor_ids(&p, p.doc.root);
@@ -314,7 +314,7 @@ static enum vs_code extend_vocab(struct scan *s)
     }
     size_t at = s->vocab_count ? s->last_entry.end : s->vocab.begin + 1;
     if (!code && b.failed)
-        code = vs_enomem(s->err, s->name, b.n);
+        code = vs_enomem(s->err, s->path, b.n);
     if (!code && b.n)
         code = vs_edit(s->edits, at, at, (struct vs_str){b.p, b.n}, s->err);
     vs_buf_free(&b);
@@ -326,7 +326,7 @@ static enum vs_code extend_added(struct scan *s)
     struct vs_str like = {s->text.p + s->last_added.begin, s->last_added.end - s->last_added.begin};
     struct vs_jdoc doc = {0};
     struct vs_buf b = {0};
-    enum vs_code code = like.n ? vs_jdoc_parse(s->name, like, &doc, s->err) : VS_OK;
+    enum vs_code code = like.n ? vs_jdoc_parse(s->path, like, &doc, s->err) : VS_OK;
     for (uint32_t i = 0; !code && i < s->r->add_count; i++) {
         if (like.n)
             add_separator(&b, s, s->before_added);
@@ -336,12 +336,12 @@ static enum vs_code extend_added(struct scan *s)
         vs_renumber_entry(&b, &doc, doc.root, s->r->shift.at + i, s->r->add[i]);
         s->at.n = 0;
         vs_buf_printf(&s->at, "/added_tokens/%zu", s->list_count + i);
-        code = b.failed ? vs_enomem(s->err, s->name, b.n)
+        code = b.failed ? vs_enomem(s->err, s->path, b.n)
                         : vs_renumber_note(s->r, s->name, &s->at, VS_LIT(""), (struct vs_str){b.p + begin, b.n - begin}, s->err);
     }
     size_t at = like.n ? s->last_added.end : s->list.begin + 1;
     if (!code && s->r->add_count && !s->list.end)
-        code = vs_fail(s->err, VS_EUNSUPPORTED, "%s: no list \"added_tokens\" to enter new tokens into", s->name);
+        code = vs_fail(s->err, VS_EUNSUPPORTED, "%s: no list \"added_tokens\" to enter new tokens into", s->path);
     else if (!code && b.n)
         code = vs_edit(s->edits, at, at, (struct vs_str){b.p, b.n}, s->err);
     vs_buf_free(&b);
@@ -369,11 +369,11 @@ static enum vs_code scan_all(struct scan *s)
     return code ? code : vs_json_end(&s->j, s->err);
 }
 
-enum vs_code vs_renumber_tokenizer_json(const struct vs_renumber *r, const char *name, struct vs_str text, struct vs_edits *edits,
-                                        struct vs_err *err)
+enum vs_code vs_renumber_tokenizer_json(const struct vs_renumber *r, const char *name, const char *path, struct vs_str text,
+                                        struct vs_edits *edits, struct vs_err *err)
 {
-    struct scan s = {.r = r, .name = name, .text = text, .edits = edits, .err = err};
-    vs_json_begin(&s.j, name, text.p, text.n, &s.arena);
+    struct scan s = {.r = r, .name = name, .path = path, .text = text, .edits = edits, .err = err};
+    vs_json_begin(&s.j, path, text.p, text.n, &s.arena);
     enum vs_code code = scan_all(&s);
     if (!code)
         code = extend_vocab(&s);

@@ -80,7 +80,7 @@ void vs_renumber_entry(struct vs_buf *out, const struct vs_jdoc *d, const struct
 
 struct sibling {
     const struct vs_renumber *r;
-    const char *name;
+    const char *name, *path;
     struct vs_jdoc doc;
     struct vs_edits *edits;
     struct vs_err *err;
@@ -108,7 +108,7 @@ static enum vs_code add(struct sibling *s, const char *parent, const struct vs_j
     char *name = vs_arena_dup(&s->doc.arena, key.p, key.n);
     vs_buf_puts(&at, parent);
     vs_buf_pointer(&at, key);
-    enum vs_code code = name ? vs_edit_add_member(s->edits, &s->doc, object, name, value, s->err) : vs_enomem(s->err, s->name, key.n);
+    enum vs_code code = name ? vs_edit_add_member(s->edits, &s->doc, object, name, value, s->err) : vs_enomem(s->err, s->path, key.n);
     if (!code)
         code = vs_renumber_note(s->r, s->name, &at, VS_LIT(""), value, s->err);
     vs_buf_free(&at);
@@ -121,11 +121,11 @@ static enum vs_code renumber_values(struct sibling *s)
     enum vs_code code = VS_OK;
     char text[24], place[64];
     if (s->doc.root->type != VS_JSON_OBJECT)
-        return vs_fail(s->err, VS_EFORMAT, "%s: an object from token to id expected", s->name);
+        return vs_fail(s->err, VS_EFORMAT, "%s: an object from token to id expected", s->path);
     for (const struct vs_jval *v = s->doc.root->child; !code && v; v = v->next) {
         int64_t id;
         if (!vs_ji64(&s->doc, v, &id) || id < 0)
-            return vs_fail(s->err, VS_EFORMAT, "%s: %s: a token id expected", s->name, vs_jplace(&s->doc, v, place));
+            return vs_fail(s->err, VS_EFORMAT, "%s: %s: a token id expected", s->path, vs_jplace(&s->doc, v, place));
         int n = snprintf(text, sizeof text, "%" PRIu64, vs_renumber_id(s->r, (uint64_t)id));
         code = put(s, "", v, v->span, (struct vs_str){text, (size_t)n});
     }
@@ -156,7 +156,7 @@ static enum vs_code renumber_decoder(struct sibling *s)
     for (const struct vs_jval *v = object->child; !code && v; last = v, v = v->next) {
         uint64_t id;
         if (!parse_id(v->key, &id))
-            return vs_fail(s->err, VS_EFORMAT, "%s: %s: a token id expected as the name", s->name, vs_jplace(&s->doc, v, place));
+            return vs_fail(s->err, VS_EFORMAT, "%s: %s: a token id expected as the name", s->path, vs_jplace(&s->doc, v, place));
         if (vs_renumber_id(s->r, id) == id)
             continue;
         int n = snprintf(text, sizeof text, "\"%" PRIu64 "\"", vs_renumber_id(s->r, id));
@@ -166,7 +166,7 @@ static enum vs_code renumber_decoder(struct sibling *s)
         struct vs_buf value = {0};
         int n = snprintf(text, sizeof text, "%" PRIu64, s->r->shift.at + i);
         vs_renumber_entry(&value, &s->doc, last, VS_NO_ID, s->r->add[i]);
-        code = value.failed ? vs_enomem(s->err, s->name, value.n)
+        code = value.failed ? vs_enomem(s->err, s->path, value.n)
                             : add(s, "/added_tokens_decoder", object, (struct vs_str){text, (size_t)n}, (struct vs_str){value.p, value.n});
         vs_buf_free(&value);
     }
@@ -188,13 +188,13 @@ static enum vs_code edit_sibling(const struct vs_renumber *r, const char *name, 
                                  struct vs_err *err)
 {
     struct vs_edits edits = {0};
-    struct sibling s = {.r = r, .name = name, .edits = &edits, .err = err};
+    struct sibling s = {.r = r, .name = name, .path = path, .edits = &edits, .err = err};
     enum vs_code code = vs_jdoc_read(path, &s.doc, err);
     if (!code)
         code = strcmp(name, "tokenizer_config.json") == 0 ? renumber_decoder(&s) : renumber_values(&s);
     *edited = edits.count > 0;
     if (!code && *edited)
-        code = vs_edits_apply(&edits, name, s.doc.text, text, err);
+        code = vs_edits_apply(&edits, path, s.doc.text, text, err);
     vs_edits_free(&edits);
     vs_jdoc_free(&s.doc);
     return code;
@@ -210,10 +210,10 @@ enum vs_code vs_renumber_file(const struct vs_renumber *r, const char *name, con
         return edit_sibling(r, name, path, text, edited, err);
     enum vs_code code = vs_read_all(path, VS_JSON_FILE_MAX, &source, &n, err);
     if (!code)
-        code = vs_renumber_tokenizer_json(r, name, (struct vs_str){source, n}, &edits, err);
+        code = vs_renumber_tokenizer_json(r, name, path, (struct vs_str){source, n}, &edits, err);
     *edited = edits.count > 0;
     if (!code && *edited)
-        code = vs_edits_apply(&edits, name, (struct vs_str){source, n}, text, err);
+        code = vs_edits_apply(&edits, path, (struct vs_str){source, n}, text, err);
     vs_edits_free(&edits);
     vs_free(source);
     return code;

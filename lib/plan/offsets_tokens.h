@@ -24,9 +24,9 @@ bool vs_renumber_handles(const char *name); /* tokenizer.json, tokenizer_config.
 /* The edited text of one of these files; *edited false: it stays as it is. name is the file's name in changes. */
 enum vs_code vs_renumber_file(const struct vs_renumber *r, const char *name, const char *path, struct vs_buf *text, bool *edited,
                               struct vs_err *err) VS_NODISCARD;
-/* offsets_tokenizer_json.c */
-enum vs_code vs_renumber_tokenizer_json(const struct vs_renumber *r, const char *name, struct vs_str text, struct vs_edits *edits,
-                                        struct vs_err *err) VS_NODISCARD;
+/* offsets_tokenizer_json.c: text was read from path. */
+enum vs_code vs_renumber_tokenizer_json(const struct vs_renumber *r, const char *name, const char *path, struct vs_str text,
+                                        struct vs_edits *edits, struct vs_err *err) VS_NODISCARD;
 
 /* The JSON of a placeholder, spelled like the entry v of d (NULL: {"content": ...} in one line); id VS_NO_ID: none. */
 void vs_renumber_entry(struct vs_buf *out, const struct vs_jdoc *d, const struct vs_jval *v, uint64_t id, struct vs_str name);

@@ -136,6 +136,16 @@ Numbers that do not agree are reported with --check, and refused without. Here t
   ls: cannot access 'no': No such file or directory
   [2]
 
+A tokenizer whose ids are positions in a list has no place to insert at: no Gemma3n is published with one.
+
+  $ cp -r gemma3n unigram && echo '{"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0]]}, "added_tokens": []}' > unigram/tokenizer.json
+  $ offset-patch unigram --add 3 -o no -q
+  offset-patch: unigram/tokenizer.json: model.vocab is a list (Unigram): ids are positions there, so nothing can be inserted before the other blocks; expected an object from token to id, as in the model's own tokenizer
+  [3]
+  $ embed-extend unigram --add 3 -o no -q
+  embed-extend: unigram/tokenizer.json: model.vocab is a list (Unigram): ids are positions there, so nothing can be inserted before the other blocks; expected an object from token to id, as in the model's own tokenizer
+  [3]
+
 Other models have no blocks behind the text.
 
   $ make-checkpoint small small
