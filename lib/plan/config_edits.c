@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include "json/edit.h"
+#include "model/model_impl.h"
 #include "plan/extend.h"
 
 /* Places below which a vocabulary is not the text's. */
@@ -33,8 +34,9 @@ static enum vs_code add_change(struct vs_planner *p, const char *file, const cha
     return vs_plan_add_change(p->plan, &change, err);
 }
 
-static enum vs_code apply(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
+static enum vs_code apply(struct vs_planner *p, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
 {
+    const char *file = "config.json";
     struct vs_buf out = {0};
     enum vs_code code = vs_edits_apply(e, file, doc->text, &out, err);
     char *text = code ? NULL : vs_arena_dup(p->arena, out.p, out.n);
@@ -69,38 +71,51 @@ static enum vs_code materialise(struct vs_planner *p, const struct vs_jdoc *doc,
     return code ? code : add_change(p, "config.json", where, (struct vs_str){0}, value, err);
 }
 
-static enum vs_code edit_file(struct vs_planner *p, const char *file, struct vs_str value, struct vs_err *err)
+static enum vs_code edit_size(struct vs_planner *p, const struct vs_jdoc *doc, const char *at, struct vs_str value, struct vs_edits *e,
+                              struct vs_err *err)
 {
-    const struct vs_config *c = &p->checkpoint->config;
-    const struct vs_jdoc *doc = vs_checkpoint_json(p->checkpoint, file);
-    struct vs_edits e = {0};
-    enum vs_code code = VS_OK;
-    if (!doc)
+    const struct vs_jval *v = vs_jpath(doc->root, at);
+    if (!v)
         return VS_OK;
-    for (size_t i = 0; !code && i < c->vocab_size_count; i++) {
-        const struct vs_config_int *v = &c->vocab_sizes[i];
-        const struct vs_jval *at = vs_jpath(doc->root, v->at);
-        if (!at || strcmp(v->file, file) != 0 || (uint64_t)v->value == p->x->rows_after || !sizes_text(p, i))
-            continue;
-        struct vs_str before = {doc->text.p + at->span.begin, at->span.end - at->span.begin};
-        if (!(code = vs_edit(&e, at->span.begin, at->span.end, value, err)))
-            code = add_change(p, v->file, v->at, before, value, err);
+    struct vs_str before = {doc->text.p + v->span.begin, v->span.end - v->span.begin};
+    enum vs_code code = vs_edit(e, v->span.begin, v->span.end, value, err);
+    return code ? code : add_change(p, "config.json", at, before, value, err);
+}
+
+/* Keys that may count rows and may as well be something else (embedding_size: OLMo's rows, ALBERT's columns): they count
+ * rows when they have that value. Recursion is bounded by the parser's depth limit. */
+static enum vs_code row_counts(struct vs_planner *p, const struct vs_jdoc *doc, const struct vs_jval *object, struct vs_buf *at,
+                               struct vs_str value, struct vs_edits *e, bool *found, struct vs_err *err)
+{
+    enum vs_code code = VS_OK;
+    for (const struct vs_jval *v = object->child; v && !code; v = v->next) {
+        size_t n = at->n;
+        int64_t rows;
+        vs_buf_pointer(at, v->key);
+        char *place = at->failed ? NULL : vs_arena_dup(p->arena, at->p, at->n);
+        if (!place)
+            return vs_enomem(err, "a place", at->n);
+        if (v->type == VS_JSON_OBJECT)
+            code = row_counts(p, doc, v, at, value, e, found, err);
+        else if (vs_keys_match(p->checkpoint, "row_counts", v->key) && !is_foreign(place) && vs_ji64(doc, v, &rows) &&
+                 (uint64_t)rows == p->x->rows_before) {
+            *found = true;
+            if (p->x->rows_after != p->x->rows_before)
+                code = edit_size(p, doc, place, value, e, err);
+        }
+        at->n = n;
     }
-    if (!code && c->text_vocab < 0 && strcmp(file, "config.json") == 0 && p->x->rows_after != p->x->rows_before)
-        code = materialise(p, doc, value, &e, err);
-    if (!code && e.count)
-        code = apply(p, file, doc, &e, err);
-    vs_edits_free(&e);
     return code;
 }
 
-/* A config that contradicts the table, or itself, is corrected first: which of the sizes is meant is not for us to guess. */
-static enum vs_code check_sizes(const struct vs_planner *p, struct vs_err *err)
+/* A config that contradicts the table, or itself, is corrected first: which of the sizes is meant is not for us to guess.
+ * Where the rows are counted under a name of their own, vocab_size counts tokens. */
+static enum vs_code check_sizes(const struct vs_planner *p, bool rows_counted, struct vs_err *err)
 {
     const struct vs_checkpoint *c = p->checkpoint;
     const struct vs_config_int *top = NULL, *text = NULL, *v = c->config.text_vocab < 0 ? NULL : &c->config.vocab_sizes[c->config.text_vocab];
     const struct vs_table *input = &c->tables[p->plan->tables[0].table];
-    if (v && (uint64_t)v->value != p->x->rows_before)
+    if (v && (uint64_t)v->value != p->x->rows_before && !rows_counted)
         return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %llu: %.*s has so many rows; correct the config first", c->dir, v->file, v->at,
                        (long long)v->value, (unsigned long long)p->x->rows_before, VS_STR(c->tensors[input->tensor].name));
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {
@@ -114,26 +129,37 @@ static enum vs_code check_sizes(const struct vs_planner *p, struct vs_err *err)
     return VS_OK;
 }
 
-enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err)
+static enum vs_code edit_config(struct vs_planner *p, const struct vs_jdoc *doc, struct vs_str value, struct vs_edits *e, struct vs_err *err)
 {
     const struct vs_config *c = &p->checkpoint->config;
+    struct vs_buf at = {0};
+    bool rows_counted = false;
+    enum vs_code code = row_counts(p, doc, doc->root, &at, value, e, &rows_counted, err);
+    if (!code)
+        code = check_sizes(p, rows_counted, err);
+    for (size_t i = 0; !code && i < c->vocab_size_count; i++)
+        if ((uint64_t)c->vocab_sizes[i].value != p->x->rows_after && sizes_text(p, i))
+            code = edit_size(p, doc, c->vocab_sizes[i].at, value, e, err);
+    if (!code && c->text_vocab < 0 && p->x->rows_after != p->x->rows_before)
+        code = materialise(p, doc, value, e, err);
+    vs_buf_free(&at);
+    return code;
+}
+
+enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err)
+{
+    const struct vs_jdoc *doc = vs_checkpoint_json(p->checkpoint, "config.json");
     char digits[24];
+    struct vs_edits e = {0};
     int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)p->x->rows_after);
     struct vs_str value = {vs_arena_dup(p->arena, digits, (size_t)n), (size_t)n};
     if (!value.p)
         return vs_enomem(err, "an edit", sizeof digits);
-    if (!p->checkpoint->has_config || p->plan->shift.by)
+    if (!doc || p->plan->shift.by)
         return VS_OK;
-    enum vs_code code = check_sizes(p, err);
-    if (!code)
-        code = edit_file(p, "config.json", value, err);
-    for (size_t i = 0; !code && i < c->vocab_size_count; i++) {
-        const char *file = c->vocab_sizes[i].file;
-        bool seen = strcmp(file, "config.json") == 0;
-        for (size_t k = 0; k < i; k++)
-            seen |= strcmp(c->vocab_sizes[k].file, file) == 0;
-        if (!seen)
-            code = edit_file(p, file, value, err);
-    }
+    enum vs_code code = edit_config(p, doc, value, &e, err);
+    if (!code && e.count)
+        code = apply(p, doc, &e, err);
+    vs_edits_free(&e);
     return code;
 }

@@ -116,6 +116,19 @@ Test(extend_files, config_sizes_move_everywhere_and_nothing_else_does)
     expect_same_file(model, out, "generation_config.json");
 }
 
+/* OLMo calls its rows embedding_size, others their columns. */
+Test(extend_files, a_count_of_rows_under_another_name)
+{
+    const char *model = make_model((struct model){.rows = 50, .tie = true});
+    struct vs_extend_request q = request_for(model);
+    q.add = 3;
+    vst_write_text(vst_path(model, "config.json"), "{\"model_type\": \"llama\", \"embedding_size\": 50, \"vocab_size\": 48, \"vision\": {\"embedding_size\": 50},\n "
+                                                   "\"text_config\": {\"embedding_size\": 8}}");
+    cr_assert_str_eq(vst_read(vst_path(extend(&q, NULL), "config.json"), NULL),
+                     "{\"model_type\": \"llama\", \"embedding_size\": 53, \"vocab_size\": 53, \"vision\": {\"embedding_size\": 50},\n "
+                     "\"text_config\": {\"embedding_size\": 8}}");
+}
+
 /* Gemma3 ships configs that leave the size to the class default. */
 Test(extend_files, a_size_that_was_a_class_default_is_written_out)
 {
