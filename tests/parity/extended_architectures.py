@@ -94,14 +94,14 @@ def seeing(text_type, vision, **more):
 
 
 CASES.update({
-    'whisper': (SPEECH, dict(PAIR, num_mel_bins=8, max_source_positions=8, max_target_positions=64)),
+    'whisper': (SPEECH, dict(PAIR, num_mel_bins=8, max_source_positions=8, max_target_positions=64, begin_suppress_tokens=[2])),
     'gemma3': (SEEING, seeing('gemma3_text', SIGLIP, mm_tokens_per_image=4, image_token_index=5, boi_token_index=6, eoi_token_index=7)),
-    'paligemma': (SEEING, seeing('gemma', SIGLIP, image_token_index=2, projection_dim=32)),
+    'paligemma': (SEEING, seeing('gemma', SIGLIP, image_token_index=2, projection_dim=32, vocab_size=ROWS)),
     'llava': (SEEING, seeing('llama', CLIP, image_token_index=2)),
     'qwen2_vl': (SEEING, seeing('qwen2_vl_text', dict(depth=1, embed_dim=16, hidden_size=32, num_heads=2), image_token_id=2, video_token_id=1,
                                 vision_start_token_id=0, vision_end_token_id=0,
                                 text=dict(rope_parameters=dict(rope_type='default', mrope_section=[1, 1, 2], rope_theta=1e4)))),
-    'idefics3': (SEEING, seeing('llama', dict(SIGLIP, model_type='idefics3_vision'), image_token_id=2, scale_factor=1)),
+    'idefics3': (SEEING, seeing('llama', dict(SIGLIP, model_type='idefics3_vision'), image_token_id=2, scale_factor=1, pad_token_id=0)),
     'mistral3': (SEEING, seeing('mistral', dict(SIGLIP, model_type='pixtral', head_dim=8), image_token_index=2)),
 })
 results = []
