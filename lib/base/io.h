@@ -90,6 +90,8 @@ void vs_outdir_abort(struct vs_outdir *d); /* removes what was staged and frees 
 
 /* ---- replacing files in place (offset-patch --in-place): all or none ---- */
 struct vs_replace { const char *path; struct vs_str text; bool create; }; /* create: the file may be absent; it is new then */
+/* Would path be refused: a link, no regular file, in a Hugging Face cache, or a killed run's temporary file beside it? */
+enum vs_code vs_replace_check(const char *path, struct vs_err *err) VS_NODISCARD;
 /* Regular files only, not through links; temp + rename per file; a failure puts the earlier ones back and removes new ones. */
 enum vs_code vs_replace_files(const struct vs_replace *files, size_t count, struct vs_err *err) VS_NODISCARD;
 
