@@ -234,7 +234,7 @@ static enum vs_code link_file(struct vs_outdir *d, const char *name, const struc
     if (linkat(AT_FDCWD, src->path, d->dir_fd, name, AT_SYMLINK_FOLLOW) != 0)
         return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: would be written twice", shown(d, name, path)) : VS_OK;
     if (fstatat(d->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_dev != src->dev || st.st_ino != src->ino)
-        return vs_fail(err, VS_EIO, "%s: was replaced while it was read; run again when nobody writes to it", src->path);
+        return vs_fail(err, VS_EFORMAT, "%s: was replaced while it was read; run again when nobody writes to it", src->path);
     *linked = true;
     return VS_OK;
 }
