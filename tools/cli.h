@@ -24,6 +24,7 @@
 #define CLI_H
 
 #include <stdbool.h>
+#include <vs/output.h>
 #include <vs/report.h>
 #include <vs/vs.h>
 
@@ -96,6 +97,10 @@ void cli_say(const struct cli *c, const char *fmt, ...) VS_PRINTF(2, 3);
 /* Prints the error, checks stdout, gives the exit code. Set c->findings for exit 1 when code is VS_OK. */
 int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err);
 int cli_exit_code(enum vs_code code);
+
+/* cli_output.c: the refusals of -o OUT, before any work; nothing without OUT and in a dry run. Inputs are the operands and
+ * others (NULLs are passed over). Says what killed runs have left beside OUT; --force removes it. */
+enum vs_code cli_check_out(struct cli *c, const char *const *others, size_t count, struct vs_err *err);
 
 /* cli_progress.c */
 void cli_progress_start(struct cli *c); /* sets run.progress when progress is to be shown */

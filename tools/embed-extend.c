@@ -93,7 +93,9 @@ static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err
     const struct vs_extend_request request = request_of(c, o);
     struct vs_extend_report report;
     struct vs_plan *plan = NULL;
-    enum vs_code code = vs_extend_plan(&request, &c->run, &plan, err);
+    enum vs_code code = cli_check_out(c, (const char *const[]){o->map, o->tokenizer, o->init_file}, 3, err);
+    if (!code)
+        code = vs_extend_plan(&request, &c->run, &plan, err);
     if (!code && (c->dry_run || !c->quiet))
         code = print_plan(c, plan, err);
     if (code || c->dry_run)

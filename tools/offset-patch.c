@@ -79,7 +79,11 @@ static enum vs_code patch(struct cli *c, const struct options *o, struct vs_err 
 {
     const struct vs_patch_request request = {.dir = c->args[0], .map = o->map, .add = o->add, .check = o->check, .force = c->force};
     struct vs_plan *plan = NULL;
-    enum vs_code code = vs_patch_plan(&request, &c->run, &plan, err);
+    enum vs_code code = cli_check_out(c, &o->map, 1, err);
+    if (!code)
+        code = vs_patch_plan(&request, &c->run, &plan, err);
+    if (!code && o->in_place && !c->dry_run)
+        code = vs_patch_check_place(plan, &request, err);
     if (!code && (!c->quiet || c->dry_run))
         code = print_plan(c, plan, err);
     if (!code && o->check)

@@ -67,7 +67,9 @@ int main(int argc, char **argv)
     };
     struct vs_err err = {0};
     struct vs_merge *m = NULL;
-    enum vs_code code = vs_merge_plan(&q, &c.run, &m, &err);
+    enum vs_code code = cli_check_out(&c, &o.tokens_file, 1, &err);
+    if (!code)
+        code = vs_merge_plan(&q, &c.run, &m, &err);
     if (!code && !c.dry_run)
         code = vs_merge_write(m, c.out, c.force, &c.run, &err);
     if (!code)

@@ -32,9 +32,9 @@ struct vs_file {
 /* A missing file is VS_EFORMAT (exit 3: input missing); other failures VS_EIO; not a regular file VS_EFORMAT. */
 enum vs_code vs_file_open(const char *path, struct vs_file *out, struct vs_err *err) VS_NODISCARD;
 void vs_file_close(struct vs_file *f); /* accepts {0} and fd -1 */
-/* Exactly n bytes or an error ("shrank while it was read"). */
+/* Exactly n bytes or an error (VS_EFORMAT: "shrank while it was read"). */
 enum vs_code vs_file_pread(const struct vs_file *f, uint64_t at, void *buf, size_t n, struct vs_err *err) VS_NODISCARD;
-/* Fails when size or mtime differ from what vs_file_open saw. */
+/* VS_EFORMAT when size or mtime differ from what vs_file_open saw. */
 enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err) VS_NODISCARD;
 /* Whole file into memory (NUL-terminated beyond n), at most limit bytes (VS_ELIMIT). Text is owned by the caller: vs_free. */
 enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *n, struct vs_err *err) VS_NODISCARD;
@@ -90,6 +90,8 @@ void vs_outdir_abort(struct vs_outdir *d); /* removes what was staged and frees 
 
 /* ---- replacing files in place (offset-patch --in-place): all or none ---- */
 struct vs_replace { const char *path; struct vs_str text; bool create; }; /* create: the file may be absent; it is new then */
+/* Would path be refused: a link, no regular file, in a Hugging Face cache, or a killed run's temporary file beside it? */
+enum vs_code vs_replace_check(const char *path, struct vs_err *err) VS_NODISCARD;
 /* Regular files only, not through links; temp + rename per file; a failure puts the earlier ones back and removes new ones. */
 enum vs_code vs_replace_files(const struct vs_replace *files, size_t count, struct vs_err *err) VS_NODISCARD;
 

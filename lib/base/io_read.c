@@ -69,7 +69,7 @@ enum vs_code vs_file_pread(const struct vs_file *f, uint64_t at, void *buf, size
         if (got < 0)
             return vs_fail_errno(err, VS_EIO, f->path, "read");
         if (got == 0)
-            return vs_fail(err, VS_EIO, "%s: ends at byte %llu, %zu bytes earlier than expected: it shrank while it was read",
+            return vs_fail(err, VS_EFORMAT, "%s: ends at byte %llu, %zu bytes earlier than expected: it shrank while it was read",
                            f->path, (unsigned long long)at, n);
         p += got;
         at += (uint64_t)got;
@@ -85,7 +85,7 @@ enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err)
         return vs_fail_errno(err, VS_EIO, f->path, "read its size");
     if ((uint64_t)st.st_size == f->size && st.st_mtim.tv_sec == f->mtime.tv_sec && st.st_mtim.tv_nsec == f->mtime.tv_nsec)
         return VS_OK;
-    return vs_fail(err, VS_EIO, "%s: changed while it was read (%llu bytes, now %llu); run again when nobody writes to it",
+    return vs_fail(err, VS_EFORMAT, "%s: changed while it was read (%llu bytes, now %llu); run again when nobody writes to it",
                    f->path, (unsigned long long)f->size, (unsigned long long)st.st_size);
 }
 

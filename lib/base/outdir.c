@@ -8,9 +8,11 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vs/output.h>
 #include "base/str.h"
 #include "base/tree.h"
 
@@ -55,27 +57,45 @@ static enum vs_code make_partial(struct vs_outdir *d, struct vs_err *err)
         return errno == ENOSPC || errno == EDQUOT ? vs_fail_write(err, d->out)
                                                   : vs_fail_errno(err, VS_EIO, d->parent, "make a directory in it");
     d->dir_fd = vs_openat(d->parent_fd, vs_path_base(d->partial), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-    return d->dir_fd < 0 ? vs_fail_errno(err, VS_EIO, d->partial, "open the directory") : VS_OK;
+    if (d->dir_fd < 0)
+        return vs_fail_errno(err, VS_EIO, d->partial, "open the directory");
+    (void)flock(d->dir_fd, LOCK_EX | LOCK_NB); /* says that somebody is at work here: leftover.c asks; not all file systems can */
+    return VS_OK;
+}
+
+static enum vs_code check_target(const char *out, bool force, const char *const *inputs, size_t count, struct vs_target *t, struct vs_err *err)
+{
+    enum vs_code code = vs_target_check(out, inputs, count, t, err);
+    if (!code && !t->empty && !force)
+        code = vs_fail(err, VS_EEXIST, "%s: exists and is not empty; --force replaces it", out);
+    return code;
+}
+
+enum vs_code vs_output_check(const char *out, bool force, const char *const *inputs, size_t count, struct vs_err *err)
+{
+    struct vs_arena a = {0};
+    struct vs_target t;
+    const char *path = vs_path_trim(&a, out), *parent = path ? vs_path_dir(&a, path) : NULL;
+    enum vs_code code = parent ? check_target(path, force, inputs, count, &t, err) : vs_enomem(err, out, 0);
+    if (!code && faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) != 0)
+        code = vs_fail_errno(err, VS_EIO, parent, "make a directory in it");
+    vs_arena_free(&a);
+    return code;
 }
 
 enum vs_code vs_outdir_begin(const char *out, bool force, const char *const *inputs, size_t input_count,
                              struct vs_outdir **result, struct vs_err *err)
 {
-    size_t n = strlen(out);
     *result = NULL;
     struct vs_outdir *d = vs_calloc(1, sizeof *d);
     if (!d)
         return vs_enomem(err, out, sizeof *d);
     d->parent_fd = d->dir_fd = -1;
-    while (n > 1 && out[n - 1] == '/')
-        n--;
-    d->out = vs_arena_dup(&d->arena, out, n);
+    d->out = vs_path_trim(&d->arena, out);
     d->parent = d->out ? vs_path_dir(&d->arena, d->out) : NULL;
-    enum vs_code code = d->parent ? VS_OK : vs_enomem(err, out, n);
+    enum vs_code code = d->parent ? VS_OK : vs_enomem(err, out, 0);
     if (!code)
-        code = vs_target_check(d->out, inputs, input_count, &d->target, err);
-    if (!code && !d->target.empty && !force)
-        code = vs_fail(err, VS_EEXIST, "%s: exists and is not empty; --force replaces it", d->out);
+        code = check_target(d->out, force, inputs, input_count, &d->target, err);
     if (!code)
         code = make_partial(d, err);
     if (code)
@@ -214,7 +234,7 @@ static enum vs_code link_file(struct vs_outdir *d, const char *name, const struc
     if (linkat(AT_FDCWD, src->path, d->dir_fd, name, AT_SYMLINK_FOLLOW) != 0)
         return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: would be written twice", shown(d, name, path)) : VS_OK;
     if (fstatat(d->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_dev != src->dev || st.st_ino != src->ino)
-        return vs_fail(err, VS_EIO, "%s: was replaced while it was read; run again when nobody writes to it", src->path);
+        return vs_fail(err, VS_EFORMAT, "%s: was replaced while it was read; run again when nobody writes to it", src->path);
     *linked = true;
     return VS_OK;
 }

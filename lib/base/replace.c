@@ -32,7 +32,8 @@ static enum vs_code check_new(struct vs_arena *a, struct swap *s, struct vs_err 
     if (!realpath(dir, real))
         return vs_fail_errno(err, VS_EIO, s->path, "resolve its path");
     s->fresh = true;
-    return vs_cache_check(real, err);
+    enum vs_code code = vs_cache_check(real, err);
+    return code ? code : vs_replace_leftover(s->path, err);
 }
 
 static enum vs_code check_target(struct vs_arena *a, struct swap *s, struct vs_err *err)
@@ -52,7 +53,17 @@ static enum vs_code check_target(struct vs_arena *a, struct swap *s, struct vs_e
     s->mode = st.st_mode & 0777;
     s->uid = st.st_uid;
     s->gid = st.st_gid;
-    return vs_cache_check(real, err);
+    enum vs_code code = vs_cache_check(real, err);
+    return code ? code : vs_replace_leftover(s->path, err);
+}
+
+enum vs_code vs_replace_check(const char *path, struct vs_err *err)
+{
+    struct vs_arena a = {0};
+    struct swap s = {.path = path, .create = true};
+    enum vs_code code = check_target(&a, &s, err);
+    vs_arena_free(&a);
+    return code;
 }
 
 static bool take_over_rights(const struct swap *s, int fd)

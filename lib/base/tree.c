@@ -32,10 +32,18 @@ char *vs_path_dir(struct vs_arena *a, const char *path)
     return n ? vs_arena_dup(a, path, n) : vs_arena_dup(a, ".", 1);
 }
 
+char *vs_path_trim(struct vs_arena *a, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    return vs_arena_dup(a, path, n);
+}
+
 char *vs_random_name(struct vs_arena *a, const char *prefix)
 {
     static const char digits[] = "abcdefghijklmnopqrstuvwxyz012345";
-    unsigned char bytes[6];
+    unsigned char bytes[VS_RANDOM_CHARS];
     size_t n = strlen(prefix);
     char *name = vs_arena_alloc(a, n + sizeof bytes + 1);
     if (!name)

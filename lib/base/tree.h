@@ -18,7 +18,13 @@ int vs_openat(int dir_fd, const char *path, int flags, mode_t mode);
 char *vs_path_dir(struct vs_arena *a, const char *path);
 enum vs_code vs_cache_check(const char *path, struct vs_err *err) VS_NODISCARD; /* refuses a path in a Hugging Face cache */
 
-/* PREFIX and 6 random characters, in the arena; NULL when memory is short. */
+/* path without slashes at its end, in the arena; NULL when memory is short. */
+char *vs_path_trim(struct vs_arena *a, const char *path);
+/* Refuses to replace a file beside which a killed run has left its temporary file: VS_EEXIST. */
+enum vs_code vs_replace_leftover(const char *path, struct vs_err *err) VS_NODISCARD;
+
+#define VS_RANDOM_CHARS 6
+/* PREFIX and so many random characters, in the arena; NULL when memory is short. */
 char *vs_random_name(struct vs_arena *a, const char *prefix);
 bool vs_tree_remove(int parent_fd, const char *name); /* a file or a whole directory, following no links */
 

@@ -254,6 +254,20 @@ static enum vs_code write_in_place(const struct vs_plan *plan, const char *dir, 
     return code;
 }
 
+enum vs_code vs_patch_check_place(const struct vs_plan *plan, const struct vs_patch_request *request, struct vs_err *err)
+{
+    struct vs_arena a = {0};
+    enum vs_code code = VS_OK;
+    if (plan->checkpoint->is_file)
+        return vs_fail(err, VS_EUSAGE, "%s: --in-place needs a directory", request->dir);
+    for (uint32_t i = 0; !code && i < plan->file_count; i++) {
+        const char *path = vs_path_join(&a, plan->checkpoint->dir, plan->files[i].name);
+        code = path ? vs_replace_check(path, err) : vs_enomem(err, plan->files[i].name, 0);
+    }
+    vs_arena_free(&a);
+    return code;
+}
+
 enum vs_code vs_patch_write(const struct vs_plan *plan, const struct vs_patch_request *request, const char *out, bool in_place,
                             const struct vs_run *run, struct vs_err *err)
 {

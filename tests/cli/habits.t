@@ -104,38 +104,18 @@ Options may stand anywhere, `--` ends them, a missing input is status 3.
 Outputs never go into an input, through a link, or over something that is there.
 
   $ embed-extend base --add 5 -o base
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
-             5 spare rows become tokens, 0 rows are added
-             56 rows carry no token: 520 .. 575
   embed-extend: base: is the input itself; choose another directory
   [4]
   $ embed-extend base --add 5 -o base/inside
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
-             5 spare rows become tokens, 0 rows are added
-             56 rows carry no token: 520 .. 575
   embed-extend: base/inside: lies in the input directory base; choose another place
   [4]
   $ mkdir full && touch full/file && embed-extend base --add 5 -o full
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
-             5 spare rows become tokens, 0 rows are added
-             56 rows carry no token: 520 .. 575
   embed-extend: full: exists and is not empty; --force replaces it
   [4]
   $ ln -s elsewhere link && embed-extend base --add 5 -o link
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
-             5 spare rows become tokens, 0 rows are added
-             56 rows carry no token: 520 .. 575
   embed-extend: link: is a link; outputs are never written through one
   [4]
   $ mkdir -p models--a--b/snapshots/1 && embed-extend base --add 5 -o models--a--b/snapshots/1/out
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
-             5 spare rows become tokens, 0 rows are added
-             56 rows carry no token: 520 .. 575
   embed-extend: ...models--a--b/snapshots/1/out: lies in a Hugging Face cache, whose files are shared and must keep their hashes; choose a directory outside of it
   [4]
   $ touch file && vocab-merge base --add-token x -o file

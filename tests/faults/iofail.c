@@ -4,7 +4,7 @@
  * is its own affair.
  *
  *     VS_FAULT=GROUP:N:HOW    GROUP: open read write sync rename reserve copy mkdir link close alloc
- *                             HOW: an errno name; with '+' every later call fails too; SHORT: half of the bytes move;
+ *                             HOW: an errno name; with '+' every later call fails too; SHORT: half of the bytes move; EOF: none do;
  *                             KILL: the process dies as by kill -9; INT: it is interrupted as by Ctrl-C
  *     VS_FAULT_LOG=FILE       is created when the fault happened
  */
@@ -24,7 +24,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { NO_FAULT, SHORT = -1, KILL = -2, INT = -3 };
+enum { NO_FAULT, SHORT = -1, KILL = -2, INT = -3, END = -4 };
 
 static char group[16];
 static long fail_at;
@@ -35,7 +35,7 @@ static const void *program; /* where the program itself is loaded: allocations o
 
 static const struct { const char *name; int how; } ways[] = {
     {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"EACCES", EACCES}, {"EOPNOTSUPP", EOPNOTSUPP}, {"EINVAL", EINVAL},
-    {"ENOSYS", ENOSYS}, {"EXDEV", EXDEV}, {"ENOMEM", ENOMEM}, {"SHORT", SHORT}, {"KILL", KILL}, {"INT", INT},
+    {"ENOSYS", ENOSYS}, {"EXDEV", EXDEV}, {"ENOMEM", ENOMEM}, {"SHORT", SHORT}, {"KILL", KILL}, {"INT", INT}, {"EOF", END},
 };
 
 __attribute__((constructor)) static void start(void)
@@ -56,7 +56,7 @@ __attribute__((constructor)) static void start(void)
             how = ways[i].how;
 }
 
-/* What happens to this call: NO_FAULT, SHORT, or errno is set and the call fails. */
+/* What happens to this call: NO_FAULT, SHORT, END, or errno is set and the call fails. */
 static int fault(const char *which)
 {
     if (!how || strcmp(group, which) != 0)
@@ -76,7 +76,7 @@ static int fault(const char *which)
         raise(SIGINT);
         return NO_FAULT;
     }
-    if (how != SHORT)
+    if (how > 0)
         errno = how;
     return how;
 }
@@ -146,6 +146,8 @@ typedef ssize_t pwrite_type(int, const void *, size_t, off_t);
         int f = fault(kind);                                                                                           \
         if (f > 0)                                                                                                     \
             return -1;                                                                                                 \
+        if (f == END)                                                                                                  \
+            return 0;                                                                                                  \
         if (f == SHORT && n > 1)                                                                                       \
             n /= 2;                                                                                                    \
         CALL(#symbol, type, fd, p, n, at);                                                                             \
@@ -199,6 +201,8 @@ typedef ssize_t copy_type(int, off_t *, int, off_t *, size_t, unsigned);
         int f = fault("copy");                                                                                         \
         if (f > 0)                                                                                                     \
             return -1;                                                                                                 \
+        if (f == END)                                                                                                  \
+            return 0;                                                                                                  \
         if (f == SHORT && n > 1)                                                                                       \
             n /= 2;                                                                                                    \
         CALL(#symbol, copy_type, in, from, out, to, n, flags);                                                         \

@@ -19,11 +19,11 @@ import subprocess
 import sys
 import tempfile
 
-FAULTS = [("open", "EIO"), ("open", "EACCES"), ("read", "EIO"), ("write", "EIO"), ("write", "ENOSPC+"), ("sync", "EIO"),
+FAULTS = [("open", "EIO"), ("open", "EACCES"), ("read", "EIO"), ("read", "EOF"), ("write", "EIO"), ("write", "ENOSPC+"), ("sync", "EIO"),
           ("rename", "EIO"), ("reserve", "ENOSPC+"), ("copy", "EIO"), ("mkdir", "ENOSPC+"), ("close", "EIO"),
           ("alloc", "ENOMEM"), ("alloc", "ENOMEM+")]
 # What a file system may lack, and what may happen at any time: the work is done all the same.
-HARMLESS = [("read", "EINTR"), ("read", "SHORT"), ("write", "EINTR"), ("write", "SHORT"), ("copy", "SHORT"), ("copy", "EINTR"),
+HARMLESS = [("read", "EINTR"), ("read", "SHORT"), ("write", "EINTR"), ("write", "SHORT"), ("copy", "SHORT"), ("copy", "EOF"), ("copy", "EINTR"),
             ("copy", "EXDEV+"), ("reserve", "EOPNOTSUPP"), ("link", "EXDEV+"), ("open", "EINTR"), ("reserve", "EINTR"),
             ("rename", "EINVAL"), ("rename", "ENOSYS")]
 KILLS = [("write", "KILL"), ("copy", "KILL"), ("sync", "KILL"), ("rename", "KILL")]

@@ -13,7 +13,7 @@ import sys
 # Each room uses only rooms of a lower rank, and itself.
 RANK = {"base": 0, "json": 1, "format": 2, "tokenizer": 3, "model": 3, "plan": 4, "exec": 5, "forward": 5, "check": 6,
         "report": 7}
-PUBLIC = {"err": "base", "vs": "base", "tensor": "base", "checkpoint": "model", "tokenizer": "tokenizer", "plan": "plan",
+PUBLIC = {"err": "base", "output": "base", "vs": "base", "tensor": "base", "checkpoint": "model", "tokenizer": "tokenizer", "plan": "plan",
           "forward": "forward", "check": "check", "report": "report"}
 USE_KERNELS = {"exec", "forward", "check"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<(.*?)>|"(.*?)")', re.M)

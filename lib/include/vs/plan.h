@@ -139,6 +139,8 @@ enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_re
 
 struct vs_patch_request { const char *dir, *map; int64_t add; /* -1 = not given */ bool check, force; };
 enum vs_code vs_patch_plan(const struct vs_patch_request *request, const struct vs_run *run, struct vs_plan **out, struct vs_err *err) VS_NODISCARD;
+/* The refusals of --in-place, before anything is written: links, no regular files, a Hugging Face cache, leftovers of a killed run. */
+enum vs_code vs_patch_check_place(const struct vs_plan *plan, const struct vs_patch_request *request, struct vs_err *err) VS_NODISCARD;
 /* Exactly one of out and in_place. */
 enum vs_code vs_patch_write(const struct vs_plan *plan, const struct vs_patch_request *request, const char *out, bool in_place,
                             const struct vs_run *run, struct vs_err *err) VS_NODISCARD;

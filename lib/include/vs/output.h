@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Questions about an output directory before any work is done. The calls that write ask the first one again themselves.
+ */
+#ifndef VS_OUTPUT_H
+#define VS_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <vs/err.h>
+
+VS_C_BEGIN
+
+/* May OUT be written? VS_EEXIST when it is, holds or lies in one of the inputs (files and directories; missing ones are
+ * passed over), when it is a link or a file, lies in a Hugging Face cache, or is not empty and force is not set; VS_EIO when the
+ * directory that is to hold it cannot be opened or written to. Links on the way to OUT are followed; its last component is none. */
+enum vs_code vs_output_check(const char *out, bool force, const char *const *inputs, size_t count, struct vs_err *err) VS_NODISCARD;
+
+/* A directory OUT.partial-XXXXXX is where a run works; one that was killed leaves it behind. */
+enum vs_leftover {
+    VS_LEFTOVER_IN_USE, /* a run is at work there */
+    VS_LEFTOVER_DEAD,
+    VS_LEFTOVER_REMOVED /* it was dead */
+};
+
+/* Tells about every such directory beside OUT, sorted by name; removes dead ones when asked to. What cannot be read is passed over. */
+void vs_output_leftovers(const char *out, bool remove, void (*tell)(void *user, const char *path, enum vs_leftover what), void *user);
+
+VS_C_END
+
+#endif
