@@ -134,7 +134,7 @@ static void apply_edit(const char *dir, const struct edit *e)
 
 /* ---- weights ---- */
 
-static float value(const char *tensor, uint64_t i)
+float small_value(const char *tensor, uint64_t i)
 {
     uint64_t x = i + 1;
     for (const char *c = tensor; *c; c++)
@@ -166,7 +166,7 @@ static void write_weights(const char *dir, const struct model *m, const struct s
         uint64_t count = t.rows * (t.cols ? t.cols : 1), cols = t.cols ? t.cols : 1;
         cr_assert(data[n] = malloc(count * sizeof(float) + 1));
         for (uint64_t k = 0; k < count; k++)
-            data[n][k] = value(t.tensor, k) * (follows_text(t.tensor) && k / cols >= live ? 0.001f : 1);
+            data[n][k] = small_value(t.tensor, k) * (follows_text(t.tensor) && k / cols >= live ? 0.001f : 1);
         list[n] = (struct vst_tensor){t.tensor, "F32", {t.rows, t.cols}, t.cols ? 2 : 1, data[n]};
         n++;
     }

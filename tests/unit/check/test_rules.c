@@ -86,7 +86,7 @@ static const struct broken table[] = {
      {.edits = {TOKENIZER("\"t5\"", "\"<0x20>\""), TOKENIZER("\"t6\"", "\"\xe2\x96\x81\""), TOKENIZER("\"decoder\": null", "\"decoder\": {\"type\": \"Metaspace\"}"),
                 TOKENIZER("\"type\": \"WordLevel\"", "\"type\": \"BPE\", \"byte_fallback\": true, \"merges\": []")}}},
     {"VOC204", VS_ERROR, "tokenizer.json", "/model/vocab", "5", "9", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", "\"t5\": 9, \"t5\": 5, ")}}},
-    {"VOC205", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "30", NULL, {.words = 23, .edits = {ADDED("30", "<x>")}}},
+    {"VOC205", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "30", NULL, {.words = 23, .edits = {ADDED("30", "<x>")}}, "VOC110"},
     {"VOC206", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "24", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", ""), ADDED("24", "<x>")}}, "VOC201"},
     {"VOC206", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "23", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", ""), ADDED("23", "<x>")}}, "VOC201"},
     {"VOC207", VS_ERROR, "tokenizer.json", "/added_tokens/2", "2", "7", NULL, {.edits = {TOKENIZER("\"id\": 2", "\"id\": 7")}}},
