@@ -209,7 +209,8 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         code = err->code;
     if (!code) {
         level_0(&k);
-        qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
+        if (r->finding_count)
+            qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
     }
     vs_dev_close(k.dev);
     if (code)

@@ -76,7 +76,8 @@ void vs_say_table(struct checker *k, const struct vs_checkpoint *c, const struct
 void vs_say_also(struct checker *k, const char *file, const char *at)
 {
     vs_say(k, "also_file", "%s", file);
-    vs_say(k, "also_at", "%s", at);
+    if (*at)
+        vs_say(k, "also_at", "%s", at);
 }
 
 void vs_say_also_table(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t)
@@ -252,6 +253,7 @@ static void add(struct checker *k, const char *id, const enum vs_severity *sever
     f->remedy = expand(k, rule, "remedy");
     f->file = value_of(k, "file", 4);
     f->at = value_of(k, "at", 2);
+    f->at = f->at && *f->at ? f->at : NULL;
     f->found = value_of(k, "found", 5);
     f->expected = value_of(k, "expected", 8);
     f->also_file = value_of(k, "also_file", 9);

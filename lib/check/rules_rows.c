@@ -219,6 +219,8 @@ static void report_new(struct checker *k, const struct id_set *s, double ratio, 
     vs_say_table(k, k->c, k->input);
     vs_say_ids(k, s);
     vs_say(k, "found", "%.2g", ratio);
+    vs_say(k, "expected", "0.5 to 2");
+    vs_say(k, "how", ratio > 1 ? "up to" : "down to");
     vs_found_as(k, "VOC411", severity);
 }
 
