@@ -123,7 +123,7 @@ static enum vs_code level_1(struct checker *k)
     if (run || !receipt)
         set_level(k, 1, bytes && receipt, NULL);
     else
-        k->r->levels[1].why = !k->q->base ? "no --base" : "no weights on one side";
+        k->r->levels[1].why = !k->q->base && k->q->receipt && k->c ? "no --base; the ranges of the receipt hold" : !k->q->base ? "no --base" : "no weights on one side";
     return code;
 }
 

@@ -59,7 +59,7 @@ void vs_found_as(struct checker *k, const char *rule, enum vs_severity severity)
 /* A set of ids on the way to a finding: "151643, 151650 .. 151660, ..." */
 struct id_set { uint64_t begin[6], end[6]; uint32_t ranges; uint64_t count, first; };
 void vs_set_add(struct id_set *s, uint64_t id); /* ascending */
-void vs_say_ids(struct checker *k, const struct id_set *s); /* ids, n, and token of the first one */
+void vs_say_ids(struct checker *k, const struct id_set *s); /* n, and ids: with the token of the first one where there is one */
 
 bool vs_bit(const uint64_t *map, uint64_t i);
 void vs_bit_set(uint64_t *map, uint64_t i);
