@@ -11,7 +11,7 @@ const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c)
     return c->config.text_vocab >= 0 ? &c->config.vocab_sizes[c->config.text_vocab] : NULL;
 }
 
-static const struct vs_jval *known_model(const struct checker *k, const char *key, int64_t wanted)
+const struct vs_jval *vs_known_model(const struct checker *k, const char *key, int64_t wanted)
 {
     const struct vs_jval *list = vs_jget(k->impl->known_good.root, "models");
     for (const struct vs_jval *m = list ? list->child : NULL; m; m = m->next) {
@@ -27,7 +27,7 @@ static const struct vs_jval *known_model(const struct checker *k, const char *ke
 uint64_t vs_input_extra(const struct checker *k)
 {
     int64_t extra = 0;
-    const struct vs_jval *m = known_model(k, "input_extra", -1);
+    const struct vs_jval *m = vs_known_model(k, "input_extra", -1);
     return m && vs_ji64(&k->impl->known_good, vs_jget(m, "input_extra"), &extra) ? (uint64_t)extra : 0;
 }
 
@@ -243,7 +243,7 @@ static void surplus(struct checker *k)
     } else if (n > 4096 && n * 20 > k->t->rows_needed) {
         vs_say(k, "percent", "%llu", 100ull * k->t->rows_needed / rows);
         vs_found(k, "VOC109");
-    } else if (f->surplus == VS_SURPLUS_RESERVE || (f->surplus == VS_SURPLUS_ODD && known_model(k, "rows", (int64_t)rows))) {
+    } else if (f->surplus == VS_SURPLUS_RESERVE || (f->surplus == VS_SURPLUS_ODD && vs_known_model(k, "rows", (int64_t)rows))) {
         vs_say(k, "first", "%u", k->t->rows_needed);
         vs_found(k, "VOC107");
     } else if (f->surplus == VS_SURPLUS_ODD) {

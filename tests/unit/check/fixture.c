@@ -47,6 +47,9 @@ static const struct model models[] = {
      {{"config.json", NULL, "{\n  \"model_type\": \"bart\",\n  \"d_model\": 8,\n  \"vocab_size\": 24\n}\n"}, SIBLINGS},
      {{"final_logits_bias", 1, WORDS}, {"model.decoder.embed_tokens.weight", WORDS, COLS}, {"model.encoder.embed_tokens.weight", WORDS, COLS},
       {"model.shared.weight", WORDS, COLS}}},
+    {"gemma4", WORDS, {CHAT},
+     {{"config.json", NULL, "{\n  \"model_type\": \"gemma4_text\",\n  \"hidden_size\": 8,\n  \"tie_word_embeddings\": true,\n  \"vocab_size\": 24\n}\n"}},
+     {{"model.embed_tokens.weight", WORDS, COLS}, {"model.embed_tokens_per_layer.weight", WORDS, COLS}, TRUNK}},
     {"gemma3n", 40, {{24, "<end_of_image>"}, {25, "<image_soft_token>"}, {26, "<v2>"}, {27, "<v3>"}, {28, "<v4>"}, {29, "<v5>"}, {30, "<v6>"}, {31, "<v7>"},
       {32, "<end_of_audio>"}, {33, "<audio_soft_token>"}, {34, "<a2>"}, {35, "<a3>"}, {36, "<a4>"}, {37, "<a5>"}, {38, "<a6>"}, {39, "<a7>"}},
      {{"config.json", NULL, "{\n  \"model_type\": \"gemma3n\",\n  \"audio_config\": {\"vocab_offset\": 32, \"vocab_size\": 8},\n  \"audio_token_id\": 33,\n"

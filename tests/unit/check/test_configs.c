@@ -105,6 +105,12 @@ static void no_padding(const char *dir) /* Phi-3: padding rows of zeros */
         poke_file(dir, &(struct poke){EMBED, row, POKE_ZERO, 0});
 }
 
+static void no_padding_head(const char *dir)
+{
+    for (uint64_t row = 125600; row < 125696; row++)
+        poke_file(dir, &(struct poke){"lm_head.weight", row, POKE_ZERO, 0});
+}
+
 static void untrained(const char *dir) /* Llama 3 base: three chat tokens and some reserved ones, not exactly zero */
 {
     static const unsigned rows[] = {128006, 128007, 128009, 128010, 128011, 128012};
@@ -190,6 +196,7 @@ static const struct published known_good[] = {
 
 static const struct published broken[] = {
     {"qwen2.5 shrunk by a fine-tune", "qwen2", 151643, 23, 151666, 0, "VOC118E VOC111I", .config = QWEN_IDS, .before = &qwen25},
+    {"baichuan2 with zero rows in its padding", "baichuan", 125600, 0, 125696, 125696, "VOC106I VOC403W", .poke = no_padding_head},
     {"an odd surplus that is in no list", "other", 50257, 0, 50400, 50400, "VOC108W"},
     {"deepseek-r1 with live padding", "deepseek_v3", 128000, 815, 129280, 129280, "VOC107I VOC408W", .live = 129280},
     {"gemma-3-1b", "gemma3_text", 262144, 1, 262144, 0, "VOC102W", .named = {{262144, "<image_soft_token>"}}},

@@ -115,10 +115,12 @@ static const struct broken table[] = {
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"tokenizer_config.json", "{\n", "{\n\"chat_template\": [{\"name\": \"default\", \"template\": \"<pad>\"}],\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
     {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\"", "\"<unused5>\"")}, .pokes = {{EMBED, 5, POKE_ZERO}}}},
     {"VOC403", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.words = 23, .live = 23, .pokes = {{EMBED, 23, POKE_ZERO}}}, "VOC106"},
+    {"VOC404", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.name = "gemma4", .pokes = {{EMBED, 6, POKE_COPY, 5}}}},
     {"VOC404", VS_WARNING, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 6, POKE_COPY, 5}}}},
     {"VOC407", VS_WARNING, IN_TABLE, "*", NULL, NULL, {.pokes = {{EMBED, 5, POKE_SCALE, 100}}}},
     {"VOC407", VS_WARNING, "model.safetensors", HEAD, "*", NULL, NULL, {.pokes = {{HEAD, 5, POKE_SCALE, 100}}}},
     {"VOC408", VS_WARNING, "model.safetensors", HEAD, NULL, NULL, NULL, {.words = 23}, "VOC106"},
+    {"VOC408", VS_WARNING, "model.safetensors", HEAD, NULL, NULL, NULL, {.words = 20, .live = 20, .pokes = {{HEAD, 22, POKE_SCALE, 1e5}}}, "VOC106"},
     {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "a head unlike the input", "true", "model.safetensors lm_head.weight", {.edits = {CONFIG("false", "true")}}},
     {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "no head", "false", TABLE, {.shapes = {{HEAD, GONE, 0}}}},
     {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "no head", "false, the default of its class", TABLE,
@@ -332,6 +334,44 @@ Test(rules, a_model_that_grew_is_healthy_too)
     expect_clean("extended", r, "VOC106");
     cr_expect_eq(r->levels[1].state, VS_PASS);
     vs_check_free(r);
+    vst_cleanup();
+}
+
+/* ---- what the device saw ---- */
+
+static void expect_bad(const struct small *s, uint64_t count, const struct vs_bad_id *first)
+{
+    struct vs_check_result *r = check(make_small(s), NULL, NULL, NULL);
+    cr_assert_eq(r->gather.bad_count, count, "%llu ids out of range", (unsigned long long)r->gather.bad_count);
+    cr_expect_eq(r->gather.shown, count < 8 ? count : 8);
+    cr_expect_eq(r->gather.bad[0].id, first->id);
+    cr_expect_eq(r->gather.bad[0].position, first->position, "at %llu", (unsigned long long)r->gather.bad[0].position);
+    vs_check_free(r);
+}
+
+Test(gather, ids_out_of_range_are_recorded_with_their_positions)
+{
+    expect_bad(&(struct small){.words = 26}, 2, &(struct vs_bad_id){24, 24});
+    expect_bad(&(struct small){.words = 40}, 16, &(struct vs_bad_id){24, 24});
+    /* Tokens come first, then the ids of the configs: bos, eos, forced. */
+    expect_bad(&(struct small){.edits = {{"generation_config.json", "\"bos", "\"forced_eos_token_id\": 99, \"bos"}}}, 1, &(struct vs_bad_id){26, 99});
+    /* Blocks are strict: what lies between two of them is out of range, though the table has the rows. */
+    expect_bad(&(struct small){.name = "gemma3n", .edits = {CONFIG("\"vocab_offset\": 32", "\"vocab_offset\": 34")}}, 4, &(struct vs_bad_id){32, 32}); /* two tokens and the config's names for them */
+    vst_cleanup();
+}
+
+/* ---- an empty table ---- */
+
+Test(rules, writers_refuse_an_empty_table)
+{
+    static const struct vs_run plain;
+    const char *dir = make_small(&(struct small){.shapes = {{EMBED, 0, 0}}});
+    struct vs_extend_request q = {.model = dir, .add = 4, .rows = -1};
+    struct vs_plan *plan = NULL;
+    struct vs_err err = {0};
+    cr_expect_eq(vs_extend_plan(&q, &plain, &plan, &err), VS_EMISMATCH);
+    cr_expect(strstr(err.message, EMBED) && strstr(err.message, "no rows"), "%s", err.message);
+    vs_plan_free(plan);
     vst_cleanup();
 }
 
