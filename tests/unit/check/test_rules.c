@@ -132,6 +132,8 @@ static const struct broken table[] = {
      {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}, .pokes = {{EMBED, 5, POKE_SCALE, 1.01}}}, NULL, BASE_AND_MAP},
     {"VOC415", VS_ERROR, "model.safetensors", "model.norm.weight", "model.norm.weight differs from byte 14 on", "the bytes of the base", "*", {.pokes = {{"model.norm.weight", 3, POKE_SCALE, 2}}}, NULL, BASE},
     {"VOC415", VS_ERROR, "*", "model.norm.weight", "model.norm.weight is absent", "the tensor of the base", "*", {.shapes = {{"model.norm.weight", GONE, 0}}}, NULL, BASE},
+    {"VOC415", VS_ERROR, "model.safetensors", "model.norm.weight", "model.norm.weight", "no such tensor, as in the base", "*", {0}, NULL, BASE, {.shapes = {{"model.norm.weight", GONE, 0}}}},
+    {"VOC415", VS_ERROR, "*", HEAD, "lm_head.weight is absent", "the table of the base, grown", "*", {.shapes = {{HEAD, GONE, 0}}}, "VOC409 VOC418", BASE},
     {"VOC416", VS_ERROR, IN_TABLE, "*", "*", "*", {.pokes = {{EMBED, 5, POKE_SCALE, 1.01}}}, "VOC106", RECEIPT},
     {"VOC417", VS_ERROR, "model.safetensors", HEAD, NULL, NULL, NULL, {.pokes = {{HEAD, 5, POKE_NAN}}}, "VOC401"},
     {"VOC418", VS_ERROR, "model.safetensors", HEAD, NULL, NULL, "*", {.pokes = {{HEAD, 5, POKE_SCALE, 1.01}}}, "VOC413", BASE},
