@@ -24,16 +24,17 @@ static const struct cli_tool tool = {
     .max_args = CLI_ANY,
 };
 
-static enum vs_code show(struct cli *c, const struct vs_facts *f, bool first, struct vs_err *err)
+static enum vs_code show(struct cli *c, const struct vs_facts *f, bool *shown, struct vs_err *err)
 {
     struct vs_buf *text = vs_text_new();
     enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
     if (!code)
         code = c->json ? vs_facts_json(f, text, err) : vs_facts_text(f, &c->look, text, err);
-    if (!code && !first && !c->json)
+    if (!code && *shown && !c->json)
         code = cli_print_line(c, err);
     if (!code)
         code = cli_print(c, text, err);
+    *shown = true;
     vs_text_free(text);
     return code;
 }
@@ -47,11 +48,12 @@ int main(int argc, char **argv)
         return exit_code;
     struct vs_err err = {0};
     enum vs_code worst = VS_OK;
+    bool shown = false;
     for (size_t i = 0; i < c.arg_count; i++) {
         struct vs_facts *f = NULL;
         enum vs_code code = vs_facts_open(c.args[i], &(struct vs_facts_options){.data_dir = c.data_dir, .rows = o.rows}, &c.run, &f, &err);
         if (!code)
-            code = show(&c, f, i == 0, &err);
+            code = show(&c, f, &shown, &err);
         vs_facts_close(f);
         if (code && i + 1 < c.arg_count && cli_exit_code(code) == CLI_INPUT) {
             cli_complain(&c, &err); /* the others are still reported */

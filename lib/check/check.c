@@ -123,7 +123,7 @@ static enum vs_code level_1(struct checker *k)
     if (run || !receipt)
         set_level(k, 1, bytes && receipt, NULL);
     else
-        k->r->levels[1].why = !k->q->base ? "no --base" : "no weights on one side";
+        k->r->levels[1].why = !k->q->base && k->q->receipt && k->c ? "no --base; the ranges of the receipt hold" : !k->q->base ? "no --base" : "no weights on one side";
     return code;
 }
 
@@ -209,7 +209,8 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         code = err->code;
     if (!code) {
         level_0(&k);
-        qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
+        if (r->finding_count)
+            qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
     }
     vs_dev_close(k.dev);
     if (code)

@@ -59,13 +59,15 @@ void vs_found_as(struct checker *k, const char *rule, enum vs_severity severity)
 /* A set of ids on the way to a finding: "151643, 151650 .. 151660, ..." */
 struct id_set { uint64_t begin[6], end[6]; uint32_t ranges; uint64_t count, first; };
 void vs_set_add(struct id_set *s, uint64_t id); /* ascending */
-void vs_say_ids(struct checker *k, const struct id_set *s); /* ids, n, and token of the first one */
+void vs_say_ids(struct checker *k, const struct id_set *s); /* n, and ids: with the token of the first one where there is one */
 
 bool vs_bit(const uint64_t *map, uint64_t i);
 void vs_bit_set(uint64_t *map, uint64_t i);
 uint64_t *vs_bitmap(struct checker *k, uint64_t bits); /* zeroed, in the arena; NULL (and stopped) when memory is short */
 bool vs_has_token(const struct checker *k, uint64_t id);
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c); /* the size of the text table, or NULL */
+/* The entry of known-good.json for this model type that has the key, with the value wanted (negative: any); or NULL. */
+const struct vs_jval *vs_known_model(const struct checker *k, const char *key, int64_t wanted);
 uint64_t vs_input_extra(const struct checker *k); /* input rows that have no head row by design (known-good.json) */
 
 /* dead_rows.c: sets[severity] of tokens whose row is dead, by what they are for. rows ascend. */

@@ -76,7 +76,8 @@ void vs_say_table(struct checker *k, const struct vs_checkpoint *c, const struct
 void vs_say_also(struct checker *k, const char *file, const char *at)
 {
     vs_say(k, "also_file", "%s", file);
-    vs_say(k, "also_at", "%s", at);
+    if (*at)
+        vs_say(k, "also_at", "%s", at);
 }
 
 void vs_say_also_table(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t)
@@ -145,9 +146,16 @@ void vs_say_ids(struct checker *k, const struct id_set *s)
     }
     if (shown < s->count)
         snprintf(text + n, sizeof text - n, " and %llu more", (unsigned long long)(s->count - shown));
-    vs_say(k, "ids", "%s", text);
+    struct vs_str token = k->t && s->first < k->t->rows_needed ? vs_token_text(k->t, (uint32_t)s->first) : (struct vs_str){NULL, 0};
+    char example[160];
+    vs_escape(example, sizeof example, token);
+    if (!token.n)
+        vs_say(k, "ids", "%s", text);
+    else if (s->count == 1)
+        vs_say(k, "ids", "%s %s", text, example);
+    else
+        vs_say(k, "ids", "%s, e.g. %llu %s", text, (unsigned long long)s->first, example);
     vs_say(k, "n", "%llu", (unsigned long long)s->count);
-    vs_say_token(k, "token", (uint32_t)s->first);
 }
 
 /* ---- templates ---- */
@@ -160,6 +168,19 @@ static const char *value_of(const struct checker *k, const char *name, size_t n)
         if (strlen(k->values[i].name) == n && memcmp(k->values[i].name, name, n) == 0)
             return k->values[i].text;
     return NULL;
+}
+
+/* "{?one|many}": the words that fit the number n. */
+static bool put_choice(const struct checker *k, struct vs_buf *b, const char *p, size_t n)
+{
+    const char *bar = n && *p == '?' ? memchr(p, '|', n) : NULL, *number = value_of(k, "n", 1);
+    if (!bar)
+        return false;
+    if (number && strcmp(number, "1") == 0)
+        vs_buf_add(b, p + 1, (size_t)(bar - p) - 1);
+    else
+        vs_buf_add(b, bar + 1, n - (size_t)(bar - p) - 1);
+    return true;
 }
 
 /* A value inside of a command is one word of it for a shell. */
@@ -186,8 +207,11 @@ static const char *expand(struct checker *k, const struct vs_jval *rule, const c
         return NULL;
     for (size_t at = 0; at < text.n; at++) {
         const char *close = text.p[at] == '{' ? memchr(text.p + at, '}', text.n - at) : NULL;
-        const char *value = close ? value_of(k, text.p + at + 1, (size_t)(close - text.p) - at - 1) : NULL;
-        if (value) {
+        const char *name = text.p + at + 1;
+        const char *value = close ? value_of(k, name, (size_t)(close - name)) : NULL;
+        if (close && put_choice(k, &b, name, (size_t)(close - name))) {
+            at = (size_t)(close - text.p);
+        } else if (value) {
             if (command)
                 put_word(&b, value);
             else
@@ -252,6 +276,7 @@ static void add(struct checker *k, const char *id, const enum vs_severity *sever
     f->remedy = expand(k, rule, "remedy");
     f->file = value_of(k, "file", 4);
     f->at = value_of(k, "at", 2);
+    f->at = f->at && *f->at ? f->at : NULL;
     f->found = value_of(k, "found", 5);
     f->expected = value_of(k, "expected", 8);
     f->also_file = value_of(k, "also_file", 9);

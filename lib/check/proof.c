@@ -76,6 +76,27 @@ static void tensor_finding(struct proof *p, const struct vs_tensor *x, const cha
     p->good = false;
 }
 
+/* A tensor more computes something more; only a stored copy of a tied input is nothing new. */
+static void new_tensors(struct proof *p)
+{
+    struct checker *k = p->k;
+    for (uint64_t i = 0; i < p->b->tensor_count; i++) {
+        const struct vs_tensor *y = &p->b->tensors[i];
+        bool copy = k->head && y == &p->b->tensors[k->head->tensor] && k->r->facts->tied_stored == 1;
+        char name[200];
+        if (copy || vs_checkpoint_tensor(p->a, y->name))
+            continue;
+        vs_escape(name, sizeof name, y->name);
+        vs_say(k, "file", "%s", p->b->files[y->file].name);
+        vs_say(k, "at", "%s", name);
+        vs_say(k, "found", "%s", name);
+        vs_say(k, "expected", "no such tensor, as in the base");
+        vs_say_also(k, p->a->path, "");
+        vs_found(k, "VOC415");
+        p->good = false;
+    }
+}
+
 static bool same_shape(const struct vs_tensor *x, const struct vs_tensor *y)
 {
     if (x->dtype != y->dtype || x->ndim != y->ndim)
@@ -172,7 +193,9 @@ static enum vs_code table_rows(struct proof *p, const struct vs_table *before)
     const struct vs_table *after = twin_of(p->b, x->name);
     struct vs_shift s = k->impl->shift;
     if (!after) {
-        if (before->role != VS_ROLE_HEAD)
+        const struct vs_config *config = &p->b->config;
+        bool tied = (config->tie == VS_TIE_UNKNOWN ? config->tie_default : config->tie) == VS_TIE_TRUE;
+        if (before->role != VS_ROLE_HEAD || !tied) /* a tied model needs no copy of its head */
             tensor_finding(p, x, "is absent", "the table of the base, grown");
         return VS_OK;
     }
@@ -284,6 +307,8 @@ enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good)
         const struct vs_tensor *x = &p.a->tensors[i];
         code = follows_vocabulary(p.a, x, &table) ? table_rows(&p, table) : trunk_tensor(&p, x);
     }
+    if (!code)
+        new_tensors(&p);
     const struct vs_jdoc *x = vs_checkpoint_json(p.a, "config.json"), *y = vs_checkpoint_json(p.b, "config.json");
     if (!code && x && y) {
         struct walk w = {.p = &p, .a = x, .b = y};

@@ -68,7 +68,8 @@ static void bad_values(struct checker *k, const struct vs_table *t, const struct
     report_as(k, t, &padding, "VOC401", VS_WARNING);
     for (int severity = VS_ERROR; severity >= VS_INFO; severity--)
         report_as(k, t, &dead[severity], "VOC402", (enum vs_severity)severity);
-    report_set(k, t, &zero, "VOC403");
+    bool normalised = t->role == VS_ROLE_HEAD && vs_known_model(k, "norm_head_rows", (int64_t)t->rows);
+    report_as(k, t, &zero, "VOC403", normalised ? VS_WARNING : VS_INFO);
 }
 
 struct hashed { uint64_t hash, row; };
@@ -109,7 +110,8 @@ static void twins(struct checker *k, const struct vs_table *t, const struct vs_t
     qsort(same, m, sizeof *same, by_row);
     for (uint64_t i = 0; i < m; i++)
         vs_set_add(&s, same[i]);
-    report_set(k, t, &s, "VOC404");
+    bool by_rows = vs_checkpoint_table(k->c, VS_ROLE_PLE) && vs_known_model(k, "ids_from_rows", -1);
+    report_as(k, t, &s, "VOC404", by_rows ? VS_ERROR : VS_WARNING);
 out:
     vs_free(all);
     vs_free(same);
@@ -219,6 +221,8 @@ static void report_new(struct checker *k, const struct id_set *s, double ratio, 
     vs_say_table(k, k->c, k->input);
     vs_say_ids(k, s);
     vs_say(k, "found", "%.2g", ratio);
+    vs_say(k, "expected", "0.5 to 2");
+    vs_say(k, "how", ratio > 1 ? "up to" : "down to");
     vs_found_as(k, "VOC411", severity);
 }
 

@@ -123,6 +123,8 @@ static void put_tied(const struct out *o, const char **label)
         return;
     if (!head && c->config.tie == VS_TIE_TRUE)
         vs_buf_printf(o->b, LABEL "head   tied to the input (config says so, no second table is stored)\n", once(label));
+    else if (!head && c->config.tie == VS_TIE_UNKNOWN && c->config.tie_default == VS_TIE_TRUE)
+        vs_buf_printf(o->b, LABEL "head   tied to the input, the default of its class (no second table is stored)\n", once(label));
     else if (!head && c->config.tie == VS_TIE_FALSE)
         vs_buf_printf(o->b, LABEL "head   absent, though the config says that it is not tied\n", once(label));
     else if (!head)
@@ -132,24 +134,38 @@ static void put_tied(const struct out *o, const char **label)
                       "the stored copy was not compared (--rows does)" : o->f->tied_stored ? "the stored copy is equal" : "the stored copy differs");
 }
 
+/* "151936 x 896"; how wide it is. */
+static int put_shape(struct vs_buf *b, const struct vs_table *t, const struct vs_tensor *x)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "%llu", (ull)t->rows);
+    if (x->ndim > 1)
+        n += snprintf(text + n, sizeof text - (size_t)n, " x %llu", (ull)t->cols);
+    if (b)
+        vs_buf_puts(b, text);
+    return n;
+}
+
 static void put_tables(const struct out *o)
 {
     const struct vs_checkpoint *c = o->f->checkpoint;
     const char *label = "tables";
     size_t widest = 0;
+    int shape = 0;
     if (!c || !c->file_count)
         return;
-    for (uint32_t i = 0; i < c->table_count; i++)
+    for (uint32_t i = 0; i < c->table_count; i++) {
+        int width = put_shape(NULL, &c->tables[i], &c->tensors[c->tables[i].tensor]);
         widest = c->tensors[c->tables[i].tensor].name.n > widest ? c->tensors[c->tables[i].tensor].name.n : widest;
+        shape = width > shape ? width : shape;
+    }
     for (uint32_t i = 0; i < c->table_count; i++) {
         const struct vs_table *t = &c->tables[i];
         const struct vs_tensor *x = &c->tensors[t->tensor];
         vs_buf_printf(o->b, LABEL "%-6s ", once(&label), t->suspect ? "?" : vs_role_name(t->role));
         vs_buf_escaped(o->b, x->name);
-        vs_buf_printf(o->b, "%*s%llu", (int)(widest - x->name.n + 3), "", (ull)t->rows);
-        if (x->ndim > 1)
-            vs_buf_printf(o->b, " x %llu", (ull)t->cols);
-        vs_buf_printf(o->b, "  %s", vs_dtype_name(x->dtype));
+        vs_buf_printf(o->b, "%*s", (int)(widest - x->name.n + 3), "");
+        vs_buf_printf(o->b, "%*s  %s", shape - put_shape(o->b, t, x), "", vs_dtype_name(x->dtype));
         if (c->file_count > 1)
             vs_buf_printf(o->b, "   %s", c->files[x->file].name);
         vs_buf_puts(o->b, t->suspect ? "   as long as the vocabulary, of an unknown kind\n" : "\n");
@@ -171,18 +187,45 @@ static void put_config(const struct out *o)
         return;
     if (!c->has_config)
         vs_buf_printf(o->b, LABEL "absent\n", once(&label));
+    int name = 0, value = 0;
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {
         const struct vs_config_int *v = &c->config.vocab_sizes[i];
-        vs_buf_printf(o->b, LABEL "%.*s %lld   %s", once(&label), VS_STR(v->name), (long long)v->value, v->file);
+        int width = snprintf(NULL, 0, "%lld", (long long)v->value);
+        name = (int)v->name.n > name ? (int)v->name.n : name;
+        value = width > value ? width : value;
+    }
+    for (size_t i = 0; i < c->config.vocab_size_count; i++) {
+        const struct vs_config_int *v = &c->config.vocab_sizes[i];
+        vs_buf_printf(o->b, LABEL "%-*.*s %-*lld   %s", once(&label), name, VS_STR(v->name), value, (long long)v->value, v->file);
         vs_buf_printf(o->b, strchr(v->at + 1, '/') ? " %s\n" : "\n", v->at);
     }
     if (c->has_config && !c->config.vocab_size_count)
         vs_buf_printf(o->b, LABEL "no vocabulary size\n", once(&label));
 }
 
-/* A key with its ids on one line; a list of many (suppress_tokens) is cut. */
-static void put_ids(const struct out *o, const char **label, const struct vs_config_int *ids, size_t count)
+/* Names and ids in front of the file: columns as wide as the widest of what is shown, within reason. */
+struct columns { size_t name, ids; };
+#define NAME_MAX_WIDTH 30
+#define IDS_MAX_WIDTH 48
+
+static size_t characters(const struct vs_buf *b)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++)
+        n += ((unsigned char)b->p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static void widen(size_t *column, size_t width, size_t most)
+{
+    if (width <= most && width > *column)
+        *column = width;
+}
+
+/* A key with its ids on one line; a list of many (suppress_tokens) is cut. Without a label it is only measured. */
+static void put_ids(const struct out *o, const char **label, struct columns *columns, const struct vs_config_int *ids, size_t count)
+{
+    struct vs_buf line = {0};
     size_t shown = o->look->verbose || count <= 4 ? count : 3;
     struct vs_str name = ids->name;
     static const char *const endings[] = {"_token_id", "_token_ids", "_token_index", "_token"};
@@ -191,16 +234,25 @@ static void put_ids(const struct out *o, const char **label, const struct vs_con
             name.n -= strlen(endings[k]);
             break;
         }
-    vs_buf_printf(o->b, LABEL "%-14.*s ", once(label), (int)name.n, name.p);
     for (size_t i = 0; i < shown; i++) {
         uint32_t id = ids[i].value >= 0 && ids[i].value < VS_NO_ID ? (uint32_t)ids[i].value : VS_NO_ID;
         struct vs_str token = o->f->tokenizer && id != VS_NO_ID ? vs_token_text(o->f->tokenizer, id) : ids[i].token;
-        vs_buf_puts(o->b, i ? ", " : "");
-        vs_put_id(o->b, ids[i].value, token.p ? token : ids[i].token);
+        vs_buf_puts(&line, i ? ", " : "");
+        vs_put_id(&line, ids[i].value, token.p ? token : ids[i].token);
     }
     if (shown < count)
-        vs_buf_printf(o->b, " and %zu more", count - shown);
-    vs_buf_printf(o->b, "   %s\n", ids->file);
+        vs_buf_printf(&line, " and %zu more", count - shown);
+    size_t width = characters(&line);
+    if (label) {
+        vs_buf_printf(o->b, LABEL "%-*.*s ", once(label), (int)columns->name, (int)name.n, name.p);
+        vs_buf_add(o->b, line.p, line.n);
+        vs_buf_printf(o->b, "%*s%s\n", (int)(width < columns->ids ? columns->ids - width : 0) + 3, "", ids->file);
+    } else {
+        widen(&columns->name, name.n, NAME_MAX_WIDTH);
+        widen(&columns->ids, width, IDS_MAX_WIDTH);
+    }
+    o->b->failed |= line.failed;
+    vs_buf_free(&line);
 }
 
 static bool same_key(const struct vs_config_int *a, const struct vs_config_int *b)
@@ -208,11 +260,11 @@ static bool same_key(const struct vs_config_int *a, const struct vs_config_int *
     return strcmp(a->file, b->file) == 0 && vs_str_eq(a->name, b->name);
 }
 
-static void put_special(const struct out *o)
+/* Once to measure, with label NULL, and once to write. */
+static void special_lines(const struct out *o, const char **label, struct columns *columns)
 {
     const struct vs_checkpoint *c = o->f->checkpoint;
     const struct vs_tokenizer *t = o->f->tokenizer;
-    const char *label = "special";
     size_t count = c ? c->config.special_id_count : 0;
     for (size_t i = 0, n; i < count; i += n) {
         const struct vs_config_int *ids = c->config.special_ids + i;
@@ -221,7 +273,7 @@ static void put_special(const struct out *o)
             continue;
         while (i + n < count && same_key(ids, ids + n))
             n++;
-        put_ids(o, &label, ids, n);
+        put_ids(o, label, columns, ids, n);
     }
     for (uint32_t i = 0; t && i < t->named_count; i++) {
         const struct vs_named_token *n = &t->named[i];
@@ -229,8 +281,16 @@ static void put_special(const struct out *o)
         if (!main_file && !o->look->verbose)
             continue;
         struct vs_config_int id = {.file = n->file, .name = n->name, .token = n->token, .value = n->effective == VS_NO_ID ? -1 : (int64_t)n->effective};
-        put_ids(o, &label, &id, 1);
+        put_ids(o, label, columns, &id, 1);
     }
+}
+
+static void put_special(const struct out *o)
+{
+    struct columns columns = {0, 0};
+    const char *label = "special";
+    special_lines(o, NULL, &columns);
+    special_lines(o, &label, &columns);
 }
 
 /* ---- the id space ---- */

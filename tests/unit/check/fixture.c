@@ -47,6 +47,9 @@ static const struct model models[] = {
      {{"config.json", NULL, "{\n  \"model_type\": \"bart\",\n  \"d_model\": 8,\n  \"vocab_size\": 24\n}\n"}, SIBLINGS},
      {{"final_logits_bias", 1, WORDS}, {"model.decoder.embed_tokens.weight", WORDS, COLS}, {"model.encoder.embed_tokens.weight", WORDS, COLS},
       {"model.shared.weight", WORDS, COLS}}},
+    {"gemma4", WORDS, {CHAT},
+     {{"config.json", NULL, "{\n  \"model_type\": \"gemma4_text\",\n  \"hidden_size\": 8,\n  \"tie_word_embeddings\": true,\n  \"vocab_size\": 24\n}\n"}},
+     {{"model.embed_tokens.weight", WORDS, COLS}, {"model.embed_tokens_per_layer.weight", WORDS, COLS}, TRUNK}},
     {"gemma3n", 40, {{24, "<end_of_image>"}, {25, "<image_soft_token>"}, {26, "<v2>"}, {27, "<v3>"}, {28, "<v4>"}, {29, "<v5>"}, {30, "<v6>"}, {31, "<v7>"},
       {32, "<end_of_audio>"}, {33, "<audio_soft_token>"}, {34, "<a2>"}, {35, "<a3>"}, {36, "<a4>"}, {37, "<a5>"}, {38, "<a6>"}, {39, "<a7>"}},
      {{"config.json", NULL, "{\n  \"model_type\": \"gemma3n\",\n  \"audio_config\": {\"vocab_offset\": 32, \"vocab_size\": 8},\n  \"audio_token_id\": 33,\n"
@@ -134,7 +137,7 @@ static void apply_edit(const char *dir, const struct edit *e)
 
 /* ---- weights ---- */
 
-static float value(const char *tensor, uint64_t i)
+float small_value(const char *tensor, uint64_t i)
 {
     uint64_t x = i + 1;
     for (const char *c = tensor; *c; c++)
@@ -166,7 +169,7 @@ static void write_weights(const char *dir, const struct model *m, const struct s
         uint64_t count = t.rows * (t.cols ? t.cols : 1), cols = t.cols ? t.cols : 1;
         cr_assert(data[n] = malloc(count * sizeof(float) + 1));
         for (uint64_t k = 0; k < count; k++)
-            data[n][k] = value(t.tensor, k) * (follows_text(t.tensor) && k / cols >= live ? 0.001f : 1);
+            data[n][k] = small_value(t.tensor, k) * (follows_text(t.tensor) && k / cols >= live ? 0.001f : 1);
         list[n] = (struct vst_tensor){t.tensor, "F32", {t.rows, t.cols}, t.cols ? 2 : 1, data[n]};
         n++;
     }

@@ -30,6 +30,7 @@ struct small {
     struct poke pokes[2];
 };
 
+float small_value(const char *tensor, uint64_t i); /* of its element i; made up, the same each time */
 /* Makes the model in a new directory. */
 const char *make_small(const struct small *m);
 /* A vocab-map.json of count new tokens t<first> ... after WORDS old ones. */

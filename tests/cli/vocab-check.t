@@ -1,0 +1,172 @@
+vocab-check: the verdict, the levels, the device, and the status that scripts go by.
+
+  $ make-checkpoint small base
+
+A healthy model. Forward passes are not covered yet; without a device the CPU works, and it is said so.
+
+  $ CUDA_VISIBLE_DEVICES= vocab-check base
+  levels     L0 structure      pass
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...); no usable CUDA device: ...
+  gather     520 ids, each has a row
+  no errors and no warnings in base (1 note: -v)
+  $ CUDA_VISIBLE_DEVICES= vocab-check base -v --fail-on info
+  info    VOC106  61 padding rows, to a multiple of 64
+    where   model.safetensors model.embed_tokens.weight
+            tokenizer.json
+    why     a table is padded for speed; harmless
+
+  levels     L0 structure      pass
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...); no usable CUDA device: ...
+  gather     520 ids, each has a row
+  no errors and no warnings in base
+  [1]
+  $ CUDA_VISIBLE_DEVICES= vocab-check base --device cuda
+  vocab-check: no usable CUDA device: ...
+  [4]
+  $ vocab-check base --device cpu -q
+  no errors and no warnings in base (1 note: -v)
+  $ vocab-check base --forward
+  vocab-check: unknown option --forward
+    try: vocab-check --help
+  [2]
+  $ vocab-check base --fail-on never
+  vocab-check: --fail-on never: expected error|warning|info
+    try: vocab-check --help
+  [2]
+  $ vocab-check nowhere
+  vocab-check: nowhere: not found; expected a model directory, a .safetensors file or a tokenizer
+  [3]
+
+The five levels and the device for scripts.
+
+  $ vocab-check base --device cpu --json | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["verdict"], {k: v["state"] for k, v in d["levels"].items()}, d["device"]["kind"])'
+  ok {'L0': 'pass', 'L1': 'not_run', 'L2': 'pass', 'L3': 'not_run', 'L4': 'not_run'} cpu
+
+A tokenizer alone, a model without one: what cannot be judged is not run.
+
+  $ mkdir tokenizer && cp base/tokenizer*.json tokenizer
+  $ vocab-check tokenizer --device cpu
+  levels     L0 structure      not run (no weights)
+             L1 bytes          not run (no --base)
+             L2 rows and head  not run (no weights)
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...)
+  no errors and no warnings in tokenizer
+  $ mkdir model && cp base/config.json base/model.safetensors model
+  $ vocab-check model --device cpu
+  levels     L0 structure      not run (no tokenizer)
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...)
+  gather     578 ids, each has a row
+  no errors and no warnings in model
+  $ vocab-check base/model.safetensors --device cpu
+  levels     L0 structure      not run (no tokenizer)
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...)
+  gather     576 ids, each has a row
+  no errors and no warnings in base/model.safetensors
+
+A grown model against its base, its map and its receipt; then one byte of a norm is changed.
+
+  $ make-checkpoint small-german german
+  $ vocab-merge base german -o merged -q && embed-extend base --map merged/vocab-map.json -o out -q
+  merged
+  $ vocab-check out --base base --map merged/vocab-map.json --receipt out/receipt.json --device cpu
+  levels     L0 structure      pass
+             L1 bytes          pass
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...)
+  gather     581 ids, each has a row
+  no errors and no warnings in out (1 note: -v)
+  $ vocab-check out --receipt out/receipt.json --device cpu | grep 'L1'
+             L1 bytes          not run (no --base; the ranges of the receipt hold)
+  $ printf 'x' | dd of=out/model.safetensors bs=1 seek=$(($(stat -c %s out/model.safetensors) - 1)) conv=notrunc status=none
+  $ vocab-check out --base base --map merged/vocab-map.json --device cpu
+  error   VOC415  model.norm.weight differs from byte 63 on, expected the bytes of the base
+    where   model.safetensors model.norm.weight
+            base/model.safetensors model.norm.weight
+    why     the trunk of the model is not the base's
+    remedy  start from the base again, unless the weights were trained on purpose
+
+  levels     L0 structure      pass
+             L1 bytes          FAIL
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...)
+  gather     581 ids, each has a row
+  1 error in out (1 note: -v)
+  [1]
+
+Findings of two severities: --fail-on decides about the status, not about what is shown. A path with a space is quoted in commands.
+
+  $ cp -r base 'two words' && sed -i 's/"<|im_end|>"/"<|im_stop|>"/' 'two words/tokenizer_config.json'
+  $ sed -i 's/"bos_token_id": 512/"bos_token_id": 514/' 'two words/generation_config.json'
+  $ vocab-check 'two words' --device cpu
+  error   VOC302  eos_token is <|im_stop|>, which is no token of this tokenizer
+    where   tokenizer_config.json /eos_token
+    why     most libraries split it into pieces, so that it never works as a special token; transformers adds it under an id that nobody trained
+    remedy  name a token that exists; or write <|im_stop|> into added_tokens of tokenizer.json, so that every library sees it
+  warning VOC303  bos: 514 <|im_end|> here, 512 <|endoftext|> elsewhere
+    where   generation_config.json /bos_token_id
+            config.json /bos_token_id
+    why     programs that read one file behave unlike those that read the other
+    remedy  make generation_config.json and config.json agree
+  warning VOC303  eos: 515 <|im_stop|> here, 514 <|im_end|> elsewhere
+    where   tokenizer_config.json /eos_token
+            config.json /eos_token_id
+    why     programs that read one file behave unlike those that read the other
+    remedy  make tokenizer_config.json and config.json agree
+
+  levels     L0 structure      FAIL
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...)
+  gather     521 ids, each has a row
+  1 error, 2 warnings in two words (1 note: -v)
+  [1]
+  $ sed -i 's/<|im_stop|>/<|im_end|>/' 'two words/tokenizer_config.json'
+  $ vocab-check 'two words' --device cpu > report; echo $?
+  0
+  $ vocab-check 'two words' --device cpu --fail-on warning
+  warning VOC303  bos: 514 <|im_end|> here, 512 <|endoftext|> elsewhere
+    where   generation_config.json /bos_token_id
+            config.json /bos_token_id
+    why     programs that read one file behave unlike those that read the other
+    remedy  make generation_config.json and config.json agree
+
+  levels     L0 structure      pass
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (the forward pass is not covered yet)
+             L4 two forwards   not run (the forward pass is not covered yet)
+  device     cpu (...)
+  gather     520 ids, each has a row
+  1 warning in two words (1 note: -v)
+  [1]
+  $ sed -i 's/"eos_token_id": 514/"eos_token_id": 600/' 'two words/config.json'
+  $ vocab-check 'two words' --device cpu | grep -A 4 VOC301
+  error   VOC301  eos_token_id is 600, the table ends at 575
+    where   config.json /eos_token_id
+            model.safetensors model.embed_tokens.weight
+    why     the id has no row: a prompt that holds it fails, and generation never stops at it
+    remedy  point eos_token_id at the id of the token that is meant, or give it a row: `embed-extend 'two words' --rows 601 -o OUT`
