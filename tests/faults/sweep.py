@@ -4,6 +4,7 @@
 sweep.py SHIM new DIR -- COMMAND...        COMMAND writes OUT, where {out} stands in it
 sweep.py SHIM force DIR -- COMMAND...      the same, and OUT is there before with other files in it
 sweep.py SHIM inplace DIR -- COMMAND...    COMMAND changes a copy of DIR, where {dir} stands in it
+sweep.py SHIM print DIR -- COMMAND...      COMMAND writes nothing but its standard output
 
 DIR holds the inputs ({dir} in COMMAND). SCRIPT.py or SCRIPT.py:SUB in its place makes them: SCRIPT.py FOLDER is run, and
 FOLDER/SUB is DIR. After every run: the command failed with one line and nothing changed, or it
@@ -28,6 +29,7 @@ HARMLESS = [("read", "EINTR"), ("read", "SHORT"), ("write", "EINTR"), ("write", 
             ("rename", "EINVAL"), ("rename", "ENOSYS")]
 KILLS = [("write", "KILL"), ("copy", "KILL"), ("sync", "KILL"), ("rename", "KILL")]
 INTERRUPTS = [("open", "INT"), ("read", "INT"), ("write", "INT"), ("copy", "INT"), ("sync", "INT"), ("rename", "INT")]
+READING = [("open", "EIO"), ("read", "EIO"), ("alloc", "ENOMEM"), ("alloc", "ENOMEM+")] # of a command that writes nothing
 SKIPPED = 77
 
 
@@ -48,7 +50,7 @@ class Sweep:
         if script.endswith(".py"):
             subprocess.run([sys.executable, script, str(self.work / "made")], check=True)
         self.problems, self.runs, self.interrupted = [], 0, 0
-        self.reference = None
+        self.reference = self.printed = None
 
     def prepare(self):
         """A fresh folder with the inputs; returns (folder, input folder, output folder)."""
@@ -94,6 +96,8 @@ class Sweep:
         if done.returncode == 0:
             if now != self.reference:
                 yield "exit 0, but the result is not complete"
+            if self.mode == "print" and done.stdout != self.printed:
+                yield "exit 0, but something else was printed"
             return
         if harmless:
             yield f"exit {done.returncode}, but this is no reason to fail"
@@ -131,11 +135,14 @@ class Sweep:
     def all(self):
         place, inputs, out = self.prepare()
         done, _ = self.run(place, inputs, out, None)
-        self.reference = tree(inputs if self.mode == "inplace" else out)
+        self.reference, self.printed = tree(inputs if self.mode == "inplace" else out), done.stdout
         if done.returncode != 0:
             self.problems.append(f"fails without a fault: {done.stderr.decode(errors='replace')}")
             return
         shutil.rmtree(place)
+        if self.mode == "print":
+            self.check_counts({f: self.sweep(*f) for f in READING}, ({"open"}, {"read"}, {"alloc"}))
+            return
         counts = {f: self.sweep(*f) for f in FAULTS}
         for group, how in HARMLESS:
             self.sweep(group, how, True)
@@ -146,7 +153,10 @@ class Sweep:
                 self.sweep(group, how)
             if not self.interrupted:
                 self.problems.append("no interrupt ended the command")
-        for needed in ({"open"}, {"read", "copy"}, {"write"}, {"sync"}, {"rename"}, {"alloc"}):
+        self.check_counts(counts, ({"open"}, {"read", "copy"}, {"write"}, {"sync"}, {"rename"}, {"alloc"}))
+
+    def check_counts(self, counts, wanted):
+        for needed in wanted:
             if not any(n for (group, _), n in counts.items() if group in needed):
                 self.problems.append(f"no fault of {needed} happened: the shim does not reach the program")
 
