@@ -41,6 +41,7 @@ enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *
 
 bool vs_path_is_dir(const char *path);
 bool vs_path_exists(const char *path);
+bool vs_path_has(const char *dir, const char *name); /* dir/name exists; no memory is needed to know */
 /* dir + "/" + name in the arena; NULL when memory is short. */
 char *vs_path_join(struct vs_arena *a, const char *dir, const char *name);
 const char *vs_path_base(const char *path); /* last component */

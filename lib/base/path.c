@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +19,13 @@ bool vs_path_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
+}
+
+bool vs_path_has(const char *dir, const char *name)
+{
+    char path[PATH_MAX]; /* a longer one cannot be opened */
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && (size_t)n < sizeof path && vs_path_exists(path);
 }
 
 char *vs_path_join(struct vs_arena *a, const char *dir, const char *name)

@@ -106,8 +106,8 @@ static bool appear(const struct swap *s)
 /* The old file ends at s->temp. Where names cannot be exchanged, it moves away first. */
 static bool trade(struct vs_arena *a, struct swap *s)
 {
-    if (s->fresh) /* appears, and on the way back disappears */
-        return s->swapped ? rename(s->path, s->temp) == 0 : appear(s);
+    if (s->fresh) /* appears, and on the way back disappears: renaming it to s->temp does nothing when both are links to one file */
+        return s->swapped ? unlink(s->path) == 0 : appear(s);
     if (renameat2(AT_FDCWD, s->temp, AT_FDCWD, s->path, RENAME_EXCHANGE) == 0)
         return true;
     if (errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
@@ -162,7 +162,8 @@ enum vs_code vs_replace_files(const struct vs_replace *files, size_t count, stru
     for (size_t i = count; s && code && i-- > 0;)
         if (s[i].swapped && !trade(&a, &s[i])) {
             s[i].staged = false;
-            code = vs_fail(err, VS_EIO, "%s: could not be put back after an error; the former file is %s", s[i].path, s[i].temp);
+            code = s[i].fresh ? vs_fail(err, VS_EIO, "%s: is new and could not be removed after an error", s[i].path)
+                              : vs_fail(err, VS_EIO, "%s: could not be put back after an error; the former file is %s", s[i].path, s[i].temp);
         }
     for (size_t i = 0; s && i < count; i++)
         if (s[i].staged)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "check/checker.h"
 #include "json/schema.h"
+#include "plan/vocab_map.h"
 
 /* ---- the device ---- */
 
@@ -41,12 +42,15 @@ static enum vs_code read_map(struct checker *k)
     uint64_t rows = k->input ? k->input->rows : 0;
     if (!map || !rows)
         return VS_OK;
-    k->impl->fresh = vs_bitmap(k, rows > map->rows_needed ? rows : map->rows_needed);
+    k->impl->fresh = vs_bits_new(k, rows > map->rows_needed ? rows : map->rows_needed);
     if (!k->impl->fresh)
         return k->err->code;
     for (uint32_t i = 0; i < map->new_count; i++)
         vs_bit_set(k->impl->fresh, map->news[i].id);
     bool inserted = map->new_count && map->news[0].id < map->base_rows_needed;
+    if (inserted && before && map->news[0].id > before->rows)
+        return vs_fail(k->err, VS_EMISMATCH, "%s: /new/0/id: found %u, inserted among the base's ids, but %s has %llu rows; expected the map of "
+                       "this base", k->q->map, map->news[0].id, k->q->base, (unsigned long long)before->rows);
     if (inserted && before && rows > before->rows) {
         k->impl->shift = (struct vs_shift){map->news[0].id, rows - before->rows};
         for (uint64_t i = map->news[0].id; i < map->news[0].id + (rows - before->rows); i++)
@@ -74,6 +78,8 @@ static enum vs_code open_inputs(struct checker *k)
         code = vs_facts_open(k->q->base, &options, k->run, &k->impl->base, k->err);
     if (!code && k->q->map)
         code = vs_vocab_map_read(k->q->map, k->q->data_dir, &k->impl->map, k->err);
+    if (!code && k->impl->map && k->impl->base && k->impl->base->tokenizer)
+        code = vs_map_check_base(k->impl->map, k->q->map, k->impl->base->tokenizer->path, k->q->base, k->run, k->err);
     if (!code && k->q->receipt)
         code = vs_jdoc_read(k->q->receipt, &k->impl->receipt, k->err);
     if (!code && k->q->receipt)

@@ -21,8 +21,7 @@ struct vs_check_impl {
     struct vs_vocab_map *map;              /* --map, or NULL */
     struct vs_jdoc rules, known_good, receipt;
     struct vs_table_rows *table_rows;      /* per checkpoint table, or NULL before they were read */
-    uint64_t *tokens;                      /* bitmap over rows: has a token; NULL without a tokenizer */
-    uint64_t *fresh;                       /* bitmap over rows: a new token of the map; NULL without a map */
+    struct vs_bits *fresh;                 /* rows of new tokens of the map; NULL without a map */
     struct vs_shift shift;                 /* of old ids, as the map says */
     uint64_t gathered, bad_count;          /* of the range-checked gather */
     uint32_t finding_cap;
@@ -61,9 +60,11 @@ struct id_set { uint64_t begin[6], end[6]; uint32_t ranges; uint64_t count, firs
 void vs_set_add(struct id_set *s, uint64_t id); /* ascending */
 void vs_say_ids(struct checker *k, const struct id_set *s); /* n, and ids: with the token of the first one where there is one */
 
-bool vs_bit(const uint64_t *map, uint64_t i);
-void vs_bit_set(uint64_t *map, uint64_t i);
-uint64_t *vs_bitmap(struct checker *k, uint64_t bits); /* zeroed, in the arena; NULL (and stopped) when memory is short */
+/* A set of rows. Nothing is in it beyond its end: tables may be taller than the one that it was made for. */
+struct vs_bits { uint64_t count; uint64_t words[]; };
+bool vs_bit(const struct vs_bits *bits, uint64_t i); /* false for NULL */
+void vs_bit_set(struct vs_bits *bits, uint64_t i);
+struct vs_bits *vs_bits_new(struct checker *k, uint64_t count); /* empty, in the arena; NULL (and stopped) when memory is short */
 bool vs_has_token(const struct checker *k, uint64_t id);
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c); /* the size of the text table, or NULL */
 /* The entry of known-good.json for this model type that has the key, with the value wanted (negative: any); or NULL. */

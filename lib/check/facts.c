@@ -164,8 +164,11 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
 {
     if (!vs_path_exists(f->path))
         return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors file or a tokenizer", f->path);
+    bool model = true;
     enum vs_code code = open_tokenizer(f, o->repeats, err);
-    if (!code && (!f->tokenizer || vs_checkpoint_present(f->path)))
+    if (!code && f->tokenizer)
+        code = vs_checkpoint_present(f->path, &model, err);
+    if (!code && model)
         code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true}, &f->checkpoint, err);
     if (code)
         return code;

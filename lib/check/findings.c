@@ -298,22 +298,25 @@ void vs_found_as(struct checker *k, const char *rule, enum vs_severity severity)
 
 /* ---- bitmaps ---- */
 
-bool vs_bit(const uint64_t *map, uint64_t i)
+bool vs_bit(const struct vs_bits *bits, uint64_t i)
 {
-    return map[i / 64] >> (i % 64) & 1;
+    return bits && i < bits->count && bits->words[i / 64] >> (i % 64) & 1;
 }
 
-void vs_bit_set(uint64_t *map, uint64_t i)
+void vs_bit_set(struct vs_bits *bits, uint64_t i)
 {
-    map[i / 64] |= UINT64_C(1) << (i % 64);
+    if (i < bits->count)
+        bits->words[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-uint64_t *vs_bitmap(struct checker *k, uint64_t bits)
+struct vs_bits *vs_bits_new(struct checker *k, uint64_t count)
 {
-    uint64_t *map = vs_arena_array(&k->impl->arena, bits / 64 + 1, sizeof *map);
-    if (!map)
+    struct vs_bits *bits = vs_arena_alloc(&k->impl->arena, sizeof *bits + (count / 64 + 1) * sizeof *bits->words);
+    if (bits)
+        bits->count = count;
+    else
         stop(k);
-    return map;
+    return bits;
 }
 
 bool vs_has_token(const struct checker *k, uint64_t id)

@@ -30,7 +30,7 @@ static enum vs_code median_norm(struct checker *k, const struct vs_table *t, str
     if (!norms)
         return vs_enomem(k->err, "row norms", t->rows);
     for (uint64_t i = 0; i < t->rows; i++)
-        if (out->rows[i].nan + out->rows[i].inf == 0 && (vs_has_token(k, i) || !k->t) && !(k->impl->fresh && vs_bit(k->impl->fresh, i)))
+        if (out->rows[i].nan + out->rows[i].inf == 0 && (vs_has_token(k, i) || !k->t) && !vs_bit(k->impl->fresh, i))
             norms[n++] = __builtin_sqrt(out->rows[i].sum_squares);
     qsort(norms, n, sizeof *norms, by_value);
     out->median = n ? norms[n / 2] : 0;

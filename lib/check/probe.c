@@ -176,7 +176,7 @@ static void judge_old(struct checker *k, const struct vs_table *before, const st
     uint64_t end = t && !s.by && t->rows_needed < before->rows ? t->rows_needed : before->rows, differs = 0, first = 0;
     for (uint64_t id = 0; id < end; id++) {
         uint64_t to = id < s.at || !s.by ? id : id + s.by;
-        if (to >= after->rows || (k->impl->fresh && vs_bit(k->impl->fresh, to)))
+        if (to >= after->rows || vs_bit(k->impl->fresh, to))
             continue;
         for (uint64_t p = 0; p < PROBES; p++)
             if (memcmp(&old[p * before->rows + id], &now[p * after->rows + to], sizeof *old) != 0) {

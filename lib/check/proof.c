@@ -157,7 +157,7 @@ struct rows { struct proof *p; const struct vs_table *t; struct vs_file file; ui
 /* A row of the base by its place there is frozen when no new token took its place. */
 static bool is_frozen(const struct checker *k, uint64_t new_row)
 {
-    return !k->impl->fresh || !vs_bit(k->impl->fresh, new_row);
+    return !vs_bit(k->impl->fresh, new_row);
 }
 
 static enum vs_code visit_rows(void *user, const struct vs_rows *w, struct vs_err *err)

@@ -76,21 +76,22 @@ static bool ends(const char *name, const char *suffix)
     return vs_str_ends(vs_cstr(name), vs_cstr(suffix));
 }
 
-bool vs_checkpoint_present(const char *path)
+enum vs_code vs_checkpoint_present(const char *path, bool *present, struct vs_err *err)
 {
     struct vs_arena a = {0};
-    struct vs_err err;
     const char **names;
     size_t count;
-    bool present = false;
-    if (!vs_path_is_dir(path))
-        return vs_path_exists(path) && (ends(path, ".safetensors") || vs_foreign_weights(vs_path_base(path)));
-    if (vs_dir_list(path, &a, &names, &count, &err) == VS_OK)
-        for (size_t i = 0; i < count && !present; i++)
-            present = strcmp(names[i], "config.json") == 0 || ends(names[i], ".safetensors") ||
-                      ends(names[i], ".safetensors.index.json") || vs_foreign_weights(names[i]);
+    *present = false;
+    if (!vs_path_is_dir(path)) {
+        *present = vs_path_exists(path) && (ends(path, ".safetensors") || vs_foreign_weights(vs_path_base(path)));
+        return VS_OK;
+    }
+    enum vs_code code = vs_dir_list(path, &a, &names, &count, err);
+    for (size_t i = 0; !code && i < count && !*present; i++)
+        *present = strcmp(names[i], "config.json") == 0 || ends(names[i], ".safetensors") ||
+                   ends(names[i], ".safetensors.index.json") || vs_foreign_weights(names[i]);
     vs_arena_free(&a);
-    return present;
+    return code;
 }
 
 static enum vs_code locate(struct vs_checkpoint *c, const char *path, struct vs_err *err)

@@ -54,7 +54,8 @@ enum vs_code vs_ckpt_assign_roles(struct vs_checkpoint *c, struct vs_err *err) V
 enum vs_code vs_ckpt_add_table(struct vs_checkpoint *c, const struct vs_table *table, struct vs_err *err) VS_NODISCARD;
 /* suspects.c: tensors with an axis as long as the vocabulary that are not known[] (by position in tensors[]). */
 enum vs_code vs_ckpt_add_suspects(struct vs_checkpoint *c, const bool *known, struct vs_err *err) VS_NODISCARD;
-/* quantised.c: how a table of this name is quantised; NULL when it is not. */
-const char *vs_ckpt_quantised(const struct vs_checkpoint *c, struct vs_str name, const struct vs_tensor *t);
+/* quantised.c: how a table of this name is quantised; *how is NULL when it is not. */
+enum vs_code vs_ckpt_quantised(const struct vs_checkpoint *c, struct vs_str name, const struct vs_tensor *t, const char **how,
+                               struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -86,7 +86,10 @@ static enum vs_code assign(struct roles *s, const struct rule *r, uint64_t at)
         s->known[at] = true;
         return VS_OK;
     }
-    const char *how = r->role == VS_ROLE_OTHER ? NULL : vs_ckpt_quantised(s->c, t->name, t);
+    const char *how = NULL;
+    enum vs_code code = r->role == VS_ROLE_OTHER ? VS_OK : vs_ckpt_quantised(s->c, t->name, t, &how, s->err);
+    if (code)
+        return code;
     if (how) {
         s->known[at] = true;
         return refuse_quantised(s, t->name, how);
@@ -103,7 +106,8 @@ static enum vs_code assign(struct roles *s, const struct rule *r, uint64_t at)
     for (uint32_t i = 0; i < t->ndim; i++)
         if (i != r->axis)
             table.cols *= t->shape[i]; /* fits: the product of all of them was checked */
-    enum vs_code code = is_empty(r, t) ? refuse_empty(s, t) : VS_OK;
+    if (is_empty(r, t))
+        code = refuse_empty(s, t);
     return code ? code : vs_ckpt_add_table(s->c, &table, s->err);
 }
 
@@ -128,8 +132,9 @@ static enum vs_code assign_packed(struct roles *s, const struct rule *r, struct 
 {
     if (r->role != VS_ROLE_INPUT && r->role != VS_ROLE_HEAD)
         return VS_OK;
-    const char *how = vs_ckpt_quantised(s->c, name, NULL);
-    return how ? refuse_quantised(s, name, how) : VS_OK;
+    const char *how;
+    enum vs_code code = vs_ckpt_quantised(s->c, name, NULL, &how, s->err);
+    return code ? code : how ? refuse_quantised(s, name, how) : VS_OK;
 }
 
 static enum vs_code assign_named(struct roles *s, const struct rule *r, struct vs_str name)

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include "plan/extend.h"
+#include "plan/vocab_map.h"
 
 #define ROWS_MAX ((uint64_t)VS_NO_ID) /* ids are 32 bits, the highest is no id */
 

@@ -57,7 +57,9 @@ static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request 
         code = check_base(m->base, err);
     if (!code && vs_path_is_dir(q->base)) {
         m->base_dir = q->base;
-        if (vs_checkpoint_present(q->base))
+        bool model;
+        code = vs_checkpoint_present(q->base, &model, err);
+        if (!code && model)
             code = vs_checkpoint_open(q->base, &(struct vs_checkpoint_options){.data_dir = run->data_dir}, &m->checkpoint, err);
     }
     if (!code)

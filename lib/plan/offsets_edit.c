@@ -17,10 +17,18 @@ struct walk {
     struct vs_err *err;
 };
 
+/* The pointer, for messages. */
+static const char *place_of(const struct walk *w)
+{
+    return w->at.p ? w->at.p : "";
+}
+
 static enum vs_code note_change(struct walk *w, struct vs_str before, struct vs_str after)
 {
     struct vs_json_change c = {.file = w->f->name};
     const char *was, *is;
+    if (w->at.failed)
+        return vs_enomem(w->err, w->f->name, w->at.n);
     enum vs_code code = vs_layout_keep(w->l, (struct vs_str){w->at.p, w->at.n}, &c.at, w->err);
     if (!code)
         code = vs_layout_keep(w->l, before, &was, w->err);
@@ -45,14 +53,14 @@ static enum vs_code replace(struct walk *w, struct vs_span span, struct vs_str w
 static enum vs_code wrong(struct walk *w, const struct vs_jval *v, const char *expected)
 {
     char place[64];
-    return vs_fail(w->err, VS_EFORMAT, "%s: %s (%s): %s expected", w->f->name, w->at.p ? w->at.p : "",
+    return vs_fail(w->err, VS_EFORMAT, "%s: %s (%s): %s expected", w->f->name, place_of(w),
                    vs_jplace(&w->f->doc[VS_BEFORE], v, place), expected);
 }
 
 static enum vs_code add(struct walk *w, int64_t value, int64_t *out)
 {
     if (__builtin_add_overflow(value, (int64_t)w->l->shift.by, out))
-        return vs_fail(w->err, VS_ELIMIT, "%s: %s: %" PRId64 " and %" PRIu64 " more is beyond 64 bits", w->f->name, w->at.p, value, w->l->shift.by);
+        return vs_fail(w->err, VS_ELIMIT, "%s: %s: %" PRId64 " and %" PRIu64 " more is beyond 64 bits", w->f->name, place_of(w), value, w->l->shift.by);
     return VS_OK;
 }
 
@@ -145,7 +153,7 @@ static enum vs_code add_member(struct walk *w, const struct vs_jval *object, str
     char shown[128];
     const char *name;
     if (memchr(key.p, 0, key.n))
-        return vs_fail(w->err, VS_EUNSUPPORTED, "%s: %s: a token with a NUL character cannot be entered: \"%s\"", w->f->name, w->at.p,
+        return vs_fail(w->err, VS_EUNSUPPORTED, "%s: %s: a token with a NUL character cannot be entered: \"%s\"", w->f->name, place_of(w),
                        vs_escape(shown, sizeof shown, key));
     enum vs_code code = vs_layout_keep(w->l, key, &name, w->err);
     if (!code)
@@ -432,7 +440,7 @@ static enum vs_code note_missing(struct vs_layout *l, const struct vs_missing *m
     char text[24];
     int n = snprintf(text, sizeof text, "%" PRId64, m->value);
     vs_buf_puts(&w.at, l->rule->symbols[m->symbol].at[0]);
-    enum vs_code code = w.at.failed ? vs_enomem(err, "a plan", 0) : note_change(&w, VS_LIT(""), (struct vs_str){text, (size_t)n});
+    enum vs_code code = note_change(&w, VS_LIT(""), (struct vs_str){text, (size_t)n});
     vs_buf_free(&w.at);
     return code;
 }

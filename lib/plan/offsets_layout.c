@@ -216,6 +216,8 @@ enum vs_code vs_layout_check(struct vs_layout *l, int pass, bool holds, struct v
         vs_buf_printf(b, "%s%s", b->n ? "; " : "", text);
     }
     if (pass == VS_AFTER) {
+        if (l->check_at == plan->invariant_count)
+            return vs_fail(err, VS_EMISMATCH, "%s: the edited files make a check that the files as they were did not: %s", l->rule->id, text);
         plan->invariants[l->check_at++].after = holds;
         return VS_OK;
     }
@@ -297,10 +299,10 @@ static enum vs_code check_mirror(struct vs_layout *l, int pass, const struct vs_
 {
     const struct vs_layout_value *v = &l->values[pass][f->symbol], *of = &l->values[pass][f->of];
     const struct vs_rule_symbol *s = &l->rule->symbols[f->symbol], *t = &l->rule->symbols[f->of];
-    if (f->kind != VS_FIELD_MIRROR || f->of == f->symbol || !v->known || !of->known || !v->found)
+    if (f->kind != VS_FIELD_MIRROR || f->of == f->symbol || !v->known || !of->known)
         return VS_OK;
     return vs_layout_check(l, pass, v->value == of->value, err, "%s == %s [%s %s is %" PRId64 ", %s %s is %" PRId64 "]", s->name, t->name,
-                           s->file, s->at[v->spelling], v->value, t->file, t->at[of->found ? of->spelling : 0], of->value);
+                           s->file, s->at[v->found ? v->spelling : 0], v->value, t->file, t->at[of->found ? of->spelling : 0], of->value);
 }
 
 enum vs_code vs_layout_check_all(struct vs_layout *l, int pass, struct vs_err *err)

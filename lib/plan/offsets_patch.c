@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "json/dom.h"
 #include "plan/offsets.h"
+#include "plan/vocab_map.h"
 
 struct patch {
     const struct vs_patch_request *q;

@@ -146,6 +146,8 @@ static enum vs_code scan_added_token(struct scan *s, size_t position)
             struct vs_json copy = s->j; /* its text, and its bytes as they are spelled */
             if (vs_json_skip(&s->j, &value) && vs_json_string(&copy, &a.content))
                 a.spelled = value;
+            else if (copy.failed && !s->j.failed)
+                return vs_json_end(&copy, s->err);
         } else {
             vs_json_skip(&s->j, NULL);
         }
@@ -304,7 +306,8 @@ static enum vs_code extend_vocab(struct scan *s)
     for (uint32_t i = 0; !code && i < s->r->add_count; i++) {
         struct vs_buf spelled = {0};
         vs_buf_json_str(&spelled, s->r->add[i]);
-        code = add_vocab(s, &b, (struct vs_str){spelled.p, spelled.n}, s->r->add[i], s->r->shift.at + i);
+        code = spelled.failed ? vs_enomem(s->err, s->name, spelled.n)
+                              : add_vocab(s, &b, (struct vs_str){spelled.p, spelled.n}, s->r->add[i], s->r->shift.at + i);
         vs_buf_free(&spelled);
     }
     for (size_t i = 0; !code && mirror && i < s->added_count; i++) {

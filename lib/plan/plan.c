@@ -114,15 +114,3 @@ void vs_plan_sort_files(struct vs_plan *plan)
     if (plan->file_count)
         qsort(plan->files, plan->file_count, sizeof *plan->files, by_name);
 }
-
-enum vs_code vs_map_check_base(const struct vs_vocab_map *map, const char *map_path, const char *tokenizer, const char *model,
-                               const struct vs_run *run, struct vs_err *err)
-{
-    char hex[VS_SHA256_HEX];
-    struct vs_str expected = map->base_sha256;
-    enum vs_code code = vs_sha256_path(tokenizer, run, hex, err);
-    if (code || vs_str_is(expected, hex))
-        return code;
-    return vs_fail(err, VS_EMISMATCH, "%s was made for another tokenizer: %s has sha256 %.12s..., the map expects %.*s...; run vocab-merge on %s",
-                   map_path, tokenizer, hex, expected.n > 12 ? 12 : (int)expected.n, expected.p ? expected.p : "", model);
-}

@@ -60,9 +60,6 @@ enum vs_code vs_plan_add_invariant(struct vs_plan *plan, const struct vs_invaria
 
 bool vs_plan_has_file(const struct vs_plan *plan, const char *name);
 void vs_plan_sort_files(struct vs_plan *plan); /* by name, once all are there */
-/* A map is for the tokenizer it was made from: that of the model (path of its tokenizer.json) must be the same bytes. */
-enum vs_code vs_map_check_base(const struct vs_vocab_map *map, const char *map_path, const char *tokenizer, const char *model,
-                               const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
 /* Files through which a tokenizer is loaded; of a merge they come with the map. */
 bool vs_is_tokenizer_file(const char *name);
 

@@ -18,4 +18,8 @@ enum vs_code vs_vocab_map_add(struct vs_vocab_map *map, const struct vs_new_toke
 enum vs_code vs_vocab_map_overlap(struct vs_vocab_map *map, const struct vs_overlap *overlap, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_vocab_map_reject(struct vs_vocab_map *map, const struct vs_rejected *reject, struct vs_err *err) VS_NODISCARD;
 
+/* A map is for the tokenizer it was made from: that of the model (path of its tokenizer.json) must be the same bytes. */
+enum vs_code vs_map_check_base(const struct vs_vocab_map *map, const char *map_path, const char *tokenizer, const char *model,
+                               const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
+
 #endif

@@ -2,7 +2,6 @@
  *
  * Opening, closing, and asking for tokens.
  */
-#include <stdio.h>
 #include "base/io.h"
 #include "format/foreign.h"
 #include "tokenizer/alphabet.h"
@@ -20,11 +19,7 @@ static const char json_name[] = "tokenizer.json";
 
 bool vs_tokenizer_present(const char *dir)
 {
-    struct vs_arena a = {0};
-    char *path = vs_path_join(&a, dir, json_name);
-    bool present = path && vs_path_exists(path);
-    vs_arena_free(&a);
-    return present;
+    return vs_path_has(dir, json_name);
 }
 
 /* The first name that is of such a format. */

@@ -3,10 +3,11 @@
  * LD_PRELOAD shim: the N-th call of a group fails. Groups are coarse on purpose: which call of a group the code uses
  * is its own affair.
  *
- *     VS_FAULT=GROUP:N:HOW    GROUP: open read write sync rename reserve copy mkdir link close alloc
+ *     VS_FAULT=GROUP:N:HOW    GROUP: open read write sync rename rename2 reserve copy mkdir link close alloc
  *                             HOW: an errno name; with '+' every later call fails too; SHORT: half of the bytes move; EOF: none do;
  *                             KILL: the process dies as by kill -9; INT: it is interrupted as by Ctrl-C
- *     VS_FAULT_LOG=FILE       is created when the fault happened
+ *     VS_FAULT_TOO=...        a second one, for what happens on the way back
+ *     VS_FAULT_LOG=FILE       is created when the first one happened
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,11 +27,7 @@
 
 enum { NO_FAULT, SHORT = -1, KILL = -2, INT = -3, END = -4 };
 
-static char group[16];
-static long fail_at;
-static int how;
-static int sticky;
-static atomic_long calls;
+static struct failing { char group[16]; long at; int how, sticky; atomic_long calls; } faults[2];
 static const void *program; /* where the program itself is loaded: allocations of other libraries do not count */
 
 static const struct { const char *name; int how; } ways[] = {
@@ -38,47 +35,62 @@ static const struct { const char *name; int how; } ways[] = {
     {"ENOSYS", ENOSYS}, {"EXDEV", EXDEV}, {"ENOMEM", ENOMEM}, {"SHORT", SHORT}, {"KILL", KILL}, {"INT", INT}, {"EOF", END},
 };
 
-__attribute__((constructor)) static void start(void)
+static void read_fault(struct failing *f, const char *text)
 {
-    Dl_info info;
     char name[16] = "";
-    const char *fault = getenv("VS_FAULT");
-    if (dladdr((const void *)getauxval(AT_PHDR), &info))
-        program = info.dli_fbase;
-    if (!fault || sscanf(fault, "%15[a-z]:%ld:%15s", group, &fail_at, name) != 3)
+    if (!text || sscanf(text, "%15[a-z0-9]:%ld:%15s", f->group, &f->at, name) != 3)
         return;
     size_t n = strlen(name);
-    sticky = n && name[n - 1] == '+';
-    if (sticky)
+    f->sticky = n && name[n - 1] == '+';
+    if (f->sticky)
         name[n - 1] = '\0';
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         if (strcmp(ways[i].name, name) == 0)
-            how = ways[i].how;
+            f->how = ways[i].how;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    Dl_info info;
+    if (dladdr((const void *)getauxval(AT_PHDR), &info))
+        program = info.dli_fbase;
+    read_fault(&faults[0], getenv("VS_FAULT"));
+    read_fault(&faults[1], getenv("VS_FAULT_TOO"));
+}
+
+static void note(void)
+{
+    const char *log = getenv("VS_FAULT_LOG");
+    long fd = log ? syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT, 0600) : -1;
+    if (fd >= 0)
+        syscall(SYS_close, fd);
 }
 
 /* What happens to this call: NO_FAULT, SHORT, END, or errno is set and the call fails. */
-static int fault(const char *which)
+static int one_fault(struct failing *f, const char *which)
 {
-    if (!how || strcmp(group, which) != 0)
+    if (!f->how || strcmp(f->group, which) != 0)
         return NO_FAULT;
-    long call = atomic_fetch_add(&calls, 1) + 1;
-    if (call != fail_at && !(sticky && call > fail_at))
+    long call = atomic_fetch_add(&f->calls, 1) + 1;
+    if (call != f->at && !(f->sticky && call > f->at))
         return NO_FAULT;
-    const char *log = getenv("VS_FAULT_LOG");
-    if (log && call == fail_at) {
-        long fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT, 0600);
-        if (fd >= 0)
-            syscall(SYS_close, fd);
-    }
-    if (how == KILL)
+    if (f == faults && call == f->at)
+        note();
+    if (f->how == KILL)
         raise(SIGKILL);
-    if (how == INT) {
+    if (f->how == INT) {
         raise(SIGINT);
         return NO_FAULT;
     }
-    if (how > 0)
-        errno = how;
-    return how;
+    if (f->how > 0)
+        errno = f->how;
+    return f->how;
+}
+
+static int fault(const char *which)
+{
+    int how = one_fault(&faults[0], which);
+    return how ? how : one_fault(&faults[1], which);
 }
 
 /* Finds the function that this one stands before. */
@@ -169,7 +181,6 @@ MOVE(pwrite64, "write", const void *, pwrite_type)
 PLAIN(int, fsync, "sync", (int fd), fd)
 PLAIN(int, rename, "rename", (const char *from, const char *to), from, to)
 PLAIN(int, renameat, "rename", (int a, const char *from, int b, const char *to), a, from, b, to)
-PLAIN(int, renameat2, "rename", (int a, const char *from, int b, const char *to, unsigned flags), a, from, b, to, flags)
 PLAIN(int, fallocate, "reserve", (int fd, int mode, off_t at, off_t n), fd, mode, at, n)
 PLAIN(int, fallocate64, "reserve", (int fd, int mode, off_t at, off_t n), fd, mode, at, n)
 PLAIN(int, ftruncate, "reserve", (int fd, off_t n), fd, n)
@@ -177,6 +188,16 @@ PLAIN(int, ftruncate64, "reserve", (int fd, off_t n), fd, n)
 PLAIN(int, mkdirat, "mkdir", (int dir, const char *path, mode_t mode), dir, path, mode)
 PLAIN(int, linkat, "link", (int a, const char *from, int b, const char *to, int flags), a, from, b, to, flags)
 PLAIN(int, fchmod, "mkdir", (int fd, mode_t mode), fd, mode)
+
+/* Its flags are what a file system may not know: a group of its own besides. */
+typedef int renameat2_type(int, const char *, int, const char *, unsigned);
+renameat2_type renameat2;
+int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
+{
+    if (fault("rename2") > 0 || fault("rename") > 0)
+        return -1;
+    CALL("renameat2", renameat2_type, a, from, b, to, flags);
+}
 
 /* The descriptor is gone also when close fails, as on Linux. */
 typedef int close_type(int);
@@ -241,7 +262,7 @@ void *__libc_realloc(void *, size_t);
 static int alloc_fault(const void *caller)
 {
     Dl_info info;
-    return how && atomic_load(&in_main) && strcmp(group, "alloc") == 0 && dladdr(caller, &info) && info.dli_fbase == program && fault("alloc") > 0;
+    return strcmp(faults[0].group, "alloc") == 0 && atomic_load(&in_main) && dladdr(caller, &info) && info.dli_fbase == program && fault("alloc") > 0;
 }
 
 void *malloc(size_t n)

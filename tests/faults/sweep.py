@@ -4,6 +4,10 @@
 sweep.py SHIM new DIR -- COMMAND...        COMMAND writes OUT, where {out} stands in it
 sweep.py SHIM force DIR -- COMMAND...      the same, and OUT is there before with other files in it
 sweep.py SHIM inplace DIR -- COMMAND...    COMMAND changes a copy of DIR, where {dir} stands in it
+sweep.py SHIM print DIR -- COMMAND...      COMMAND writes nothing but its standard output
+
+MODE,FAULT in place of MODE: that fault happens in every run as well, such as inplace,rename2:1:EINVAL+ for a file system that
+cannot exchange names.
 
 DIR holds the inputs ({dir} in COMMAND). SCRIPT.py or SCRIPT.py:SUB in its place makes them: SCRIPT.py FOLDER is run, and
 FOLDER/SUB is DIR. After every run: the command failed with one line and nothing changed, or it
@@ -28,6 +32,7 @@ HARMLESS = [("read", "EINTR"), ("read", "SHORT"), ("write", "EINTR"), ("write", 
             ("rename", "EINVAL"), ("rename", "ENOSYS")]
 KILLS = [("write", "KILL"), ("copy", "KILL"), ("sync", "KILL"), ("rename", "KILL")]
 INTERRUPTS = [("open", "INT"), ("read", "INT"), ("write", "INT"), ("copy", "INT"), ("sync", "INT"), ("rename", "INT")]
+READING = [("open", "EIO"), ("read", "EIO"), ("alloc", "ENOMEM"), ("alloc", "ENOMEM+")] # of a command that writes nothing
 SKIPPED = 77
 
 
@@ -41,14 +46,15 @@ def tree(path):
 
 class Sweep:
     def __init__(self, shim, mode, source, command):
-        self.shim, self.mode, self.command = shim, mode, command
+        self.shim, self.command = shim, command
+        self.mode, _, self.too = mode.partition(",")
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="vocabsurgeon-faults-"))
         script, _, sub = source.partition(":")
         self.source = self.work / "made" / sub if script.endswith(".py") else pathlib.Path(source)
         if script.endswith(".py"):
             subprocess.run([sys.executable, script, str(self.work / "made")], check=True)
         self.problems, self.runs, self.interrupted = [], 0, 0
-        self.reference = None
+        self.reference = self.printed = None
 
     def prepare(self):
         """A fresh folder with the inputs; returns (folder, input folder, output folder)."""
@@ -65,6 +71,8 @@ class Sweep:
         env = dict(os.environ, LD_PRELOAD=self.shim, VS_FAULT_LOG=str(log), LC_ALL="C")
         if fault:
             env["VS_FAULT"] = fault
+        if self.too:
+            env["VS_FAULT_TOO"] = self.too
         command = [a.replace("{out}", out.name).replace("{dir}", inputs.name) for a in self.command]
         # Relative paths: results name their inputs, and every run has a folder of its own.
         done = subprocess.run(command, cwd=place, env=env, capture_output=True, timeout=120, check=False)
@@ -94,6 +102,8 @@ class Sweep:
         if done.returncode == 0:
             if now != self.reference:
                 yield "exit 0, but the result is not complete"
+            if self.mode == "print" and done.stdout != self.printed:
+                yield "exit 0, but something else was printed"
             return
         if harmless:
             yield f"exit {done.returncode}, but this is no reason to fail"
@@ -131,24 +141,33 @@ class Sweep:
     def all(self):
         place, inputs, out = self.prepare()
         done, _ = self.run(place, inputs, out, None)
-        self.reference = tree(inputs if self.mode == "inplace" else out)
+        self.reference, self.printed = tree(inputs if self.mode == "inplace" else out), done.stdout
         if done.returncode != 0:
             self.problems.append(f"fails without a fault: {done.stderr.decode(errors='replace')}")
             return
         shutil.rmtree(place)
+        if self.mode == "print":
+            self.check_counts({f: self.sweep(*f) for f in READING}, ({"open"}, {"read"}, {"alloc"}))
+            return
         counts = {f: self.sweep(*f) for f in FAULTS}
-        for group, how in HARMLESS:
-            self.sweep(group, how, True)
-        for group, how in KILLS if self.mode != "inplace" else []:
-            self.sweep(group, how)
+        # Without exchange of names a rename is all there is: that it fails is reason enough.
+        counts.update({f: self.sweep(*f, True) for f in HARMLESS if not (self.too and f[0] == "rename")})
+        if self.mode != "inplace":
+            counts.update({f: self.sweep(*f) for f in KILLS})
         if pathlib.Path(self.command[0]).name != "stage":  # the library leaves signals to the programs
-            for group, how in INTERRUPTS:
-                self.sweep(group, how)
+            counts.update({f: self.sweep(*f) for f in INTERRUPTS})
             if not self.interrupted:
                 self.problems.append("no interrupt ended the command")
-        for needed in ({"open"}, {"read", "copy"}, {"write"}, {"sync"}, {"rename"}, {"alloc"}):
+        self.check_counts(counts, ({"open"}, {"read", "copy"}, {"write"}, {"sync"}, {"rename"}, {"alloc"}))
+
+    def check_counts(self, counts, wanted):
+        for needed in wanted:
             if not any(n for (group, _), n in counts.items() if group in needed):
                 self.problems.append(f"no fault of {needed} happened: the shim does not reach the program")
+        # One call of a group can fail in every way: a way that never came is a mistake of this script or of the shim.
+        busy = {group for (group, _), n in counts.items() if n}
+        self.problems += [f"{group} {how} never happened, other faults of {group} did" for (group, how), n in counts.items()
+                          if not n and group in busy]
 
 
 def main(argv):

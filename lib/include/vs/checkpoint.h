@@ -84,7 +84,7 @@ struct vs_checkpoint_options {
 enum vs_code vs_checkpoint_open(const char *path, const struct vs_checkpoint_options *options, struct vs_checkpoint **out,
                                 struct vs_err *err) VS_NODISCARD;
 /* Does PATH look like a model (a file, or a directory with a config.json or with weights of any kind)? */
-bool vs_checkpoint_present(const char *path);
+enum vs_code vs_checkpoint_present(const char *path, bool *present, struct vs_err *err) VS_NODISCARD;
 void vs_checkpoint_close(struct vs_checkpoint *c); /* accepts NULL */
 
 const struct vs_tensor *vs_checkpoint_tensor(const struct vs_checkpoint *c, struct vs_str name); /* NULL when absent */

@@ -220,13 +220,16 @@ const char *make_small(const struct small *s)
 
 /* ---- what stands beside a model ---- */
 
-const char *write_small_map(unsigned first, unsigned count)
+const char *write_small_map(const char *base, unsigned first, unsigned count)
 {
     struct vs_buf b = {0};
     char hex[VS_SHA256_HEX];
     const char *path = vst_path(vst_tempdir(), "vocab-map.json");
     memset(hex, '0', 64);
     hex[64] = 0;
+    struct vs_err err;
+    if (base)
+        cr_assert_eq(vs_sha256_path(vst_path(base, "tokenizer.json"), NULL, hex, &err), VS_OK, "%s", err.message);
     vs_buf_printf(&b, "{\"schema\": \"vocabsurgeon/vocab-map/1\", \"base\": {\"path\": \"base\", \"sha256\": \"%s\", \"rows_needed\": %u},\n"
                   " \"rows_needed\": %u, \"new\": [", hex, first, first + count);
     for (unsigned i = 0; i < count; i++)

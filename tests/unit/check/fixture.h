@@ -33,8 +33,8 @@ struct small {
 float small_value(const char *tensor, uint64_t i); /* of its element i; made up, the same each time */
 /* Makes the model in a new directory. */
 const char *make_small(const struct small *m);
-/* A vocab-map.json of count new tokens t<first> ... after WORDS old ones. */
-const char *write_small_map(unsigned first, unsigned count);
+/* A vocab-map.json of count new tokens t<first> ... after those of base; base NULL: of some tokenizer or other. */
+const char *write_small_map(const char *base, unsigned first, unsigned count);
 /* The same directory, extended by embed-extend to that many rows: with a receipt.json. */
 const char *extend_small(const char *dir, int64_t rows);
 void poke_file(const char *dir, const struct poke *p);

@@ -201,7 +201,7 @@ static struct vs_check_result *check_case(const struct broken *b)
     if (b->side == BASE || b->side == BASE_AND_MAP)
         base = make_small(&b->base);
     if (b->side == MAP || b->side == BASE_AND_MAP)
-        map = write_small_map(WORDS, 8);
+        map = write_small_map(base, WORDS, 8);
     return check(dir, base, map, NULL);
 }
 
@@ -327,7 +327,7 @@ Test(rules, a_model_that_grew_is_healthy_too)
 {
     const struct small grown = {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}};
     const char *base = make_small(&(struct small){0});
-    struct vs_check_result *r = check(make_small(&grown), base, write_small_map(WORDS, 8), NULL);
+    struct vs_check_result *r = check(make_small(&grown), base, write_small_map(base, WORDS, 8), NULL);
     expect_clean("grown", r, NULL);
     cr_expect_eq(r->levels[1].state, VS_PASS);
     vs_check_free(r);

@@ -376,6 +376,33 @@ Test(offsets_layout, spellings)
     vst_cleanup();
 }
 
+/* Mirrors that no file has: their class default moves, is written, and is checked like one that was there. */
+Test(offsets_layout, absent_mirrors_are_checked_before_and_after)
+{
+    static const struct file files[] = {{"config.json", "{\"v\": 12}"}, {NULL, NULL}};
+    struct vs_buf symbols = {0}, fields = {0};
+    struct run r = {0};
+    enum vs_code code;
+    for (unsigned i = 0; i < 40; i++) {
+        vs_buf_printf(&symbols, "\"M%u\": {\"file\": \"config.json\", \"path\": \"/m%u\", \"default\": 12}, ", i, i);
+        vs_buf_printf(&fields, "{\"sym\": \"M%u\", \"kind\": \"mirror\", \"of\": \"V\"}, ", i);
+    }
+    const char *in_symbols = strstr(spellings, "\"V\": {"), *in_fields = strstr(spellings, "{\"sym\": \"V\"");
+    const char *text = vst_format("%.*s%s%.*s%s%s", (int)(in_symbols - spellings), spellings, symbols.p, (int)(in_fields - in_symbols), in_symbols,
+                                  fields.p, in_fields);
+    struct vs_rule *rule = parse_rule(text, &r, &code);
+    cr_assert_eq(code, VS_OK, "%s", r.err.message);
+    cr_assert_eq(run_rule(&r, rule, files, 3), VS_OK, "%s", r.err.message);
+    unsigned mirrors = 0;
+    for (uint32_t i = 0; i < r.plan->invariant_count; i++)
+        mirrors += strstr(r.plan->invariants[i].text, " == V") != NULL;
+    cr_assert_eq(mirrors, 40);
+    vs_buf_free(&symbols);
+    vs_buf_free(&fields);
+    finish(&r);
+    vst_cleanup();
+}
+
 Test(offsets_layout, damaged_rules)
 {
     static const struct { const char *from, *to, *why; } cases[] = {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "base/io.h"
+#include "base/mem.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "json/schema.h"
@@ -485,5 +486,55 @@ Test(offsets_plan, every_failing_allocation)
         cr_assert_null(plan);
         cr_assert(n < 100000);
     }
+    vst_cleanup();
+}
+
+/* ---- memory ---- */
+
+static bool same_files(const struct vs_plan *a, const struct vs_plan *b)
+{
+    bool same = a->file_count == b->file_count && a->change_count == b->change_count;
+    for (uint32_t i = 0; same && i < a->file_count; i++)
+        same = vs_str_eq(a->files[i].text, b->files[i].text);
+    for (uint32_t i = 0; same && i < a->change_count; i++)
+        same = strcmp(a->changes[i].at, b->changes[i].at) == 0;
+    return same;
+}
+
+/* An added token is spelled with an escape: its text needs memory too. */
+static void spell_with_escape(const char *path)
+{
+    char *text = vst_read(path, NULL), *at = strstr(text, "\"<end_of_image>\"");
+    vst_write_text(path, vst_format("%.*s\"\\u003cend_of_image>\"%s", (int)(at - text), text, at + strlen("\"<end_of_image>\"")));
+}
+
+Test(offsets_plan, a_failed_allocation_never_leaves_half_a_plan)
+{
+    const char *dir = model(&(struct small_model){.seed = 3});
+    const struct vs_patch_request request = {.dir = dir, .add = 2};
+    struct vs_err err;
+    spell_with_escape(vst_path(dir, "tokenizer.json"));
+    struct vs_plan *want = plan_of(dir, 2, VS_OK, &err);
+    bool enough = false;
+    unsigned long n = 0;
+    while (!enough) {
+        struct vs_plan *plan = NULL;
+        vs_mem_fail_at(++n, false);
+        enum vs_code code = vs_patch_plan(&request, &run, &plan, &err);
+        vs_mem_fail_at(0, false);
+        cr_assert(code == VS_ENOMEM || code == VS_OK, "allocation %lu: %d: %s", n, code, err.message);
+        cr_assert(code || same_files(plan, want), "allocation %lu: half a plan", n);
+        if (!code)
+            vs_plan_free(plan);
+        if (code)
+            continue;
+        vs_mem_fail_at(n, true); /* when nothing is left that could fail, this was the end */
+        enough = vs_patch_plan(&request, &run, &plan, &err) == VS_OK;
+        vs_mem_fail_at(0, false);
+        if (enough)
+            vs_plan_free(plan);
+    }
+    cr_assert_gt(n, 1000);
+    vs_plan_free(want);
     vst_cleanup();
 }
