@@ -187,10 +187,12 @@ static bool stands_alone(struct vs_str s, const struct hit *hit)
     return !(hit->begin && vs_is_word(char_before(s, hit->begin))) && !(hit->end < s.n && vs_is_word(char_at(s, hit->end)));
 }
 
-/* lstrip and rstrip take the white space beside the token with it. */
+/* lstrip and rstrip take the white space beside the token with it; what the token before took stays taken. */
 static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, struct hit *hit)
 {
     const struct vs_added *a = &t->added[hit->added];
+    if (a->lstrip && hit->begin < from)
+        hit->begin = from;
     while (a->lstrip && hit->begin > from && vs_is_space(char_before(s, hit->begin)))
         do
             hit->begin--;
@@ -229,7 +231,7 @@ static enum vs_code cut_added(struct encoding *e, const struct vs_prefix *set, s
         widen(e->t, s, done, &hit);
         if (hit.begin > done)
             code = rest(e, (struct vs_str){s.p + done, hit.begin - done}, first && done == 0);
-        if (!code)
+        if (!code && hit.begin < hit.end)
             code = vs_ids_add(e->out, e->t->added[hit.added].effective, e->err);
         done = hit.end;
     }
@@ -251,9 +253,10 @@ static enum vs_code encode_normalized(struct encoding *e, struct vs_str text, bo
 static enum vs_code encode_raw(struct encoding *e, struct vs_str text, bool first)
 {
     struct vs_buf b = {0};
-    enum vs_code code = vs_run_normalizer(e->p, text, &b, e->err);
+    bool cut;
+    enum vs_code code = vs_run_normalizer(e->p, text, &b, &cut, e->err);
     if (!code)
-        code = cut_added(e, &e->p->normalized, (struct vs_str){b.p ? b.p : "", b.n}, first, encode_normalized);
+        code = cut_added(e, &e->p->normalized, (struct vs_str){b.p ? b.p : "", b.n}, first && !cut, encode_normalized);
     vs_buf_free(&b);
     return code;
 }
@@ -277,18 +280,20 @@ enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, stru
 {
     struct vs_pipeline *p = NULL;
     enum vs_code code = pipeline_of(t, &p, err);
-    return code ? code : vs_run_normalizer(p, text, out, err);
+    bool cut;
+    return code ? code : vs_run_normalizer(p, text, out, &cut, err);
 }
 
 enum vs_code vs_pretokenize(const struct vs_tokenizer *t, struct vs_str text, struct vs_pieces *out, struct vs_err *err)
 {
     struct vs_pipeline *p = NULL;
     struct vs_buf b = {0};
+    bool cut = false;
     enum vs_code code = pipeline_of(t, &p, err);
     if (!code)
-        code = vs_run_normalizer(p, text, &b, err);
+        code = vs_run_normalizer(p, text, &b, &cut, err);
     if (!code)
-        code = vs_run_pretokenizer(p, (struct vs_str){b.p ? b.p : "", b.n}, true, out, err);
+        code = vs_run_pretokenizer(p, (struct vs_str){b.p ? b.p : "", b.n}, !cut, out, err);
     vs_buf_free(&b);
     return code;
 }
@@ -309,6 +314,7 @@ enum vs_code vs_text_reaches(const struct vs_tokenizer *t, struct vs_str text, s
     struct vs_pipeline *p = NULL;
     struct vs_buf b = {0}, normal = {0};
     struct vs_pieces pieces = {0};
+    bool cut = false;
     enum vs_code code = pipeline_of(t, &p, err);
     *stable = *atomic = false;
     for (int k = 0; !code && !*atomic && k < 36; k++) {
@@ -316,12 +322,12 @@ enum vs_code vs_text_reaches(const struct vs_tokenizer *t, struct vs_str text, s
         vs_buf_puts(&b, around[k / 6]);
         vs_buf_str(&b, text);
         vs_buf_puts(&b, around[k % 6]);
-        code = b.failed ? vs_enomem(err, "a text", b.n) : vs_run_normalizer(p, (struct vs_str){b.p, b.n}, &normal, err);
+        code = b.failed ? vs_enomem(err, "a text", b.n) : vs_run_normalizer(p, (struct vs_str){b.p, b.n}, &normal, &cut, err);
         struct vs_str n = {normal.p ? normal.p : "", normal.n};
         /* A normalizer may spell spaces its own way; the token is unchanged when text or spelling is still in there. */
         *stable = *stable || (!code && (memmem(n.p, n.n, text.p, text.n) || memmem(n.p, n.n, spelled.p, spelled.n)));
         if (!code && *stable)
-            code = vs_run_pretokenizer(p, n, true, &pieces, err);
+            code = vs_run_pretokenizer(p, n, !cut, &pieces, err);
         *atomic = !code && *stable && one_holds(&pieces, spelled);
     }
     vs_buf_free(&b);

@@ -201,14 +201,49 @@ static enum vs_code run_step(const struct vs_pipeline *p, const struct vs_step *
     return VS_OK;
 }
 
-enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, struct vs_buf *out, struct vs_err *err)
+/* Does the step take out the first character? Filters do and empty replacements; a charsmap's keep the beginning where it was. */
+static enum vs_code cuts(const struct vs_pipeline *p, const struct vs_step *s, struct vs_str text, bool *yes, struct vs_err *err)
+{
+    struct vs_buf b = {0};
+    uint32_t cp = 0;
+    struct vs_str first = {text.p, text.n ? vs_utf8_next(text.p, text.p + text.n, &cp) : 0};
+    struct vs_search search = {.text = text, .last_end = SIZE_MAX};
+    enum vs_code code = VS_OK;
+    *yes = false;
+    if (!text.n)
+        return VS_OK;
+    switch (s->kind) {
+    case VS_STEP_STRIP: *yes = s->left && vs_is_space(cp); break;
+    case VS_STEP_NMT: case VS_STEP_STRIP_ACCENTS: case VS_STEP_BERT:
+        code = run_step(p, s, first, &b, err);
+        *yes = b.n == 0;
+        break;
+    case VS_STEP_REPLACE:
+        if (!s->with.n && s->re)
+            code = vs_regex_next(s->re, p->match, &search, yes, err);
+        else if (!s->with.n)
+            *yes = s->pattern.n && vs_str_starts(text, s->pattern);
+        *yes = *yes && search.begin == 0 && (!s->re || search.end);
+        break;
+    default: break;
+    }
+    vs_buf_free(&b);
+    return code;
+}
+
+enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, struct vs_buf *out, bool *cut, struct vs_err *err)
 {
     struct vs_buf buffers[2] = {{0}, {0}};
     enum vs_code code = VS_OK;
+    *cut = false;
     for (uint32_t i = 0; !code && i < p->normalizer.count; i++) {
         struct vs_buf *b = &buffers[i % 2];
+        bool here;
         b->n = 0;
-        code = run_step(p, &p->normalizer.items[i], text, b, err);
+        code = cuts(p, &p->normalizer.items[i], text, &here, err);
+        *cut |= here;
+        if (!code)
+            code = run_step(p, &p->normalizer.items[i], text, b, err);
         if (!code && b->failed)
             code = vs_enomem(err, "normalised text", b->n);
         text = of(b);

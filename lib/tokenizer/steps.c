@@ -217,10 +217,11 @@ static enum vs_code add_pre(struct opener *o, const struct vs_jval *v, unsigned 
 static enum vs_code content_of(struct opener *o, const struct vs_added *a, struct vs_str *out)
 {
     struct vs_buf b = {0};
+    bool cut;
     *out = a->content;
     if (!a->normalized)
         return VS_OK;
-    enum vs_code code = vs_run_normalizer(o->p, a->content, &b, o->err);
+    enum vs_code code = vs_run_normalizer(o->p, a->content, &b, &cut, o->err);
     char *copy = code ? NULL : vs_arena_dup(&o->p->arena, b.p ? b.p : "", b.n);
     if (!code && !copy)
         code = vs_enomem(o->err, "an added token", b.n);
@@ -229,8 +230,8 @@ static enum vs_code content_of(struct opener *o, const struct vs_added *a, struc
     return code;
 }
 
-/* Tokens that are looked for in the text as it is (raw), or after the normalizer. Of entries with the same content the last
- * one has the say. */
+/* Tokens that are looked for in the text as it is (raw), or after the normalizer. Of entries with one id the last has the say:
+ * the same content again, or another that a hole in the ids gave the same number. */
 static enum vs_code open_added(struct opener *o, bool normalized, struct vs_prefix *out)
 {
     const struct vs_tokenizer *t = &o->impl->t;
@@ -241,7 +242,8 @@ static enum vs_code open_added(struct opener *o, bool normalized, struct vs_pref
     for (uint32_t i = t->added_count; !code && i-- > 0;) {
         const struct vs_added *a = &t->added[i];
         struct vs_str s;
-        if (!vs_map_put(&seen, a->content, i, &later))
+        struct vs_str id = {(const char *)&a->effective, sizeof a->effective};
+        if (!vs_map_put(&seen, id, i, &later))
             code = vs_enomem(o->err, "the added tokens", t->added_count);
         else if (later == VS_NONE && a->normalized == normalized) {
             code = content_of(o, a, &s);

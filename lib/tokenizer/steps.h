@@ -48,7 +48,8 @@ struct vs_pipeline {
 
 enum vs_code vs_pipeline_open(struct vs_tokenizer_impl *impl, struct vs_pipeline **out, struct vs_err *err) VS_NODISCARD;
 void vs_pipeline_close(struct vs_pipeline *p); /* accepts NULL */
-enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
+/* *cut: characters at the beginning were taken out, so that what is left does not begin where the text did. */
+enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, struct vs_buf *out, bool *cut, struct vs_err *err) VS_NODISCARD;
 /* first: the text stands at the beginning of the document. Replaces *out's content. */
 enum vs_code vs_run_pretokenizer(const struct vs_pipeline *p, struct vs_str text, bool first, struct vs_pieces *out, struct vs_err *err) VS_NODISCARD;
 

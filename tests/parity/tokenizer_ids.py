@@ -44,8 +44,8 @@ def main():
         peer.no_padding()
         peer.no_truncation()
         done = subprocess.run([program, path], input='\n'.join(lines) + '\n', capture_output=True, text=True)
-        ours = [[int(i) for i in line.split()] for line in done.stdout.split('\n')[:-1]]
-        theirs = [e.ids for e in peer.encode_batch(lines, add_special_tokens=False)]
+        ours = [line.split() for line in done.stdout.split('\n')[:-1]]
+        theirs = [[str(i) for i in e.ids] for e in peer.encode_batch(lines, add_special_tokens=False)]
         wrong = [i for i in range(len(lines)) if i >= len(ours) or ours[i] != theirs[i]]
         failed += bool(wrong)
         print(f'{"not ok" if wrong else "ok"} {number} - {name}: {len(lines)} lines, {len(wrong)} differ', flush=True)

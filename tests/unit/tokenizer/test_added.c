@@ -32,6 +32,8 @@ static const struct example examples[] = {
     {"rstrip", NULL, NULL, {{"X", "r", 5}}, "a X \t\na", "0 2 5 0"},
     {"both", NULL, NULL, {{"X", "lr", 5}}, " X a X ", "5 0 5"},
     {"lstrip stops at the token before", NULL, NULL, {{"X", "l", 5}}, "X X", "5 5"},
+    {"two that share an id: the last one has it", NULL, NULL, {{"X", "", 5}, {"Y", "", 5}}, "XY", "5 6"},
+    {"what is stripped away before it counts", "{\"type\": \"Strip\", \"strip_left\": true, \"strip_right\": true}", METASPACE, {{"X", "", 5}}, " a", "0"},
     {"lstrip gets no blank that was a token", NULL, NULL, {{"X", "l", 5}, {" ", "", 2}}, "a  X", "0 2 2 5"},
     {"a blank that rstrip took is a token all the same", NULL, NULL, {{"X", "r", 5}, {" ", "", 2}}, "X  a", "5 2 2 0"},
     {"neither", NULL, NULL, {{"X", "", 5}}, " X ", "2 5 2"},
