@@ -12,6 +12,7 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
              L4 two forwards   not run (the forward pass is not covered yet)
   device     cpu (...); no usable CUDA device: ...
   gather     520 ids, each has a row
+  head       16 probes: argmax never at or above 515
   no errors and no warnings in base (1 note: -v)
   $ CUDA_VISIBLE_DEVICES= vocab-check base -v --fail-on info
   info    VOC106  61 padding rows, to a multiple of 64
@@ -26,6 +27,7 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
              L4 two forwards   not run (the forward pass is not covered yet)
   device     cpu (...); no usable CUDA device: ...
   gather     520 ids, each has a row
+  head       16 probes: argmax never at or above 515
   no errors and no warnings in base
   [1]
   $ CUDA_VISIBLE_DEVICES= vocab-check base --device cuda
@@ -142,6 +144,7 @@ Findings of two severities: --fail-on decides about the status, not about what i
              L4 two forwards   not run (the forward pass is not covered yet)
   device     cpu (...)
   gather     521 ids, each has a row
+  head       16 probes: argmax never at or above 516
   1 error, 2 warnings in two words (1 note: -v)
   [1]
   $ sed -i 's/<|im_stop|>/<|im_end|>/' 'two words/tokenizer_config.json'
@@ -161,6 +164,7 @@ Findings of two severities: --fail-on decides about the status, not about what i
              L4 two forwards   not run (the forward pass is not covered yet)
   device     cpu (...)
   gather     520 ids, each has a row
+  head       16 probes: argmax never at or above 515
   1 warning in two words (1 note: -v)
   [1]
   $ sed -i 's/"eos_token_id": 514/"eos_token_id": 600/' 'two words/config.json'
