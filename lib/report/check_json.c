@@ -8,7 +8,7 @@
 
 static bool add(cJSON *o, const char *key, const char *text)
 {
-    return cJSON_AddItemToObject(o, key, text ? cJSON_CreateString(text) : cJSON_CreateNull());
+    return cJSON_AddItemToObject(o, key, text ? vs_json_text(vs_cstr(text)) : cJSON_CreateNull());
 }
 
 static const char *verdict(const struct vs_check_result *r)

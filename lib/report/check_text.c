@@ -14,8 +14,13 @@ static enum vs_color color_of(enum vs_severity s)
 
 static void put_place(const char *label, const char *file, const char *at, struct vs_buf *b)
 {
-    if (file && *file)
-        vs_buf_printf(b, at && *at ? "  %-7s %s %s\n" : "  %-7s %s\n", label, file, at);
+    if (!file || !*file)
+        return;
+    vs_buf_printf(b, "  %-7s ", label);
+    vs_buf_escaped(b, vs_cstr(file));
+    if (at && *at)
+        vs_buf_printf(b, " %s", at);
+    vs_buf_puts(b, "\n");
 }
 
 static void put_finding(const struct vs_finding *f, const struct vs_look *look, struct vs_buf *b)
@@ -97,7 +102,8 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
     }
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);
-    vs_buf_printf(b, any ? " in %s" : "no errors and no warnings in %s", r->facts->path);
+    vs_buf_puts(b, any ? " in " : "no errors and no warnings in ");
+    vs_buf_escaped(b, vs_cstr(r->facts->path));
     if (counts[VS_INFO] && !look->verbose)
         vs_buf_printf(b, " (%u note%s: -v)", counts[VS_INFO], counts[VS_INFO] == 1 ? "" : "s");
     vs_buf_puts(b, "\n");

@@ -6,11 +6,15 @@
 #include "base/mem.h"
 #include "report/report.h"
 
-/* cJSON wants NUL-terminated strings; names with a NUL never get here (the scanner refuses them in keys). */
-static cJSON *text(struct vs_str s)
+/* cJSON wants NUL-terminated strings; names with a NUL never get here (the scanner refuses them in keys). Paths may be no
+ * UTF-8: they are escaped then, as for people. */
+cJSON *vs_json_text(struct vs_str s)
 {
     struct vs_buf b = {0};
-    vs_buf_str(&b, s);
+    if (vs_utf8_valid(s.p, s.n) == s.n)
+        vs_buf_str(&b, s);
+    else
+        vs_buf_escaped(&b, s);
     cJSON *item = b.failed ? NULL : cJSON_CreateString(b.p ? b.p : "");
     vs_buf_free(&b);
     return item;
@@ -23,7 +27,7 @@ static bool add(cJSON *o, const char *key, cJSON *item)
 
 static bool add_text(cJSON *o, const char *key, struct vs_str s)
 {
-    return add(o, key, s.p ? text(s) : cJSON_CreateNull());
+    return add(o, key, s.p ? vs_json_text(s) : cJSON_CreateNull());
 }
 
 static bool add_number(cJSON *o, const char *key, double v)

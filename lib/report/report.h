@@ -20,6 +20,7 @@ struct vs_stretch { const char *name; uint64_t begin, end; enum vs_color color; 
 void vs_put_idstrip(struct vs_buf *b, const struct vs_stretch *stretches, uint32_t count, const struct vs_look *look);
 
 struct cJSON;
+struct cJSON *vs_json_text(struct vs_str s);                                   /* a string item; NULL when memory is short */
 /* The facts object of `vocab-inspect --json` and of the findings document; NULL when memory is short. */
 struct cJSON *vs_facts_to_json(const struct vs_facts *f);
 

@@ -77,6 +77,14 @@ One JSON object a line.
   base/tokenizer.json None None
   model None {'declared': False, 'stored': None}
 
+A name that is no UTF-8 is escaped, in JSON too.
+
+  $ cp -r base "$(printf 'odd\377')"
+  $ vocab-inspect --json "$(printf 'odd\377')" | python3 -c 'import json, sys; print(json.loads(sys.stdin.buffer.read().decode("utf-8"))["path"])'
+  odd\xFF
+  $ vocab-check -q "$(printf 'odd\377')"
+  no errors and no warnings in odd\xFF (1 note: -v)
+
 Headers only: 200 GB of weights that are holes in the file are not read.
 
   $ python3 - << 'END'
