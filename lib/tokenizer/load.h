@@ -13,7 +13,9 @@
 #include "json/scan.h"
 #include "tokenizer/impl.h"
 
-#define VS_ID_MAX 0x7ffffffdu /* the largest id a file may give: numbers behind it stay free for the loader */
+/* The largest id a file may give. No vocabulary comes near it, and a list by id stays affordable: three tokens with an id of two
+ * billion must not cost 8 GB. */
+#define VS_ID_MAX 0xffffffu
 
 struct vs_load {
     struct vs_tokenizer_impl *impl;

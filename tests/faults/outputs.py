@@ -255,7 +255,8 @@ def interrupted(words, folder, number, pattern, delay):
     child.send_signal(number)
     _, err = child.communicate(timeout=120)
     err = err.decode(errors='replace')
-    assert child.returncode in (0, 130), f'{words}: {child.returncode} {err}'
+    too_early = (-number,) if '-o' not in words else ()  # before main(): nothing shows when a reader has begun
+    assert child.returncode in (0, 130, *too_early), f'{words}: {child.returncode} {err}'
     if child.returncode == 130:
         assert err.endswith('interrupted; nothing is left behind\n'), err
         assert not (folder / 'out').exists() and not list(folder.glob('out*')), sorted(folder.glob('out*'))
@@ -276,7 +277,7 @@ def signals():
                     'vocab-check': (['vocab-check', 'large', '--device', 'cpu'], 'large')}
         for name, (words, pattern) in commands.items():
             for number in (signal.SIGINT, signal.SIGTERM):
-                hits = sum(interrupted(words, f, number, pattern, delay) for delay in (0.02, 0.01, 0.05, 0.03))
+                hits = sum(interrupted(words, f, number, pattern, delay) for delay in (0.02, 0.01, 0.05, 0.1, 0.03))
                 assert hits, f'{name}: no signal came in time'
         assert tree(f) == before
 

@@ -103,6 +103,8 @@ const struct bad bad_tokenizer[] = {
     FORMAT("tokenizer-id-exponent", "found 1e3", VOCAB("\"a\":1e3")),
     FORMAT("tokenizer-id-negative", "found -1", VOCAB("\"a\":-1")),
     FORMAT("tokenizer-id-null", "model.vocab[\"a\"]", VOCAB("\"a\":null")),
+    BAD("tokenizer-id-2-to-24", VS_ELIMIT, "model.vocab[\"a\"]: found id 16777216: at most 16777215 expected", tokenizer, VOCAB("\"a\":16777216")),
+    BAD("tokenizer-added-id-2-to-31", VS_ELIMIT, "found id 2147483647: at most 16777215 expected", tokenizer, TOKENS(ADDED("2147483647", "<s>"))),
     FORMAT("tokenizer-id-2-to-32", "found id 4294967296", VOCAB("\"a\":4294967296")),
     FORMAT("tokenizer-id-2-to-64", "model.vocab[\"a\"]", VOCAB("\"a\":18446744073709551616")),
     FORMAT("tokenizer-added-id-string", "added_tokens[0]", TOKENS(ADDED("\"3\"", "<s>"))),
