@@ -130,7 +130,8 @@ static enum vs_code add_folded(struct builder *b, struct vs_err *err)
     return code;
 }
 
-/* The base has the token. An entry of the vocabulary becomes special when that is asked for; it keeps its id. */
+/* The base has the token, which keeps its id. An entry of the vocabulary becomes an added token when it is to be special; one that
+ * is added already has its flags changed where it is written. */
 static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct vs_str content, uint32_t id, struct vs_err *err)
 {
     struct vs_added a = {.special = true};
@@ -140,7 +141,7 @@ static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct
     if (w->special && !added)
         b->added[b->added_count++] = (struct vs_save_added){content, id, true, false};
     else if (w->special && !a.special)
-        code = vs_merge_note(b->m, err, "%s is an added token of the base that is not special; it stays so", vs_escape(shown, sizeof shown, content));
+        code = vs_merge_note(b->m, err, "%s is an added token of the base already; it becomes special", vs_escape(shown, sizeof shown, content));
     return code ? code : vs_vocab_map_overlap(b->m->map, &(struct vs_overlap){content, w->source, VS_NO_ID, id}, err);
 }
 
@@ -177,6 +178,19 @@ static enum vs_code add_wish(struct builder *b, const struct vs_wish *w, struct 
     enum vs_code code = add_new(b, n, err);
     b->added[b->added_count++] = (struct vs_save_added){content, (uint32_t)b->next - 1, w->special, !w->special};
     return code;
+}
+
+/* All that are asked for, known ones too: these are flagged and listed. */
+static enum vs_code save_specials(struct builder *b, const struct vs_wishes *wishes, struct vs_err *err)
+{
+    struct vs_str *specials = vs_arena_array(&b->m->arena, wishes->count + 1, sizeof *specials);
+    uint32_t n = 0;
+    for (size_t i = 0; specials && i < wishes->count; i++)
+        if (wishes->items[i].special)
+            specials[n++] = wishes->contents[i];
+    b->m->save.specials = specials;
+    b->m->save.special_count = n;
+    return specials ? VS_OK : vs_enomem(err, "the special tokens", wishes->count);
 }
 
 static enum vs_code save_merges(struct builder *b, struct vs_err *err)
@@ -239,6 +253,8 @@ static enum vs_code build(struct builder *b, uint32_t candidate_count, const str
         code = add_wish(b, &wishes->items[i], wishes->contents[i], err);
     if (!code)
         code = note_normalized(b, err);
+    if (!code)
+        code = save_specials(b, wishes, err);
     if (!code)
         code = save_merges(b, err);
     if (!code)

@@ -65,6 +65,37 @@ static bool listed(const char *name, const char *const *list, size_t count)
     return false;
 }
 
+/* What special_tokens_map.json lists decides what tokenizer_config.json has to. */
+static enum vs_code look_at_map(struct vs_merge *m, struct vs_err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    const char *path = vs_path_join(&m->arena, m->base_dir, "special_tokens_map.json");
+    if (!path)
+        return vs_enomem(err, "a path", 0);
+    enum vs_code code = vs_path_exists(path) ? vs_read_all(path, TOKENIZER_FILE_MAX, &text, &n, err) : VS_OK;
+    m->save.map_names_specials = text && vs_save_names_specials((struct vs_str){text, n});
+    vs_free(text);
+    return code;
+}
+
+/* transformers names special tokens in tokenizer_config.json; a base without one gets one that says nothing else. */
+static enum vs_code write_missing_config(struct vs_merge *m, struct vs_outdir *d, struct vs_err *err)
+{
+    static const char name[] = "tokenizer_config.json";
+    struct vs_buf out = {0};
+    const char *path = vs_path_join(&m->arena, m->base_dir, name);
+    if (!path)
+        return vs_enomem(err, "a path", 0);
+    if (!m->save.special_count || m->save.map_names_specials || vs_path_exists(path))
+        return VS_OK;
+    enum vs_code code = vs_save_sibling(path, VS_LIT("{}"), &m->save, &out, err);
+    if (!code)
+        code = vs_outdir_write(d, name, (struct vs_str){out.p, out.n}, err);
+    vs_buf_free(&out);
+    return code;
+}
+
 static enum vs_code write_siblings(struct vs_merge *m, struct vs_outdir *d, struct vs_err *err)
 {
     const char **names = NULL;
@@ -72,6 +103,10 @@ static enum vs_code write_siblings(struct vs_merge *m, struct vs_outdir *d, stru
     if (!m->base_dir)
         return VS_OK;
     enum vs_code code = vs_dir_list(m->base_dir, &m->arena, &names, &count, err);
+    if (!code)
+        code = look_at_map(m, err);
+    if (!code)
+        code = write_missing_config(m, d, err);
     for (size_t i = 0; !code && i < count; i++) {
         if (listed(names[i], companions, sizeof companions / sizeof *companions))
             code = write_sibling(m, d, names[i], err);

@@ -17,6 +17,8 @@ struct vs_save {
     const struct vs_save_entry *entries; uint32_t entry_count;  /* ascending id */
     const struct vs_save_merge *merges; uint32_t merge_count;
     const struct vs_save_added *added; uint32_t added_count;    /* ascending id */
+    const struct vs_str *specials; uint32_t special_count;      /* contents that are to be special, new or known: flagged and listed */
+    bool map_names_specials;                                    /* special_tokens_map.json has a list of them (vs_save_names_specials) */
 };
 
 /* The text of tokenizer.json with everything of s appended. */
@@ -40,6 +42,13 @@ struct vs_tail {
 struct vs_object_style { struct vs_str open, space, colon, close; };
 
 struct vs_json;
+struct vs_edits;
+/* Flags of added tokens in the list or object that comes next: what is to be special becomes so, and is not normalised. */
+enum vs_code vs_save_promote(struct vs_json *j, const struct vs_save *s, struct vs_edits *edits, struct vs_err *err) VS_NODISCARD;
+/* Names the special tokens in tokenizer_config.json (is_config) or special_tokens_map.json, which comes next as a whole. */
+enum vs_code vs_save_list_specials(struct vs_json *j, const struct vs_save *s, bool is_config, struct vs_edits *edits,
+                                   struct vs_err *err) VS_NODISCARD;
+bool vs_save_names_specials(struct vs_str text); /* a document with a list of special tokens; false for any other text */
 bool vs_save_tail(struct vs_json *j, struct vs_tail *tail); /* consumes the container that comes next */
 void vs_save_joint(struct vs_buf *b, const struct vs_tail *tail, bool first); /* before each new element */
 struct vs_object_style vs_save_object_style(struct vs_str object); /* a layout on one line for what is no object */

@@ -50,6 +50,24 @@ static enum vs_code find_places(const char *file, struct vs_str text, struct pla
     return code;
 }
 
+static enum vs_code promote(const char *file, struct vs_str text, const struct vs_save *s, struct vs_edits *edits, struct vs_err *err)
+{
+    struct vs_json j;
+    struct vs_arena scratch = {0};
+    struct vs_str key;
+    enum vs_code code = VS_OK;
+    vs_json_begin(&j, file, text.p, text.n, &scratch);
+    vs_json_object(&j);
+    while (!code && vs_json_key(&j, &key)) {
+        if (vs_str_is(key, "added_tokens"))
+            code = vs_save_promote(&j, s, edits, err);
+        else
+            vs_json_skip(&j, NULL);
+    }
+    vs_arena_free(&scratch);
+    return code;
+}
+
 static struct vs_str part(struct vs_str text, size_t begin, size_t end)
 {
     return (struct vs_str){text.p + begin, end - begin};
@@ -178,6 +196,8 @@ enum vs_code vs_save_tokenizer_json(const char *file, struct vs_str text, const 
         put_added(&added, text, &p, s);
         code = splice(&edits, p.has_added ? p.added.at : p.top, &added, err);
     }
+    if (!code && s->special_count)
+        code = promote(file, text, s, &edits, err);
     if (!code)
         code = vs_edits_apply(&edits, file, text, out, err);
     vs_edits_free(&edits);

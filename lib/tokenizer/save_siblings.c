@@ -46,38 +46,21 @@ static enum vs_code append_decoder(struct sibling *x, struct vs_json *j, struct 
     return splice(x, tail.at, &b, err);
 }
 
-static enum vs_code append_specials(struct sibling *x, struct vs_json *j, struct vs_err *err)
-{
-    struct vs_tail tail;
-    struct vs_buf b = {0};
-    if (vs_json_peek(j) != VS_JSON_ARRAY) {
-        vs_json_skip(j, NULL);
-        return VS_OK;
-    }
-    if (!vs_save_tail(j, &tail))
-        return VS_OK;
-    for (uint32_t i = 0; i < x->save->added_count; i++) {
-        if (!x->save->added[i].special)
-            continue;
-        vs_save_joint(&b, &tail, b.n == 0);
-        vs_buf_json_str(&b, x->save->added[i].content);
-    }
-    return splice(x, tail.at, &b, err);
-}
-
-/* tokenizer_config.json and special_tokens_map.json: only the lists that are there already are continued. */
-static enum vs_code save_config(struct sibling *x, struct vs_json *j, struct vs_err *err)
+/* added_tokens_decoder of tokenizer_config.json, where it is. */
+static enum vs_code save_decoder(struct sibling *x, struct vs_json *j, struct vs_err *err)
 {
     struct vs_str key;
     enum vs_code code = VS_OK;
     vs_json_object(j);
     while (!code && vs_json_key(j, &key)) {
-        if (vs_str_is(key, "added_tokens_decoder"))
-            code = append_decoder(x, j, err);
-        else if (vs_str_is(key, "additional_special_tokens") || vs_str_is(key, "extra_special_tokens"))
-            code = append_specials(x, j, err);
-        else
+        struct vs_json twin = *j;
+        if (vs_str_is(key, "added_tokens_decoder")) {
+            code = vs_save_promote(&twin, x->save, &x->edits, err);
+            if (!code)
+                code = append_decoder(x, j, err);
+        } else {
             vs_json_skip(j, NULL);
+        }
     }
     return code;
 }
@@ -108,9 +91,13 @@ static enum vs_code save_json(struct sibling *x, const char *name, struct vs_buf
     if (strcmp(name, "added_tokens.json") == 0 || strcmp(name, "vocab.json") == 0)
         code = save_ids(x, &j, name[0] == 'a', err);
     else
-        code = save_config(x, &j, err);
+        code = save_decoder(x, &j, err);
     if (!code)
         code = vs_json_end(&j, err);
+    if (!code && (name[0] == 't' || name[0] == 's')) {
+        vs_json_begin(&j, x->file, x->text.p, x->text.n, &scratch);
+        code = vs_save_list_specials(&j, x->save, name[0] == 't', &x->edits, err);
+    }
     if (!code)
         code = vs_edits_apply(&x->edits, x->file, x->text, out, err);
     vs_arena_free(&scratch);

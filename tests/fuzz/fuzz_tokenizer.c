@@ -23,6 +23,8 @@ const struct fuzz_seed fuzz_seeds[] = {
               "\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xe2\x96\x81\"}]},\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":"
               "{\"Regex\":\"\\\\p{L}+|\\\\s\"},\"behavior\":\"Isolated\",\"invert\":false},\"model\":{\"type\":\"WordLevel\",\"vocab\":"
               "{\"a\":0,\"ab\":1,\"[UNK]\":2},\"unk_token\":\"[UNK]\"}}"),
+    FUZZ_SEED(HEAD "[],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Nmt\"},{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+              "\"CAAAAAAAAQBhAQAAYQA=\"}]},\"pre_tokenizer\":null,\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"a\"}}"),
 };
 const size_t fuzz_seed_count = sizeof fuzz_seeds / sizeof fuzz_seeds[0];
 size_t fuzz_accepted;

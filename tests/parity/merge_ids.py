@@ -104,7 +104,12 @@ def comes_out(t, token_id):
     return any(token_id in t.encode(a + text + b, add_special_tokens=False).ids for a in AROUND for b in AROUND)
 
 
-def story_extension(folder, base, ext, candidates, languages):
+def check_english(name, old, new):
+    unchanged = [line for line in lines_of('eng') if old.encode(line).ids == new.encode(line).ids]
+    check(f'{name}: English is untouched', len(unchanged) == len(lines_of('eng')), len(unchanged))
+
+
+def story_extension(folder, base, ext, candidates, languages, untouched=True):
     name, out = f'{base} + {ext}', os.path.join(folder, f'{base}-{ext}')
     report, talk = merge(out, tokenizer_of(base), tokenizer_of(ext))
     check(name, report is not None, talk)
@@ -114,8 +119,8 @@ def story_extension(folder, base, ext, candidates, languages):
     check_document(name, before, after)
     check_ids(name, old, new, vocab_map, after)
     check_text(name, old, new, vocab_map, ['eng'] + languages)
-    unchanged = [line for line in lines_of('eng') if old.encode(line).ids == new.encode(line).ids]
-    check(f'{name}: English is untouched', len(unchanged) == len(lines_of('eng')), len(unchanged))
+    if untouched:  # no new token spells English
+        check_english(name, old, new)
     fewer = [sum(len(t.encode(line).ids) for line in lines_of(languages[0])) for t in (old, new)]
     check(f'{name}: {languages[0]} takes {fewer[0]} -> {fewer[1]} tokens', fewer[1] < 0.8 * fewer[0])
     merged = [n for n in vocab_map['new'] if n['kind'] == 'merged']
@@ -170,6 +175,8 @@ def main():
         story_extension(folder, 'qwen3', 'focus-sw-bpe50k', 41162, ['swh', 'hin'])
         story_extension(folder, 'gpt2', 'focus-de-bpe50k', 38906, ['deu_1996', 'rus'])
         story_extension(folder, 'llama3_1', 'focus-de-bpe50k', 36633, ['deu_1996', 'tha'])
+        story_extension(folder, 'gemma3', 'focus-sw-bpe50k', 39374, ['swh', 'hin'], untouched=False)
+        story_extension(folder, 'mistral7b_v01', 'focus-de-bpe50k', 41266, ['deu_1996', 'jpn'], untouched=False)
         for base, first in (('gemma3', 262145), ('bert-base-uncased', 30522), ('focus-de-unigram50k', 50000), ('mistral7b_v01', 32000),
                             ('modernbert', 50368), ('gpt2', 50257)):
             story_words(folder, base, german_words(base, 100), ['<|tool|>', '[citation]'], first)

@@ -117,7 +117,8 @@ Test(merge, ids_pieces_and_files)
         "{\"added_tokens\": [" ADDED(4, "<s>", false, true) ", " ADDED(9, "x y", true, false) ", " ADDED(10, "<t>", false, true) "], " BYTE_LEVEL
         ", \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"c\": 2, \"ab\": 3, \"<s>\": 4, \"abc\": 5, \"ca\": 6, \"cb\": 7, \"cacb\": 8, "
         "\"x y\": 9, \"<t>\": 10}, \"merges\": [[\"a\", \"b\"], [\"ab\", \"c\"], [\"c\", \"a\"], [\"c\", \"b\"], [\"ca\", \"cb\"]]}}");
-    cr_assert_eq(vst_count(r.out, "*"), 2);
+    cr_assert_eq(vst_count(r.out, "*"), 3);
+    cr_assert(file_has(r.out, "tokenizer_config.json", "{\"additional_special_tokens\": [\"<t>\"]}"));
     end(&r);
 }
 

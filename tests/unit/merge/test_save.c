@@ -10,7 +10,8 @@
 static const struct vs_save_entry entries[] = {{{"the", 3}, 7}, {{"a\"\\\n", 4}, 8}};
 static const struct vs_save_merge merges[] = {{{"t", 1}, {"h", 1}}, {{"th", 2}, {"e", 1}}};
 static const struct vs_save_added added[] = {{{"<x>", 3}, 9, true, false}, {{"y", 1}, 10, false, true}};
-static const struct vs_save all = {entries, 2, merges, 2, added, 2};
+static const struct vs_str specials[] = {{"<x>", 3}};
+static const struct vs_save all = {entries, 2, merges, 2, added, 2, specials, 1, false};
 static const struct vs_save nothing = {0};
 
 struct example { const char *name, *before, *after; };
@@ -166,11 +167,22 @@ Test(save, siblings)
          "    \"10\": {\n      \"content\": \"y\",\n      \"lstrip\": false,\n      \"normalized\": true,\n      \"rstrip\": false,\n"
          "      \"single_word\": false,\n      \"special\": false\n    }\n  },\n"
          "  \"additional_special_tokens\": [\n    \"p\",\n    \"q\",\n    \"<x>\"\n  ],\n  \"model_max_length\": 1000000000000000019884624838656\n}"},
-        {"neither", "{\"bos_token\": \"<s>\"}", "{\"bos_token\": \"<s>\"}"},
+        {"neither", "{\"bos_token\": \"<s>\"}", "{\"bos_token\": \"<s>\", \"additional_special_tokens\": [\"<x>\"]}"},
+        {"nothing", "{}", "{\"additional_special_tokens\": [\"<x>\"]}"},
         {"extra_special_tokens as an object names roles", "{\"extra_special_tokens\": {\"image\": \"<i>\"}}",
-         "{\"extra_special_tokens\": {\"image\": \"<i>\"}}"},
+         "{\"extra_special_tokens\": {\"image\": \"<i>\"}, \"additional_special_tokens\": [\"<x>\"]}"},
+        {"as a list it is continued", "{\"extra_special_tokens\": [\"<i>\"]}", "{\"extra_special_tokens\": [\"<i>\", \"<x>\"]}"},
+        {"empty and alone too", "{\"extra_special_tokens\": []}", "{\"extra_special_tokens\": [\"<x>\"]}"},
+        {"empty beside the other it stays empty, or it would hide that", "{\"extra_special_tokens\": [], \"additional_special_tokens\": [\"<i>\"]}",
+         "{\"extra_special_tokens\": [], \"additional_special_tokens\": [\"<i>\", \"<x>\"]}"},
+        {"what is listed is not listed again", "{\"additional_special_tokens\": [\"<x>\", \"<i>\"]}", "{\"additional_special_tokens\": [\"<x>\", \"<i>\"]}"},
         {"null", "{\"additional_special_tokens\": null, \"added_tokens_decoder\": null}",
-         "{\"additional_special_tokens\": null, \"added_tokens_decoder\": null}"},
+         "{\"additional_special_tokens\": [\"<x>\"], \"added_tokens_decoder\": null}"},
+    };
+    static const struct example map[] = {
+        {"lists that are there", "{\"pad_token\": \"<p>\", \"additional_special_tokens\": [\"<i>\"]}",
+         "{\"pad_token\": \"<p>\", \"additional_special_tokens\": [\"<i>\", \"<x>\"]}"},
+        {"and no others", "{\"pad_token\": \"<p>\"}", "{\"pad_token\": \"<p>\"}"},
     };
     static const struct example ids[] = {{"ids", "{\"a\": 4, \"b\": 5}", "{\"a\": 4, \"b\": 5, \"<x>\": 9, \"y\": 10}"}, {"no ids yet", "{}", "{\"<x>\": 9, \"y\": 10}"}};
     static const struct example vocab[] = {{"vocab", "{\"a\":4,\"b\":5}", "{\"a\":4,\"b\":5,\"the\":7,\"a\\\"\\\\\\n\":8}"}};
@@ -178,7 +190,7 @@ Test(save, siblings)
                                            {"no last line feed", "a b", "a b\nt h\nth e\n"}, {"empty", "", "t h\nth e\n"}};
     static const struct example jinja[] = {{"unknown name", "{{ x }}", "{{ x }}"}};
     CHECK_ALL("tokenizer_config.json", config);
-    CHECK_ALL("special_tokens_map.json", config);
+    CHECK_ALL("special_tokens_map.json", map);
     CHECK_ALL("added_tokens.json", ids);
     CHECK_ALL("vocab.json", vocab);
     CHECK_ALL("merges.txt", pairs);
@@ -190,5 +202,37 @@ Test(save, vocab_txt_takes_a_line_per_id)
     static const struct vs_save words = {entries, 1, NULL, 0, added, 2};
     static const struct example e = {"lines", "[PAD]\na", "[PAD]\na\nthe\n"};
     check("vocab.txt", &e, &words);
+    vst_cleanup();
+}
+
+/* special_tokens_map.json is read where tokenizer_config.json has no added_tokens_decoder: a list in the latter would hide its own. */
+Test(save, the_list_of_the_map_is_not_hidden)
+{
+    static const struct vs_save one = {.specials = specials, .special_count = 1, .map_names_specials = true};
+    static const struct example left = {"no decoder", "{\"bos_token\": \"<s>\"}", "{\"bos_token\": \"<s>\"}"};
+    static const struct example listed = {"decoder", "{\"added_tokens_decoder\": {}}", "{\"added_tokens_decoder\": {}, \"additional_special_tokens\": [\"<x>\"]}"};
+    check("tokenizer_config.json", &left, &one);
+    check("tokenizer_config.json", &listed, &one);
+    cr_assert(vs_save_names_specials(VS_LIT("{\"extra_special_tokens\": []}")) && !vs_save_names_specials(VS_LIT("{\"pad_token\": \"<p>\"}")) &&
+              !vs_save_names_specials(VS_LIT("[")));
+    vst_cleanup();
+}
+
+/* An added token that becomes special: two values change. */
+Test(save, flags_of_known_tokens)
+{
+    static const struct vs_save one = {.specials = specials, .special_count = 1, .map_names_specials = true};
+    static const struct example json = {"list",
+        "{\"added_tokens\": [{\"id\": 1, \"content\": \"<x>\", \"normalized\": true, \"special\": false}, {\"special\": false, \"content\": \"y\"}], \"model\": {\"vocab\": {}}}",
+        "{\"added_tokens\": [{\"id\": 1, \"content\": \"<x>\", \"normalized\": false, \"special\": true}, {\"special\": false, \"content\": \"y\"}], \"model\": {\"vocab\": {}}}"};
+    static const struct example already = {"special already",
+        "{\"added_tokens\": [{\"id\": 1, \"content\": \"<x>\", \"normalized\": true, \"special\": true}], \"model\": {\"vocab\": {}}}",
+        "{\"added_tokens\": [{\"id\": 1, \"content\": \"<x>\", \"normalized\": true, \"special\": true}], \"model\": {\"vocab\": {}}}"};
+    static const struct example config = {"decoder",
+        "{\"additional_special_tokens\": [\"<x>\"], \"added_tokens_decoder\": {\"1\": {\"special\": false, \"content\": \"<x>\", \"normalized\": false}}}",
+        "{\"additional_special_tokens\": [\"<x>\"], \"added_tokens_decoder\": {\"1\": {\"special\": true, \"content\": \"<x>\", \"normalized\": false}}}"};
+    check("tokenizer.json", &json, &one);
+    check("tokenizer.json", &already, &one);
+    check("tokenizer_config.json", &config, &one);
     vst_cleanup();
 }
