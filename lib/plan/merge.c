@@ -113,12 +113,10 @@ static enum vs_code name_inputs(struct vs_merge *m, const struct vs_merge_reques
 static enum vs_code match_one(struct vs_merge *m, struct vs_match *match, const char *path, const struct vs_run *run, struct vs_err *err)
 {
     struct vs_tokenizer *ext = NULL;
-    char name[256];
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
+    size_t n = strlen(path), begin = (size_t)(vs_path_base(path) - path);
+    while (n > begin + 1 && path[n - 1] == '/')
         n--;
-    snprintf(name, sizeof name, "%.*s", (int)(n > 255 ? 255 : n), path);
-    const char *source = vs_arena_dup(&m->map->impl->arena, vs_path_base(name), strlen(vs_path_base(name)));
+    const char *source = vs_arena_dup(&m->map->impl->arena, path + begin, n - begin);
     enum vs_code code = source ? VS_OK : vs_enomem(err, "a name", n);
     if (!code)
         code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.holes = true, .ids_only = true}, &ext, err);
