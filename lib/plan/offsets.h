@@ -29,6 +29,7 @@ struct vs_offsets_tensor {
     const char *tied_to;         /* another tensor of the layout, or NULL */
     bool present;                /* in the checkpoint */
     bool grows;
+    uint64_t first_id;           /* of row 0 */
     uint64_t insert_at, rows_before, rows_after; /* insert_at == rows_before is an append */
 };
 

@@ -14,19 +14,24 @@ static enum vs_color color_of(enum vs_severity s)
 
 static void put_place(const char *label, const char *file, const char *at, struct vs_buf *b)
 {
-    if (file && *file)
-        vs_buf_printf(b, at && *at ? "  %-7s %s %s\n" : "  %-7s %s\n", label, file, at);
+    if (!file || !*file)
+        return;
+    vs_buf_printf(b, "  %-7s ", label);
+    vs_put_text(b, file);
+    vs_buf_puts(b, at && *at ? " " : "");
+    vs_put_text(b, at);
+    vs_buf_puts(b, "\n");
 }
 
 static void put_finding(const struct vs_finding *f, const struct vs_look *look, struct vs_buf *b)
 {
-    vs_buf_printf(b, "%s%-7s%s %s  %s\n", vs_color_on(look, color_of(f->severity)), vs_severity_name(f->severity), vs_color_off(look), f->rule, f->message);
+    vs_buf_printf(b, "%s%-7s%s %s  ", vs_color_on(look, color_of(f->severity)), vs_severity_name(f->severity), vs_color_off(look), f->rule);
+    vs_put_text(b, f->message);
+    vs_buf_puts(b, "\n");
     put_place("where", f->file, f->at, b);
     put_place(f->file && *f->file ? "" : "where", f->also_file, f->also_at, b);
-    if (f->why)
-        vs_buf_printf(b, "  why     %s\n", f->why);
-    if (f->remedy)
-        vs_buf_printf(b, "  remedy  %s\n", f->remedy);
+    put_place("why", f->why, NULL, b);
+    put_place("remedy", f->remedy, NULL, b);
 }
 
 static void put_levels(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *b)
@@ -88,7 +93,8 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
     }
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);
-    vs_buf_printf(b, any ? " in %s" : "no errors and no warnings in %s", r->facts->path);
+    vs_buf_puts(b, any ? " in " : "no errors and no warnings in ");
+    vs_put_text(b, r->facts->path);
     if (counts[VS_INFO] && !look->verbose)
         vs_buf_printf(b, " (%u note%s: -v)", counts[VS_INFO], counts[VS_INFO] == 1 ? "" : "s");
     vs_buf_puts(b, "\n");
