@@ -190,3 +190,25 @@ Test(extend_refuses, to_go_on_without_memory)
     }
     cr_assert(n > 20, "the hook must have been reached");
 }
+
+/* Rows are counted as ids: a table whose row 0 is another id would get rows of other tokens. */
+Test(extend_refuses, a_table_that_does_not_begin_at_id_0)
+{
+    static const char family[] =
+        "{\"format\": 1, \"id\": \"gemma3n\", \"match\": [{\"file\": \"config.json\", \"path\": \"/model_type\", \"in\": [\"prefixed\"]}],"
+        "\"symbols\": {\"V\": {\"file\": \"config.json\", \"path\": \"/vocab_size\"}}, \"space\": {\"extend\": \"text\", \"insert_at\": \"V-8\", \"total\": \"V\","
+        "\"blocks\": [{\"name\": \"prefix\", \"start\": \"0\", \"end\": \"4\"}, {\"name\": \"text\", \"start\": \"4\", \"end\": \"V-8\"},"
+        "{\"name\": \"tail\", \"start\": \"V-8\", \"end\": \"V\"}], \"partition\": \"exact\"}, \"fields\": [{\"sym\": \"V\", \"kind\": \"total\"}],"
+        "\"tensors\": [{\"name\": \"model.embed_tokens.weight\", \"covers\": [\"text\"], \"rows\": \"V-12\"}], \"invariants\": [], \"strategies\": [\"insert_shift\"]}";
+    const char *dir = vst_tempdir(), *data = vst_tempdir();
+    const struct vst_tensor t = {"model.embed_tokens.weight", "F32", {50, 4}, 2, NULL};
+    vst_write_text(vst_path(data, "families/gemma3n.json"), family);
+    vst_write_safetensors(vst_path(dir, "model.safetensors"), &t, 1, NULL);
+    vst_write_text(vst_path(dir, "config.json"), "{\"model_type\": \"prefixed\", \"vocab_size\": 62, \"tie_word_embeddings\": true}");
+    const struct vs_run run = {.data_dir = data};
+    struct vs_extend_request q = request_for(dir);
+    struct vs_err err = {0};
+    q.add = 2;
+    cr_assert_eq(try_extend(&q, &run, vst_path(data, "out"), &err), VS_EUNSUPPORTED, "%s", err.message);
+    cr_assert(strstr(err.message, "begins at id 4"), "%s", err.message);
+}
