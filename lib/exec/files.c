@@ -153,6 +153,7 @@ static enum vs_code weights(struct vs_job *j, uint32_t i, struct vs_err *err)
     bool link = !layout->header.p && j->request->hardlink;
     struct vs_file src = {.fd = -1}, dst = {.fd = -1};
     char hex[VS_SHA256_HEX];
+    uint64_t linked_before = j->report.bytes_linked;
     int fd = -1;
     enum vs_code code = vs_file_open(f->path, &src, err);
     if (code || (code = check_source(f, &src, err)))
@@ -170,7 +171,7 @@ static enum vs_code weights(struct vs_job *j, uint32_t i, struct vs_err *err)
         code = see(j, &j->inputs, f->name, hex, err);
     if (!code && !(code = hash_weights(j, &dst, hex, err)))
         code = see(j, &j->outputs, f->name, hex, err);
-    j->report.files_linked += !layout->header.p;
+    j->report.files_linked += j->report.bytes_linked - linked_before == src.size; /* no file is copied by links alone when it changes */
     j->report.bytes_total += layout->header.p ? layout->size : f->size;
 out:
     vs_file_close(&src);

@@ -130,6 +130,7 @@ struct vs_extend_request {
 };
 enum vs_code vs_extend_plan(const struct vs_extend_request *request, const struct vs_run *run, struct vs_plan **out, struct vs_err *err) VS_NODISCARD;
 
+/* bytes_linked share their blocks with MODEL, by link or reflink; bytes_written do not. files_linked: weight files that are shared whole. */
 struct vs_extend_report { uint64_t bytes_total, bytes_written, bytes_linked; uint32_t files_linked, files_total; uint64_t freeze_until; double seconds; };
 /* Executes the whole plan into the directory out, with receipt.json. */
 enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out,
