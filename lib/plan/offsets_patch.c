@@ -31,7 +31,7 @@ static enum vs_code check_base(struct patch *p, struct vs_err *err)
 
 static enum vs_code read_map(struct patch *p, struct vs_offsets_request *r, struct vs_err *err)
 {
-    enum vs_code code = vs_vocab_map_read(p->q->map, p->run->data_dir, &p->plan->map, err);
+    enum vs_code code = vs_vocab_map_read(p->q->map, &p->plan->map, err);
     if (!code)
         code = check_base(p, err);
     if (code)

@@ -227,7 +227,7 @@ Test(offsets_plan, a_map_is_renumbered)
     cr_assert_eq(vs_patch_plan(&request, &run, &plan, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_patch_write(plan, &request, out, false, &run, &err), VS_OK, "%s", err.message);
     check_tokenizer(dir, out, 3);
-    cr_assert_eq(vs_vocab_map_read(vst_path(out, "vocab-map.json"), NULL, &map, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_vocab_map_read(vst_path(out, "vocab-map.json"), &map, &err), VS_OK, "%s", err.message);
     cr_assert_eq(map->new_count, 3);
     for (uint32_t i = 0; i < 3; i++)
         cr_assert_eq(map->news[i].id, SMALL_TEXT + i);
