@@ -296,17 +296,15 @@ static bool keep_entry(struct reader *r, enum list list, const struct entry *e)
     struct vs_vocab_map *map = r->map;
     enum vs_code code = VS_OK;
     struct vs_err *err = &r->j.error;
-    if (lacks(r, e->has_token, "token") || lacks(r, e->has_source, "source") || lacks(r, e->has_source_id, "source_id") || (list != REJECTED && lacks(r, e->has_id, "id")))
+    if (lacks(r, e->has_token, "token") || lacks(r, e->has_source, "source") || (list != REJECTED && lacks(r, e->has_id, "id")) ||
+        (list == NEW && (lacks(r, e->has_kind, "kind") || lacks(r, e->has_pieces, "pieces"))) ||
+        (list == REJECTED && lacks(r, e->has_reason, "reason")) || lacks(r, e->has_source_id, "source_id"))
         return false;
     if (list == OVERLAP) {
         code = vs_vocab_map_overlap(map, &(struct vs_overlap){t->token, t->source, t->source_id, t->id}, err);
     } else if (list == REJECTED) {
-        if (lacks(r, e->has_reason, "reason"))
-            return false;
         code = vs_vocab_map_reject(map, &(struct vs_rejected){t->token, t->source, e->reason, t->source_id}, err);
     } else {
-        if (lacks(r, e->has_kind, "kind") || lacks(r, e->has_pieces, "pieces"))
-            return false;
         if (map->new_count && t->id <= map->news[map->new_count - 1].id)
             return vs_json_fail(&r->j, VS_EFORMAT, "found id %u after %u, expected ascending ids", t->id, map->news[map->new_count - 1].id);
         code = vs_vocab_map_add(map, t, err);

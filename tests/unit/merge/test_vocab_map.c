@@ -116,7 +116,7 @@ Test(vocab_map, malformed_maps)
 {
     static const struct bad bads[] = {
         {"not an object", "[]", "m.json"},
-        {"no schema", "{\"base\": {\"rows_needed\": 5}, \"rows_needed\": 5, \"new\": []}", "schema"},
+        {"no schema", "{\"rows_needed\": 5, \"new\": []}", "schema"},
         {"another schema", "{\"schema\": \"vocabsurgeon/plan/1\"}", "schema"},
         {"no new", HEAD "\"rows_needed\": 5}", "\"new\""},
         {"no rows_needed", HEAD "\"new\": []}", "\"rows_needed\""},
@@ -128,9 +128,9 @@ Test(vocab_map, malformed_maps)
         {"the same id twice", HEAD "\"rows_needed\": 6, \"new\": [" NEW5 ", " NEW5 "]}", "ascending"},
         {"descending ids", HEAD "\"rows_needed\": 7, \"new\": [{\"id\": 6, \"token\": \"t\", \"kind\": \"added\", \"source\": \"\", \"source_id\": null, "
          "\"pieces\": []}, " NEW5 "]}", "ascending"},
-        {"an id beyond rows_needed", HEAD "\"rows_needed\": 5, \"new\": [" NEW5 "]}", "rows_needed is 5"},
+        {"an id beyond rows_needed", HEAD "\"rows_needed\": 5, \"new\": [" NEW5 "], \"overlap\": [], \"rejected\": []}", "rows_needed is 5"},
         {"a piece that is no base id", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": 5, \"token\": \"t\", \"kind\": \"merged\", \"source\": \"\", "
-         "\"source_id\": null, \"pieces\": [1, 5]}]}", "/new/0/pieces/1"},
+         "\"source_id\": null, \"pieces\": [1, 5]}], \"overlap\": [], \"rejected\": []}", "/new/0/pieces/1"},
         {"a negative id", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": -1}]}", "m.json"},
         {"an id that is no integer", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": 5.0}]}", "m.json"},
         {"an id above i32", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": 2147483648}]}", "2147483648"},
