@@ -254,22 +254,19 @@ static enum vs_code other(struct vs_job *j, uint32_t i, struct vs_err *err)
 static enum vs_code index_file(struct vs_job *j, struct vs_err *err)
 {
     const struct vs_checkpoint *c = j->plan->checkpoint;
-    struct vs_buf text = {0};
+    struct vs_str text = j->x->index;
     char hex[VS_SHA256_HEX] = "";
     if (!c->index_name)
         return VS_OK;
     enum vs_code code = see_input(j, vs_path_join(&j->arena, c->dir, c->index_name), c->index_name, hex, err);
     if (!code)
-        code = vs_index_edit(j, &text, err);
-    if (!code)
-        code = vs_outdir_write(j->out, c->index_name, (struct vs_str){text.p, text.n}, err);
+        code = vs_outdir_write(j->out, c->index_name, text, err);
     if (!code) {
-        vs_sha256_of((struct vs_str){text.p, text.n}, hex);
+        vs_sha256_of(text, hex);
         code = see(j, &j->outputs, c->index_name, hex, err);
     }
     j->report.bytes_total += text.n;
     j->report.bytes_written += text.n;
-    vs_buf_free(&text);
     return code;
 }
 

@@ -40,6 +40,7 @@ struct vs_extend {
     uint64_t *in_use;            /* bitmap over base rows that carry a token; NULL = all of them */
     struct vs_extend_token *tokens; uint32_t token_count; /* ascending id */
     struct vs_file_layout *layouts;   /* one per checkpoint file */
+    struct vs_str index;         /* text of the index of the output; p NULL when the input has none */
     bool *maybe_tied;            /* per plan table: a stored head that the config calls tied to plan.tables[0]; its bytes will say */
     bool out_given;              /* --out-init differs from --in-init: contradicts a tied head */
 };

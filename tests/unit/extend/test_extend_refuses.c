@@ -212,3 +212,23 @@ Test(extend_refuses, a_table_that_does_not_begin_at_id_0)
     cr_assert_eq(try_extend(&q, &run, vst_path(data, "out"), &err), VS_EUNSUPPORTED, "%s", err.message);
     cr_assert(strstr(err.message, "begins at id 4"), "%s", err.message);
 }
+
+/* What the plan cannot edit is refused by the plan, not by the run when everything else is written. */
+Test(extend_refuses, an_index_whose_totals_are_no_integers)
+{
+    const char *dir = make_model((struct model){.rows = 50, .shards = true, .tie = true}), *path = vst_path(dir, "model.safetensors.index.json");
+    struct vs_extend_request q = request_for(dir);
+    struct vs_plan *plan = NULL;
+    struct vs_err err = {0};
+    unsigned edits = 0;
+    q.add = 1;
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK, "%s", err.message);
+    for (uint32_t i = 0; i < plan->change_count; i++)
+        edits += strcmp(plan->changes[i].file, "model.safetensors.index.json") == 0 && strcmp(plan->changes[i].at, "/metadata/total_size") == 0;
+    cr_assert_eq(edits, 1, "the edit of the index is not in the plan");
+    vs_plan_free(plan);
+    char *text = vst_read(path, NULL), *at = strstr(text, "\"total_size\"");
+    vst_write_text(path, vst_format("%.*s\"total_parameters\": \"x\", %s", (int)(at - text), text, at));
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_EFORMAT);
+    cr_assert(strstr(err.message, "/metadata/total_parameters"), "%s", err.message);
+}
