@@ -97,10 +97,10 @@ static enum vs_code write_segments(struct vs_job *j, const struct vs_file_layout
 
 static enum vs_code check_source(const struct vs_ckpt_file *f, const struct vs_file *src, struct vs_err *err)
 {
-    if (src->size == f->size)
+    if (src->size == f->size && src->ino == f->inode && vs_file_mtime_ns(src) == f->mtime_ns)
         return VS_OK;
-    return vs_fail(err, VS_EIO, "%s: has changed since its header was read: %llu bytes then, %llu now", f->path,
-                   (unsigned long long)f->size, (unsigned long long)src->size);
+    return vs_fail(err, VS_EIO, "%s: has changed since its header was read (%llu bytes then, %llu now); run again when nobody writes to it",
+                   f->path, (unsigned long long)f->size, (unsigned long long)src->size);
 }
 
 /* Blocks that are shared need no space. Only what is written is reserved, before anything is. */

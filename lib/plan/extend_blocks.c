@@ -87,7 +87,7 @@ enum vs_code vs_extend_blocks(struct vs_planner *p, struct vs_err *err)
 {
     struct vs_extend *x = p->x;
     struct vs_offsets offsets = {0};
-    struct vs_offsets_request request = {.checkpoint = p->checkpoint, .data_dir = p->run->data_dir, .token_dir = p->token_dir,
+    struct vs_offsets_request request = {.checkpoint = p->checkpoint, .token_dir = p->token_dir,
                                          .new_count = x->token_count, .rows_extra = padding(p), .again = true};
     uint32_t *ids = vs_arena_array(p->arena, (size_t)x->token_count + 1, sizeof *ids);
     if (!ids)

@@ -21,7 +21,7 @@ enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *f
         uint32_t cap = m->note_cap ? 2 * m->note_cap : 8;
         const char **notes = vs_arena_array(&m->arena, cap, sizeof *notes);
         if (!notes)
-            return vs_enomem(err, "a note", cap);
+            return vs_enomem(err, "a note", 0);
         for (uint32_t i = 0; i < m->note_count; i++)
             notes[i] = m->notes[i];
         m->notes = notes;
@@ -93,7 +93,7 @@ static enum vs_code name_inputs(struct vs_merge *m, const struct vs_merge_reques
 {
     m->inputs = vs_arena_array(&m->arena, q->extension_count + 3, sizeof *m->inputs);
     if (!m->inputs)
-        return vs_enomem(err, "the inputs", q->extension_count);
+        return vs_enomem(err, "the inputs", 0);
     m->inputs[m->input_count++] = m->base->path;
     m->inputs[m->input_count++] = q->base;
     for (size_t i = 0; i < q->extension_count; i++)

@@ -45,7 +45,11 @@ struct vs_extend {
     bool out_given;              /* --out-init differs from --in-init: contradicts a tied head */
 };
 
+/* A file of the model before anything of it was read: what is changed in place must still be that one. */
+struct vs_file_mark { const char *name; uint64_t size, inode; int64_t mtime_ns; };
+
 struct vs_plan_impl {
+    struct vs_file_mark *marks; uint32_t mark_count; /* of offset-patch: files of DIR, by name */
     struct vs_arena arena;             /* owns everything the plan points to */
     struct vs_checkpoint *checkpoint;  /* owned; NULL when the plan has none */
     struct vs_extend *extend;          /* in the arena; NULL for offset-patch */

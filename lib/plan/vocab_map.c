@@ -57,7 +57,7 @@ static void *grown(void *items, uint32_t count, size_t size)
     do {                                                                           \
         void *items = grown((map)->list, (map)->count, sizeof *(map)->list);       \
         if (!items)                                                                \
-            return vs_enomem(err, "the vocabulary map", (map)->count);             \
+            return vs_enomem(err, "the vocabulary map", 0);             \
         (map)->list = items;                                                       \
         (map)->list[(map)->count++] = (value);                                     \
         return VS_OK;                                                              \

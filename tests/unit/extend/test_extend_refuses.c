@@ -195,14 +195,14 @@ Test(extend_refuses, to_go_on_without_memory)
 Test(extend_refuses, a_table_that_does_not_begin_at_id_0)
 {
     static const char family[] =
-        "{\"format\": 1, \"id\": \"gemma3n\", \"match\": [{\"file\": \"config.json\", \"path\": \"/model_type\", \"in\": [\"prefixed\"]}],"
+        "{\"format\": 1, \"id\": \"prefixed\", \"match\": [{\"file\": \"config.json\", \"path\": \"/model_type\", \"in\": [\"prefixed\"]}],"
         "\"symbols\": {\"V\": {\"file\": \"config.json\", \"path\": \"/vocab_size\"}}, \"space\": {\"extend\": \"text\", \"insert_at\": \"V-8\", \"total\": \"V\","
         "\"blocks\": [{\"name\": \"prefix\", \"start\": \"0\", \"end\": \"4\"}, {\"name\": \"text\", \"start\": \"4\", \"end\": \"V-8\"},"
         "{\"name\": \"tail\", \"start\": \"V-8\", \"end\": \"V\"}], \"partition\": \"exact\"}, \"fields\": [{\"sym\": \"V\", \"kind\": \"total\"}],"
         "\"tensors\": [{\"name\": \"model.embed_tokens.weight\", \"covers\": [\"text\"], \"rows\": \"V-12\"}], \"invariants\": [], \"strategies\": [\"insert_shift\"]}";
     const char *dir = vst_tempdir(), *data = vst_tempdir();
     const struct vst_tensor t = {"model.embed_tokens.weight", "F32", {50, 4}, 2, NULL};
-    vst_write_text(vst_path(data, "families/gemma3n.json"), family);
+    vst_write_text(vst_path(data, "families/of-another-name.json"), family);
     vst_write_safetensors(vst_path(dir, "model.safetensors"), &t, 1, NULL);
     vst_write_text(vst_path(dir, "config.json"), "{\"model_type\": \"prefixed\", \"vocab_size\": 62, \"tie_word_embeddings\": true}");
     const struct vs_run run = {.data_dir = data};
@@ -231,4 +231,24 @@ Test(extend_refuses, an_index_whose_totals_are_no_integers)
     vst_write_text(path, vst_format("%.*s\"total_parameters\": \"x\", %s", (int)(at - text), text, at));
     cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_EFORMAT);
     cr_assert(strstr(err.message, "/metadata/total_parameters"), "%s", err.message);
+}
+
+/* A file of the same size is not the file whose header was read. */
+Test(extend_refuses, weights_that_were_replaced_after_the_plan)
+{
+    const char *dir = make_model((struct model){.rows = 50, .tie = true}), *path = vst_path(dir, "model.safetensors"), *root = vst_tempdir();
+    struct vs_extend_request q = request_for(dir);
+    struct vs_extend_report report;
+    struct vs_plan *plan = NULL;
+    struct vs_err err = {0};
+    size_t n;
+    q.add = 1;
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK, "%s", err.message);
+    char *bytes = vst_read(path, &n);
+    vst_remove(path);
+    vst_write(path, bytes, n);
+    cr_assert_eq(vs_extend_run(plan, &q, vst_path(root, "out"), &(struct vs_run){0}, &report, &err), VS_EIO);
+    cr_assert(strstr(err.message, "has changed since its header was read"), "%s", err.message);
+    cr_assert_eq(vst_count(root, "*"), 0);
+    vs_plan_free(plan);
 }
