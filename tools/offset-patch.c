@@ -43,8 +43,8 @@ static const struct cli_tool tool = {
 static enum vs_code print_plan(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
 {
     struct vs_buf *text = vs_text_new();
-    enum vs_code code = VS_ENOMEM;
-    if (text)
+    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
+    if (!code)
         code = c->json ? vs_plan_json(plan, text, err) : vs_plan_text(plan, &c->look, text, err);
     if (!code)
         code = cli_print(c, text, err);

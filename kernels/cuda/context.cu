@@ -55,8 +55,13 @@ enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err 
         return VS_OK;
     cudaFreeHost(cuda->bounce);
     cuda->bounce = NULL;
-    cuda->bounce_bytes = bytes;
-    return vs_cuda_check(cudaMallocHost(&cuda->bounce, bytes), "pinned host memory", err);
+    cudaError_t e = cudaMallocHost(&cuda->bounce, bytes);
+    cuda->bounce_bytes = e == cudaSuccess ? bytes : 0;
+    if (e != cudaSuccess) {
+        cuda->bounce = NULL;
+        cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
+    }
+    return vs_cuda_check(e, "pinned host memory", err);
 }
 
 void vs_cuda_begin(struct vs_cuda *cuda)

@@ -29,8 +29,9 @@ struct vs_file {
     struct timespec mtime;
 };
 
-/* A missing file is VS_EFORMAT (exit 3: input missing); other failures VS_EIO; not a regular file VS_EFORMAT. */
+/* A file that is missing or may not be read is VS_EFORMAT (exit 3: no input), as is one that is not regular; other failures VS_EIO. */
 enum vs_code vs_file_open(const char *path, struct vs_file *out, struct vs_err *err) VS_NODISCARD;
+static inline int64_t vs_file_mtime_ns(const struct vs_file *f) { return (int64_t)f->mtime.tv_sec * 1000000000 + f->mtime.tv_nsec; }
 void vs_file_close(struct vs_file *f); /* accepts {0} and fd -1 */
 /* Exactly n bytes or an error (VS_EFORMAT: "shrank while it was read"). */
 enum vs_code vs_file_pread(const struct vs_file *f, uint64_t at, void *buf, size_t n, struct vs_err *err) VS_NODISCARD;

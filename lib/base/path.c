@@ -95,7 +95,7 @@ enum vs_code vs_dir_list(const char *path, struct vs_arena *a, const char ***nam
     *count = 0;
     DIR *dir = opendir(path);
     if (!dir) {
-        bool missing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+        bool missing = errno == EACCES || errno == EPERM || errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
         return vs_fail_errno(err, missing ? VS_EFORMAT : VS_EIO, path, "open the directory");
     }
     enum vs_code code = read_names(dir, path, a, &list, count, err);

@@ -188,9 +188,9 @@ const char *vs_escape(char *out, size_t cap, struct vs_str s)
     return out;
 }
 
-void vs_buf_json_str(struct vs_buf *b, struct vs_str s)
+/* Valid UTF-8. */
+static void add_json_chars(struct vs_buf *b, struct vs_str s)
 {
-    vs_buf_add(b, "\"", 1);
     size_t plain = 0; /* start of the run that needs no escape */
     for (size_t at = 0; at < s.n; at++) {
         unsigned char c = (unsigned char)s.p[at];
@@ -206,6 +206,18 @@ void vs_buf_json_str(struct vs_buf *b, struct vs_str s)
         else
             vs_buf_printf(b, "\\u%04x", c);
     }
-    vs_buf_add(b, s.n ? s.p + plain : "", s.n - plain);
+    vs_buf_add(b, s.p + plain, s.n - plain);
+}
+
+void vs_buf_json_str(struct vs_buf *b, struct vs_str s)
+{
+    vs_buf_add(b, "\"", 1);
+    for (size_t at = 0; at < s.n; at++) { /* at: of the byte that is no UTF-8, after each round */
+        size_t n = vs_utf8_valid(s.p + at, s.n - at);
+        add_json_chars(b, (struct vs_str){s.p + at, n});
+        at += n;
+        if (at < s.n)
+            vs_buf_puts(b, "\xEF\xBF\xBD");
+    }
     vs_buf_add(b, "\"", 1);
 }

@@ -37,7 +37,8 @@ void vs_buf_free(struct vs_buf *b); /* accepts {0}; leaves {0} */
 void vs_buf_escaped(struct vs_buf *b, struct vs_str s);
 /* The same into a fixed array for error messages, cut with "..." when longer; returns out. */
 const char *vs_escape(char *out, size_t cap, struct vs_str s);
-/* A JSON string literal with quotes: " \ and control characters escaped, other UTF-8 as is. s must be valid UTF-8. */
+/* A JSON string literal with quotes: " \ and control characters escaped, other UTF-8 as is. A byte that is no UTF-8 (names of
+ * files may hold such) becomes U+FFFD. */
 void vs_buf_json_str(struct vs_buf *b, struct vs_str s);
 
 /* UTF-8: length of the valid prefix (== n when all valid; no surrogates, no overlong forms, <= U+10FFFF). */

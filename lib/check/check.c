@@ -77,7 +77,7 @@ static enum vs_code open_inputs(struct checker *k)
     if (!code && k->q->base)
         code = vs_facts_open(k->q->base, &options, k->run, &k->impl->base, k->err);
     if (!code && k->q->map)
-        code = vs_vocab_map_read(k->q->map, k->q->data_dir, &k->impl->map, k->err);
+        code = vs_vocab_map_read(k->q->map, &k->impl->map, k->err);
     if (!code && k->impl->map && k->impl->base && k->impl->base->tokenizer)
         code = vs_map_check_base(k->impl->map, k->q->map, k->impl->base->tokenizer->path, k->q->base, k->run, k->err);
     if (!code && k->q->receipt)

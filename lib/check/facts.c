@@ -63,7 +63,7 @@ static enum vs_code visit_stats(void *user, const struct vs_rows *window, struct
     if (window->count > s->room) {
         struct vs_k_row *rows = vs_realloc_array(s->rows, window->count, sizeof *rows);
         if (!rows)
-            return vs_enomem(err, "row statistics", window->count);
+            return vs_enomem(err, "row statistics", 0);
         s->rows = rows;
         s->room = window->count;
     }
@@ -92,7 +92,7 @@ static enum vs_code table_stats(struct vs_facts *f, uint32_t i, struct vs_dev *d
         return VS_OK;
     s.norms = vs_calloc(t->rows, sizeof *s.norms);
     enum vs_code code = s.norms ? vs_scan_rows(f->checkpoint, t, 0, t->rows, run, "rows", visit_stats, &s, err)
-                                : vs_enomem(err, "row norms", t->rows);
+                                : vs_enomem(err, "row norms", 0);
     if (!code) {
         qsort(s.norms, t->rows, sizeof *s.norms, by_value);
         s.out->norm_p1 = s.norms[t->rows / 100];
@@ -148,7 +148,7 @@ static enum vs_code read_rows(struct vs_facts *f, const struct vs_run *run, stru
     struct vs_dev *dev = NULL;
     f->row_stats = vs_arena_array(&f->impl->arena, f->checkpoint->table_count + 1u, sizeof *f->row_stats);
     if (!f->row_stats)
-        return vs_enomem(err, "row statistics", f->checkpoint->table_count);
+        return vs_enomem(err, "row statistics", 0);
     enum vs_code code = vs_dev_open(VS_DEV_CPU, run->threads, &dev, err);
     for (uint32_t i = 0; !code && i < f->checkpoint->table_count; i++)
         code = table_stats(f, i, dev, run, err);
@@ -174,7 +174,7 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
         return code;
     measure(f);
     if (f->checkpoint)
-        code = vs_blocks_find(f->checkpoint, o->data_dir, &f->impl->arena, &f->blocks, &f->block_count, err);
+        code = vs_blocks_find(f->checkpoint, &f->impl->arena, &f->blocks, &f->block_count, err);
     if (!code && o->rows && f->checkpoint)
         code = read_rows(f, run, err);
     return code;

@@ -28,7 +28,7 @@ static enum vs_code median_norm(struct checker *k, const struct vs_table *t, str
     double *norms = vs_calloc(t->rows, sizeof *norms);
     uint64_t n = 0;
     if (!norms)
-        return vs_enomem(k->err, "row norms", t->rows);
+        return vs_enomem(k->err, "row norms", 0);
     for (uint64_t i = 0; i < t->rows; i++)
         if (out->rows[i].nan + out->rows[i].inf == 0 && (vs_has_token(k, i) || !k->t) && !vs_bit(k->impl->fresh, i))
             norms[n++] = __builtin_sqrt(out->rows[i].sum_squares);
@@ -44,7 +44,7 @@ enum vs_code vs_measure_rows(struct checker *k)
     enum vs_code code = VS_OK;
     impl->table_rows = vs_arena_array(&impl->arena, k->c->table_count + 1u, sizeof *impl->table_rows);
     if (!impl->table_rows)
-        return vs_enomem(k->err, "row statistics", k->c->table_count);
+        return vs_enomem(k->err, "row statistics", 0);
     for (uint32_t i = 0; !code && i < k->c->table_count; i++) {
         const struct vs_table *t = &k->c->tables[i];
         bool wanted = t->role == VS_ROLE_INPUT || t->role == VS_ROLE_HEAD || t->role == VS_ROLE_PLE;
@@ -52,7 +52,7 @@ enum vs_code vs_measure_rows(struct checker *k)
             continue;
         struct pass p = {k->dev, vs_arena_array(&impl->arena, t->rows, sizeof *p.rows)};
         if (!p.rows)
-            return vs_enomem(k->err, "row statistics", t->rows);
+            return vs_enomem(k->err, "row statistics", 0);
         code = vs_scan_rows(k->c, t, 0, t->rows, k->run, "rows", visit, &p, k->err);
         impl->table_rows[i].rows = p.rows;
         if (!code)
@@ -68,7 +68,7 @@ enum vs_code vs_measure_rows(struct checker *k)
 struct gather {
     struct checker *k;
     int64_t *ids; uint64_t n;
-    struct vs_k_range ranges[16]; uint32_t range_count;
+    struct vs_k_range *ranges; uint32_t range_count;
     float *out; int64_t sample[SAMPLE]; uint64_t sampled;
     struct vs_k_bad bad[8]; uint64_t bad_count;
     bool checked;
@@ -80,7 +80,7 @@ static enum vs_code collect_ids(struct gather *g)
     uint64_t room = (k->t ? k->t->rows_needed : k->input->rows) + k->c->config.special_id_count;
     g->ids = vs_calloc(room + 1, sizeof *g->ids);
     if (!g->ids)
-        return vs_enomem(k->err, "probe ids", room);
+        return vs_enomem(k->err, "probe ids", 0);
     for (uint64_t id = 0; id < (k->t ? k->t->rows_needed : k->input->rows); id++)
         if (!k->t || vs_has_token(k, id))
             g->ids[g->n++] = (int64_t)id;
@@ -93,13 +93,17 @@ static enum vs_code collect_ids(struct gather *g)
 }
 
 /* Strict ranges, begin <= id < end: the blocks where there are some, else the whole table. */
-static void set_ranges(struct gather *g)
+static enum vs_code set_ranges(struct gather *g)
 {
     const struct vs_facts *f = g->k->r->facts;
-    for (uint32_t i = 0; i < f->block_count && i < 16; i++)
+    g->ranges = vs_arena_array(&g->k->impl->arena, (size_t)f->block_count + 1, sizeof *g->ranges);
+    if (!g->ranges)
+        return vs_enomem(g->k->err, "the blocks", 0);
+    for (uint32_t i = 0; i < f->block_count; i++)
         g->ranges[g->range_count++] = (struct vs_k_range){f->blocks[i].begin, f->blocks[i].end};
     if (!g->range_count)
         g->ranges[g->range_count++] = (struct vs_k_range){0, g->k->input->rows};
+    return VS_OK;
 }
 
 static enum vs_code visit_gather(void *user, const struct vs_rows *w, struct vs_err *err)
@@ -117,11 +121,12 @@ static enum vs_code visit_gather(void *user, const struct vs_rows *w, struct vs_
 enum vs_code vs_measure_gather(struct checker *k)
 {
     struct gather g = {.k = k};
-    set_ranges(&g);
-    enum vs_code code = collect_ids(&g);
+    enum vs_code code = set_ranges(&g);
+    if (!code)
+        code = collect_ids(&g);
     g.out = code ? NULL : vs_calloc(SAMPLE * k->input->cols, sizeof *g.out);
     if (!code && !g.out)
-        code = vs_enomem(k->err, "gathered rows", SAMPLE * k->input->cols);
+        code = vs_enomem(k->err, "gathered rows", 0);
     if (!code)
         code = vs_scan_rows(k->c, k->input, 0, k->input->rows, k->run, "gather", visit_gather, &g, k->err);
     if (!code) {

@@ -78,7 +78,7 @@ static enum vs_code visit(void *user, const struct vs_rows *w, struct vs_err *er
     if (w->count * PROBES > p->room) {
         float *window = vs_realloc_array(p->window, w->count * PROBES, sizeof *window);
         if (!window)
-            return vs_enomem(err, "logits", w->count * PROBES);
+            return vs_enomem(err, "logits", 0);
         p->window = window;
         p->room = w->count * PROBES;
     }
@@ -100,7 +100,7 @@ static enum vs_code run_head(struct checker *k, const struct vs_checkpoint *c, c
     float *bias_values = bias ? vs_calloc(bias->rows, sizeof *bias_values) : NULL;
     struct probe p = {.k = k, .c = c, .head = head, .hidden = hidden, .bias = bias_values};
     p.logits = vs_calloc(head->rows, PROBES * sizeof *p.logits);
-    enum vs_code code = p.logits && (!bias || bias_values) ? VS_OK : vs_enomem(k->err, "logits", head->rows * PROBES);
+    enum vs_code code = p.logits && (!bias || bias_values) ? VS_OK : vs_enomem(k->err, "logits", 0);
     if (!code && bias)
         code = read_f32(k, c, &(struct vs_table){.tensor = bias->tensor, .rows = bias->rows, .cols = 1}, 0, bias->rows, bias_values);
     if (!code)
@@ -206,7 +206,7 @@ enum vs_code vs_probe_head(struct checker *k, bool *good)
     if (before && before->cols != head->cols)
         before = NULL;
     hidden = vs_calloc(PROBES * head->cols, sizeof *hidden);
-    enum vs_code code = hidden ? make_hidden(k, k->c, head, ids, hidden) : vs_enomem(k->err, "probes", PROBES * head->cols);
+    enum vs_code code = hidden ? make_hidden(k, k->c, head, ids, hidden) : vs_enomem(k->err, "probes", 0);
     if (!code)
         code = run_head(k, k->c, head, hidden, &now);
     if (!code)

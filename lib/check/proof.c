@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/run.h"
 #include "check/checker.h"
+#include "model/model_impl.h"
 
 #define BUFFER (4u << 20)
 
@@ -244,46 +245,78 @@ static struct vs_str raw(const struct vs_jdoc *d, const struct vs_jval *v)
     return v ? (struct vs_str){d->text.p + v->span.begin, v->span.end - v->span.begin} : VS_LIT("absent");
 }
 
-struct walk { struct proof *p; const struct vs_jdoc *a, *b; char at[256]; };
+struct walk { struct proof *p; const struct vs_jdoc *a, *b; struct vs_buf at; };
 
 static void config_differs(struct walk *w, const struct vs_jval *x, const struct vs_jval *y)
 {
     struct checker *k = w->p->k;
     vs_say(k, "file", "config.json");
-    vs_say(k, "at", "%s", w->at);
+    vs_say(k, "at", "%s", w->at.p ? w->at.p : "");
     vs_say_text(k, "found", raw(w->b, y));
     vs_say_text(k, "expected", raw(w->a, x));
-    vs_say_also(k, w->a->file, w->at);
+    vs_say_also(k, w->a->file, w->at.p ? w->at.p : "");
     vs_found(k, "VOC122");
     w->p->good = false;
+}
+
+static const struct vs_jval *member(const struct vs_jval *v, struct vs_str key)
+{
+    const struct vs_jval *m = v->child;
+    while (m && !vs_str_eq(m->key, key))
+        m = m->next;
+    return m;
+}
+
+/* How a value is spelled and laid out does not matter, what it says does: 1.0 is not 1, for it loads as another type. */
+static bool same_value(const struct walk *w, const struct vs_jval *x, const struct vs_jval *y)
+{
+    double a, b;
+    int64_t n;
+    if (x->type != y->type || x->count != y->count)
+        return false;
+    if (x->type == VS_JSON_STRING)
+        return vs_str_eq(x->str, y->str);
+    if (x->type == VS_JSON_NUMBER)
+        return vs_str_eq(raw(w->a, x), raw(w->b, y)) || (!vs_ji64(w->a, x, &n) && !vs_ji64(w->b, y, &n) && vs_jf64(w->a, x, &a) &&
+                                                        vs_jf64(w->b, y, &b) && a == b);
+    const struct vs_jval *d = y->child;
+    for (const struct vs_jval *c = x->child; c; c = c->next, d = d->next) {
+        const struct vs_jval *other = x->type == VS_JSON_OBJECT ? member(y, c->key) : d;
+        if (!other || !same_value(w, c, other))
+            return false;
+    }
+    return true;
+}
+
+static void cut(struct walk *w, size_t n)
+{
+    w->at.n = n;
+    if (w->at.p)
+        w->at.p[n] = '\0';
 }
 
 /* Depth is bounded by the scanner. */
 static void same_values(struct walk *w, const struct vs_jval *x, const struct vs_jval *y)
 {
-    size_t n = strlen(w->at);
+    size_t n = w->at.n;
     if (!x || !y || x->type != y->type || x->type != VS_JSON_OBJECT) {
-        if (!x || !y || !vs_str_eq(raw(w->a, x), raw(w->b, y)))
+        if (!x || !y || !same_value(w, x, y))
             config_differs(w, x, y);
         return;
     }
     for (const struct vs_jval *m = x->child; m; m = m->next) {
-        char key[128];
         if (may_differ(m->key))
             continue;
-        snprintf(key, sizeof key, "%.*s", VS_STR(m->key));
-        snprintf(w->at + n, sizeof w->at - n, "/%s", key);
-        same_values(w, m, vs_jget(y, key));
-        w->at[n] = '\0';
+        vs_buf_pointer(&w->at, m->key);
+        same_values(w, m, member(y, m->key));
+        cut(w, n);
     }
     for (const struct vs_jval *m = y->child; m; m = m->next) {
-        char key[128];
-        snprintf(key, sizeof key, "%.*s", VS_STR(m->key));
-        if (may_differ(m->key) || vs_jget(x, key))
+        if (may_differ(m->key) || member(x, m->key))
             continue;
-        snprintf(w->at + n, sizeof w->at - n, "/%s", key);
+        vs_buf_pointer(&w->at, m->key);
         config_differs(w, NULL, m);
-        w->at[n] = '\0';
+        cut(w, n);
     }
 }
 
@@ -313,6 +346,9 @@ enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good)
     if (!code && x && y) {
         struct walk w = {.p = &p, .a = x, .b = y};
         same_values(&w, x->root, y->root);
+        if (w.at.failed)
+            code = vs_enomem(k->err, "the comparison of configs", 0);
+        vs_buf_free(&w.at);
     }
     vs_free(p.left);
     vs_free(p.right);

@@ -135,7 +135,7 @@ void vs_rules_tokens(struct checker *k)
 {
     uint32_t *owner = vs_arena_array(&k->impl->arena, k->t->rows_needed + 1u, sizeof *owner);
     if (!owner) {
-        k->stopped = vs_enomem(k->err, "ids", k->t->rows_needed) != VS_OK;
+        k->stopped = vs_enomem(k->err, "ids", 0) != VS_OK;
         return;
     }
     for (uint32_t i = 0; i < k->t->rows_needed; i++)

@@ -72,8 +72,6 @@ enum vs_code vs_tables_equal(struct vs_job *j, const struct vs_table_plan *a, co
                              struct vs_err *err) VS_NODISCARD;
 /* files.c: weight files, then all others, then the index. */
 enum vs_code vs_job_files(struct vs_job *j, struct vs_err *err) VS_NODISCARD;
-/* index.c: the index with its totals brought up to date, by splice. */
-enum vs_code vs_index_edit(struct vs_job *j, struct vs_buf *text, struct vs_err *err) VS_NODISCARD;
 /* receipt.c */
 enum vs_code vs_receipt_write(struct vs_job *j, struct vs_err *err) VS_NODISCARD;
 

@@ -97,10 +97,10 @@ static enum vs_code write_segments(struct vs_job *j, const struct vs_file_layout
 
 static enum vs_code check_source(const struct vs_ckpt_file *f, const struct vs_file *src, struct vs_err *err)
 {
-    if (src->size == f->size)
+    if (src->size == f->size && src->ino == f->inode && vs_file_mtime_ns(src) == f->mtime_ns)
         return VS_OK;
-    return vs_fail(err, VS_EIO, "%s: has changed since its header was read: %llu bytes then, %llu now", f->path,
-                   (unsigned long long)f->size, (unsigned long long)src->size);
+    return vs_fail(err, VS_EIO, "%s: has changed since its header was read (%llu bytes then, %llu now); run again when nobody writes to it",
+                   f->path, (unsigned long long)f->size, (unsigned long long)src->size);
 }
 
 /* Blocks that are shared need no space. Only what is written is reserved, before anything is. */
@@ -153,6 +153,7 @@ static enum vs_code weights(struct vs_job *j, uint32_t i, struct vs_err *err)
     bool link = !layout->header.p && j->request->hardlink;
     struct vs_file src = {.fd = -1}, dst = {.fd = -1};
     char hex[VS_SHA256_HEX];
+    uint64_t linked_before = j->report.bytes_linked;
     int fd = -1;
     enum vs_code code = vs_file_open(f->path, &src, err);
     if (code || (code = check_source(f, &src, err)))
@@ -170,7 +171,7 @@ static enum vs_code weights(struct vs_job *j, uint32_t i, struct vs_err *err)
         code = see(j, &j->inputs, f->name, hex, err);
     if (!code && !(code = hash_weights(j, &dst, hex, err)))
         code = see(j, &j->outputs, f->name, hex, err);
-    j->report.files_linked += !layout->header.p;
+    j->report.files_linked += j->report.bytes_linked - linked_before == src.size; /* no file is copied by links alone when it changes */
     j->report.bytes_total += layout->header.p ? layout->size : f->size;
 out:
     vs_file_close(&src);
@@ -253,22 +254,19 @@ static enum vs_code other(struct vs_job *j, uint32_t i, struct vs_err *err)
 static enum vs_code index_file(struct vs_job *j, struct vs_err *err)
 {
     const struct vs_checkpoint *c = j->plan->checkpoint;
-    struct vs_buf text = {0};
+    struct vs_str text = j->x->index;
     char hex[VS_SHA256_HEX] = "";
     if (!c->index_name)
         return VS_OK;
     enum vs_code code = see_input(j, vs_path_join(&j->arena, c->dir, c->index_name), c->index_name, hex, err);
     if (!code)
-        code = vs_index_edit(j, &text, err);
-    if (!code)
-        code = vs_outdir_write(j->out, c->index_name, (struct vs_str){text.p, text.n}, err);
+        code = vs_outdir_write(j->out, c->index_name, text, err);
     if (!code) {
-        vs_sha256_of((struct vs_str){text.p, text.n}, hex);
+        vs_sha256_of(text, hex);
         code = see(j, &j->outputs, c->index_name, hex, err);
     }
     j->report.bytes_total += text.n;
     j->report.bytes_written += text.n;
-    vs_buf_free(&text);
     return code;
 }
 

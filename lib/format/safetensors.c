@@ -357,6 +357,8 @@ enum vs_code vs_st_read(const struct vs_file *f, uint32_t file, struct vs_arena 
     code = vs_file_pread(f, 8, text, (size_t)n, err);
     if (!code)
         code = vs_st_parse(f->path, f->size, (struct vs_str){text, (size_t)n}, file, a, out, err);
+    out->inode = f->ino;
+    out->mtime_ns = vs_file_mtime_ns(f);
     return code;
 }
 

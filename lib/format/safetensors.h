@@ -21,6 +21,7 @@
 struct vs_st {
     const char *path;
     uint64_t size, data_begin;
+    uint64_t inode; int64_t mtime_ns; /* of the file that was read; 0 for a header that was parsed alone */
     struct vs_str header;       /* JSON text, padding included */
     struct vs_str metadata;     /* JSON text of __metadata__; empty when absent or null */
     struct vs_tensor *tensors; uint32_t count; /* ascending begin; begin/end from the first byte of the file */

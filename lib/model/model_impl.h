@@ -21,6 +21,7 @@ struct vs_checkpoint_impl {
     struct vs_jdoc keys;              /* model-keys.json */
     struct vs_config_doc *docs; uint32_t doc_count;
     struct vs_jdoc *families; uint32_t family_count;
+    const struct vs_jdoc *family;     /* of families, the one that c->family names; NULL for none */
     const char **names; size_t name_count; /* of the directory, sorted */
     size_t finding_cap, size_cap, id_cap, table_cap;
 };

@@ -267,6 +267,7 @@ static enum vs_code name_family(struct vs_checkpoint *c, const struct vs_jdoc *f
     struct vs_str id;
     if (!family || !vs_jstr(vs_jget(family->root, "id"), &id))
         return VS_OK;
+    c->impl->family = family;
     c->family = vs_arena_dup(&c->impl->arena, id.p, id.n);
     return c->family ? VS_OK : vs_enomem(err, c->path, 0);
 }
@@ -277,7 +278,7 @@ enum vs_code vs_ckpt_assign_roles(struct vs_checkpoint *c, struct vs_err *err)
     const struct vs_jdoc *matched = NULL;
     s.known = vs_arena_array(&c->impl->arena, (size_t)c->tensor_count + 1, sizeof *s.known);
     if (!s.known)
-        return vs_enomem(err, c->path, c->tensor_count);
+        return vs_enomem(err, c->path, 0);
     enum vs_code code = apply_families(&s, &matched);
     if (!code)
         code = name_family(c, matched ? matched : s.input_family ? s.input_family : s.any_family, err);

@@ -179,6 +179,8 @@ static enum vs_code read_file(struct vs_checkpoint *c, uint32_t at, struct vs_st
     if (code)
         return code;
     f->size = st->size;
+    f->inode = st->inode;
+    f->mtime_ns = st->mtime_ns;
     f->data_begin = st->data_begin;
     f->header = st->header;
     f->metadata = st->metadata;

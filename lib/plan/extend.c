@@ -44,7 +44,7 @@ static enum vs_code plan_steps(struct vs_planner *p, struct vs_err *err)
 {
     enum vs_code (*const steps[])(struct vs_planner *, struct vs_err *) = {
         open_model, vs_extend_choose_tables, vs_extend_ids, vs_extend_inits, vs_extend_blocks, vs_extend_fill_tables,
-        vs_extend_config_edits, vs_extend_files, vs_extend_hazards, vs_extend_layout};
+        vs_extend_config_edits, vs_extend_index, vs_extend_files, vs_extend_hazards, vs_extend_layout};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         enum vs_code code = steps[i](p, err);
         if (code)

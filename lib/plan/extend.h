@@ -42,6 +42,9 @@ enum vs_code vs_extend_files(struct vs_planner *p, struct vs_err *err) VS_NODISC
 /* hazards.c: constants outside the model's files that depend on its sizes, as notes. */
 enum vs_code vs_extend_hazards(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;
 
+/* extend_index.c: the index with its totals brought up to date, into x->index. */
+enum vs_code vs_extend_index(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;
+
 /* layout.c: which weight files are rewritten, and where every byte of them comes from. */
 enum vs_code vs_extend_layout(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;
 

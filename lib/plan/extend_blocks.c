@@ -44,6 +44,9 @@ static enum vs_code place_tables(struct vs_planner *p, const struct vs_offsets *
                            p->request->model, o->rule, VS_STR(table_name(p, t.table)));
         if (!at->grows)
             continue;
+        if (at->first_id) /* rows are counted as ids from here on */
+            return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s begins at id %llu (%s); only tables whose row 0 is id 0 can grow", p->request->model,
+                           VS_STR(at->name), (unsigned long long)at->first_id, o->rule);
         t.insert_at = at->insert_at;
         t.rows_after = at->rows_after;
         p->plan->tables[kept++] = t;
@@ -84,7 +87,7 @@ enum vs_code vs_extend_blocks(struct vs_planner *p, struct vs_err *err)
 {
     struct vs_extend *x = p->x;
     struct vs_offsets offsets = {0};
-    struct vs_offsets_request request = {.checkpoint = p->checkpoint, .data_dir = p->run->data_dir, .token_dir = p->token_dir,
+    struct vs_offsets_request request = {.checkpoint = p->checkpoint, .token_dir = p->token_dir,
                                          .new_count = x->token_count, .rows_extra = padding(p), .again = true};
     uint32_t *ids = vs_arena_array(p->arena, (size_t)x->token_count + 1, sizeof *ids);
     if (!ids)

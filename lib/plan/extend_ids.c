@@ -213,7 +213,7 @@ static enum vs_code finish(struct vs_planner *p, struct vs_err *err)
 static enum vs_code open_map(struct vs_planner *p, const struct vs_tokenizer *base, struct vs_err *err)
 {
     const struct vs_extend_request *q = p->request;
-    enum vs_code code = vs_vocab_map_read(q->map, p->run->data_dir, &p->plan->map, err);
+    enum vs_code code = vs_vocab_map_read(q->map, &p->plan->map, err);
     if (!code && base)
         code = vs_map_check_base(p->plan->map, q->map, base->path, q->model, p->run, err);
     if (!code && p->plan->map->dir && vs_tokenizer_present(p->plan->map->dir))

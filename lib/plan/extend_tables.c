@@ -226,7 +226,7 @@ static enum vs_code mark_tied(struct vs_planner *p, struct vs_err *err)
     const struct vs_config *c = &p->checkpoint->config;
     enum vs_tie tie = c->tie == VS_TIE_UNKNOWN ? c->tie_default : c->tie;
     if (!(p->x->maybe_tied = vs_arena_array(p->arena, p->plan->table_count + 1, sizeof *p->x->maybe_tied)))
-        return vs_enomem(err, "the list of tables", p->plan->table_count);
+        return vs_enomem(err, "the list of tables", 0);
     for (uint32_t i = 0; i < p->plan->table_count; i++)
         p->x->maybe_tied[i] = tie != VS_TIE_FALSE && p->checkpoint->tables[p->plan->tables[i].table].role == VS_ROLE_HEAD;
     return VS_OK;

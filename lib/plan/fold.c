@@ -55,7 +55,7 @@ static enum vs_code make(struct fold *f, struct vs_fold_token token, uint32_t *s
         uint32_t cap = f->token_cap ? 2 * f->token_cap : 4096;
         struct vs_fold_token *tokens = vs_arena_array(f->arena, cap, sizeof *tokens);
         if (!tokens)
-            return vs_enomem(err, "the new tokens", cap);
+            return vs_enomem(err, "the new tokens", 0);
         if (out->token_count)
             memcpy(tokens, out->tokens, out->token_count * sizeof *tokens);
         out->tokens = tokens;
@@ -63,7 +63,7 @@ static enum vs_code make(struct fold *f, struct vs_fold_token token, uint32_t *s
     }
     *symbol = f->base->base_count + out->token_count;
     if (!vs_map_put(&f->made, token.token, *symbol, NULL))
-        return vs_enomem(err, "the new tokens", out->token_count);
+        return vs_enomem(err, "the new tokens", 0);
     out->tokens[out->token_count++] = token;
     return VS_OK;
 }
@@ -82,21 +82,33 @@ static unsigned char_length(struct vs_str s, size_t at)
     return vs_utf8_next(s.p + at, s.p + s.n, &cp);
 }
 
+/* A character that is an added token outside model.vocab never reaches the model. */
+static bool has_taken_character(const struct fold *f, struct vs_str t)
+{
+    for (size_t at = 0, n; at < t.n; at += n) {
+        n = char_length(t, at);
+        struct vs_str c = {t.p + at, n};
+        if (known_symbol(f, c) == VS_NO_SYMBOL && is_taken(f, c))
+            return true;
+    }
+    return false;
+}
+
 /* A merge list cannot go through a character that is no token, so those that are missing come first (5.2, rule 8). */
 static enum vs_code make_characters(struct fold *f, struct vs_err *err)
 {
     for (uint32_t i = 0; i < f->count; i++) {
         struct vs_str t = f->candidates[i].token;
+        if (has_taken_character(f, t)) { /* known before any of its characters is made: they would be tokens that nobody asked for */
+            f->out->reasons[i] = "a character of it is an added token";
+            continue;
+        }
         for (size_t at = 0, n; at < t.n; at += n) {
             n = char_length(t, at);
             struct vs_str c = {t.p + at, n};
             uint32_t symbol;
             if (known_symbol(f, c) != VS_NO_SYMBOL)
                 continue;
-            if (is_taken(f, c)) { /* an added token outside model.vocab: it never reaches the model */
-                f->out->reasons[i] = "a character of it is an added token";
-                break;
-            }
             struct vs_fold_token token = {c, vs_map_get(&f->wanted, c), VS_NO_SYMBOL, VS_NO_SYMBOL};
             enum vs_code code = make(f, token, &symbol, err);
             if (code)
@@ -130,7 +142,7 @@ static enum vs_code count_pair(struct fold *f, struct vs_fold_pair pair, uint32_
         at = f->pair_count++;
         f->pairs[at] = pair;
         if (!vs_map_put(&f->pair_at, pair_key(&f->pairs[at]), at, NULL))
-            return vs_enomem(err, "the pairs", at);
+            return vs_enomem(err, "the pairs", 0);
     }
     if (f->last_user[at] != user + 1) /* once per candidate */
         f->uses[at]++;
@@ -152,7 +164,7 @@ static enum vs_code segment(struct fold *f, struct vs_err *err)
     f->pieces.ids = vs_calloc(room ? room : 1, sizeof *f->pieces.ids);
     f->spans = vs_arena_array(f->arena, f->count + 1u, sizeof *f->spans);
     if (!f->pieces.ids || !f->spans)
-        return vs_enomem(err, "the candidates' symbols", room);
+        return vs_enomem(err, "the candidates' symbols", 0);
     for (uint32_t i = 0; i < f->count; i++) {
         if (f->out->reasons[i])
             continue;
@@ -173,7 +185,7 @@ static enum vs_code count_pairs(struct fold *f, struct vs_err *err)
     f->uses = vs_calloc(room, sizeof *f->uses);
     f->last_user = vs_calloc(room, sizeof *f->last_user);
     if (!f->pairs || !f->uses || !f->last_user)
-        return vs_enomem(err, "the pairs", room);
+        return vs_enomem(err, "the pairs", 0);
     for (uint32_t i = 0; i < f->count; i++)
         for (uint32_t k = 0; k + 1 < f->spans[i].count; k++) {
             const uint32_t *s = f->pieces.ids + f->spans[i].begin + k;
@@ -234,7 +246,7 @@ static enum vs_code take_back(struct fold *f, uint32_t mark, uint32_t tokens, st
     vs_bpe_take_back(f->bpe, mark);
     while (f->out->token_count > tokens)
         if (!vs_map_put(&f->made, f->out->tokens[--f->out->token_count].token, TAKEN_BACK, NULL))
-            return vs_enomem(err, "the new tokens", tokens);
+            return vs_enomem(err, "the new tokens", 0);
     return VS_OK;
 }
 
@@ -267,7 +279,7 @@ static enum vs_code collect(struct fold *f, struct vs_err *err)
     struct vs_fold *out = f->out;
     out->merges = vs_arena_array(f->arena, out->token_count + 1u, sizeof *out->merges);
     if (!out->merges)
-        return vs_enomem(err, "the new merges", out->token_count);
+        return vs_enomem(err, "the new merges", 0);
     for (uint32_t i = 0; i < out->token_count; i++) {
         struct vs_fold_token *t = &out->tokens[i];
         if (t->left != VS_NO_SYMBOL)
@@ -302,14 +314,14 @@ static enum vs_code prepare(struct fold *f, const struct vs_fold_request *q, str
     for (uint32_t i = 0; i < f->count; i++) {
         longest = f->candidates[i].token.n > longest ? f->candidates[i].token.n : longest;
         if (!vs_map_put(&f->wanted, f->candidates[i].token, i, NULL))
-            return vs_enomem(err, "the candidates", f->count);
+            return vs_enomem(err, "the candidates", 0);
     }
     f->work = vs_arena_array(f->arena, longest, sizeof *f->work);
     if (!f->out->reasons || !f->work)
-        return vs_enomem(err, "the candidates", f->count);
+        return vs_enomem(err, "the candidates", 0);
     for (size_t i = 0; i < q->taken_count; i++)
         if (!vs_map_put(&f->taken, q->taken[i], 0, NULL))
-            return vs_enomem(err, "the tokens to add", q->taken_count);
+            return vs_enomem(err, "the tokens to add", 0);
     enum vs_code code = vs_bpe_clone(f->base, &f->bpe, err);
     if (!code)
         code = make_characters(f, err);

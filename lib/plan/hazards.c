@@ -3,8 +3,7 @@
  * What no file of the model says but some program does: constants that must be changed by hand when a table grows. They
  * are data: the member "hazards" of schemas/families/ID.json, each {"text", "when": {"rows": N before} or absent}.
  */
-#include <stdio.h>
-#include "json/schema.h"
+#include "model/model_impl.h"
 #include "plan/extend.h"
 
 static bool applies(const struct vs_planner *p, const struct vs_jdoc *d, const struct vs_jval *hazard)
@@ -16,17 +15,14 @@ static bool applies(const struct vs_planner *p, const struct vs_jdoc *d, const s
 
 enum vs_code vs_extend_hazards(struct vs_planner *p, struct vs_err *err)
 {
-    char name[128];
-    struct vs_jdoc d = {0};
+    const struct vs_jdoc *d = p->checkpoint->impl->family;
     struct vs_str text;
-    if (!p->checkpoint->family || p->x->rows_after == p->x->rows_before)
+    enum vs_code code = VS_OK;
+    if (!d || p->x->rows_after == p->x->rows_before)
         return VS_OK;
-    snprintf(name, sizeof name, "families/%.100s.json", p->checkpoint->family);
-    enum vs_code code = vs_data_read(p->run->data_dir, name, &d, err);
-    const struct vs_jval *list = code ? NULL : vs_jget(d.root, "hazards");
+    const struct vs_jval *list = vs_jget(d->root, "hazards");
     for (const struct vs_jval *h = list ? list->child : NULL; !code && h; h = h->next)
-        if (applies(p, &d, h) && vs_jstr(vs_jget(h, "text"), &text))
+        if (applies(p, d, h) && vs_jstr(vs_jget(h, "text"), &text))
             code = vs_plan_note(p->plan, err, "by hand: %.*s", VS_STR(text));
-    vs_jdoc_free(&d);
     return code;
 }

@@ -35,7 +35,7 @@ static enum vs_code sort_contents(struct vs_match *m, struct vs_err *err)
 {
     m->by_start = vs_calloc(m->content_count ? m->content_count : 1, sizeof *m->by_start);
     if (!m->by_start)
-        return vs_enomem(err, "the added tokens", m->content_count);
+        return vs_enomem(err, "the added tokens", 0);
     for (uint32_t i = 0; i < m->content_count; i++)
         m->starts[start_of(m->contents[i])]++;
     for (uint32_t s = 0; s < 65536; s++)
@@ -65,7 +65,7 @@ enum vs_code vs_match_begin(const struct vs_tokenizer *base, const struct vs_str
     if (!code) {
         m->base = base;
         m->contents = vs_calloc(base->added_count + taken_count + 1, sizeof *m->contents);
-        code = m->contents ? VS_OK : vs_enomem(err, "the added tokens", base->added_count);
+        code = m->contents ? VS_OK : vs_enomem(err, "the added tokens", 0);
     }
     for (uint32_t i = 0; !code && i < base->added_count; i++)
         code = reserve(m, base->added[i].content, err);
@@ -199,7 +199,7 @@ static enum vs_code accept(struct vs_match *m, const struct subject *s, struct v
         uint32_t cap = m->cap ? 2 * m->cap : 4096;
         struct vs_candidate *items = vs_realloc_array(m->items, cap, sizeof *items);
         if (!items)
-            return vs_enomem(err, "the candidates", cap);
+            return vs_enomem(err, "the candidates", 0);
         m->items = items;
         m->cap = cap;
     }

@@ -21,7 +21,7 @@ enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *f
         uint32_t cap = m->note_cap ? 2 * m->note_cap : 8;
         const char **notes = vs_arena_array(&m->arena, cap, sizeof *notes);
         if (!notes)
-            return vs_enomem(err, "a note", cap);
+            return vs_enomem(err, "a note", 0);
         for (uint32_t i = 0; i < m->note_count; i++)
             notes[i] = m->notes[i];
         m->notes = notes;
@@ -93,7 +93,7 @@ static enum vs_code name_inputs(struct vs_merge *m, const struct vs_merge_reques
 {
     m->inputs = vs_arena_array(&m->arena, q->extension_count + 3, sizeof *m->inputs);
     if (!m->inputs)
-        return vs_enomem(err, "the inputs", q->extension_count);
+        return vs_enomem(err, "the inputs", 0);
     m->inputs[m->input_count++] = m->base->path;
     m->inputs[m->input_count++] = q->base;
     for (size_t i = 0; i < q->extension_count; i++)
@@ -113,12 +113,10 @@ static enum vs_code name_inputs(struct vs_merge *m, const struct vs_merge_reques
 static enum vs_code match_one(struct vs_merge *m, struct vs_match *match, const char *path, const struct vs_run *run, struct vs_err *err)
 {
     struct vs_tokenizer *ext = NULL;
-    char name[256];
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
+    size_t n = strlen(path), begin = (size_t)(vs_path_base(path) - path);
+    while (n > begin + 1 && path[n - 1] == '/')
         n--;
-    snprintf(name, sizeof name, "%.*s", (int)(n > 255 ? 255 : n), path);
-    const char *source = vs_arena_dup(&m->map->impl->arena, vs_path_base(name), strlen(vs_path_base(name)));
+    const char *source = vs_arena_dup(&m->map->impl->arena, path + begin, n - begin);
     enum vs_code code = source ? VS_OK : vs_enomem(err, "a name", n);
     if (!code)
         code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.holes = true, .ids_only = true}, &ext, err);

@@ -42,7 +42,7 @@ static enum vs_code set_pieces(const struct vs_merge *m, struct vs_new_token *ou
         return code;
     uint32_t *pieces = vs_arena_array(&m->map->impl->arena, ids->count + 1, sizeof *pieces);
     if (!pieces)
-        return vs_enomem(err, "the pieces of a token", ids->count);
+        return vs_enomem(err, "the pieces of a token", 0);
     if (ids->count)
         memcpy(pieces, ids->ids, ids->count * sizeof *pieces);
     out->pieces = pieces;
@@ -74,7 +74,7 @@ static enum vs_code room(struct builder *b, uint64_t placeholders, uint64_t othe
         return vs_fail(err, VS_ELIMIT, "%s: %llu tokens would need ids above %d", b->m->base->path, (unsigned long long)total, INT32_MAX);
     b->entries = vs_arena_array(&b->m->arena, total + 1, sizeof *b->entries);
     b->added = vs_arena_array(&b->m->arena, total + 1, sizeof *b->added);
-    return b->entries && b->added ? VS_OK : vs_enomem(err, "the new entries", total);
+    return b->entries && b->added ? VS_OK : vs_enomem(err, "the new entries", 0);
 }
 
 /* Every added token becomes an entry of the model under its own id: then the Rust library, which ignores the ids of
@@ -198,7 +198,7 @@ static enum vs_code save_merges(struct builder *b, struct vs_err *err)
     const struct vs_fold *f = b->fold;
     struct vs_save_merge *merges = vs_arena_array(&b->m->arena, f->merge_count + 1u, sizeof *merges);
     if (!merges)
-        return vs_enomem(err, "the new merges", f->merge_count);
+        return vs_enomem(err, "the new merges", 0);
     uint32_t base = b->m->base->base_count;
     for (uint32_t i = 0; i < f->merge_count; i++) {
         uint32_t l = f->merges[i].left, r = f->merges[i].right;

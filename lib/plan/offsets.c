@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include "base/io.h"
-#include "json/schema.h"
+#include "model/model_impl.h"
 #include "plan/offsets_facts.h"
 
 #define PLACEHOLDERS_MAX (1u << 20) /* a token each in every file of the tokenizer */
@@ -22,19 +22,10 @@ struct planner {
 
 /* ---- rule and files ---- */
 
-static enum vs_code read_rule(const char *data_dir, const struct vs_checkpoint *c, struct vs_arena *arena, struct vs_rule **rule, struct vs_err *err)
+static enum vs_code read_rule(const struct vs_checkpoint *c, struct vs_arena *arena, struct vs_rule **rule, struct vs_err *err)
 {
-    struct vs_jdoc doc = {0};
-    char name[160];
     *rule = NULL;
-    if (!c->family)
-        return VS_OK;
-    snprintf(name, sizeof name, "families/%.128s.json", c->family);
-    enum vs_code code = vs_data_read(data_dir, name, &doc, err);
-    if (!code)
-        code = vs_rule_parse(&doc, arena, rule, err);
-    vs_jdoc_free(&doc);
-    return code;
+    return c->impl->family ? vs_rule_parse(c->impl->family, arena, rule, err) : VS_OK;
 }
 
 static enum vs_code read_json(void *user, const char *name, struct vs_jdoc *doc, bool *present, struct vs_err *err)
@@ -351,7 +342,7 @@ enum vs_code vs_offsets_plan(const struct vs_offsets_request *request, struct vs
     struct planner p = {.q = request, .plan = plan, .out = out, .arena = &plan->impl->arena};
     struct vs_rule *rule = NULL;
     *out = (struct vs_offsets){0};
-    enum vs_code code = read_rule(request->data_dir, request->checkpoint, &p.rule_arena, &rule, err);
+    enum vs_code code = read_rule(request->checkpoint, &p.rule_arena, &rule, err);
     if (!code && rule)
         code = plan_layout(&p, rule, err);
     vs_layout_close(&p.layout);
@@ -362,7 +353,7 @@ enum vs_code vs_offsets_plan(const struct vs_offsets_request *request, struct vs
     return code;
 }
 
-enum vs_code vs_blocks_find(const struct vs_checkpoint *checkpoint, const char *data_dir, struct vs_arena *arena, struct vs_block **blocks,
+enum vs_code vs_blocks_find(const struct vs_checkpoint *checkpoint, struct vs_arena *arena, struct vs_block **blocks,
                             uint32_t *count, struct vs_err *err)
 {
     struct vs_arena rules = {0};
@@ -372,7 +363,7 @@ enum vs_code vs_blocks_find(const struct vs_checkpoint *checkpoint, const char *
     const struct vs_layout_source source = {read_json, (void *)(uintptr_t)checkpoint->dir};
     *blocks = NULL;
     *count = 0;
-    enum vs_code code = read_rule(data_dir, checkpoint, &rules, &rule, err);
+    enum vs_code code = read_rule(checkpoint, &rules, &rule, err);
     if (code || !rule)
         goto out;
     if (!(plan = vs_plan_new())) {

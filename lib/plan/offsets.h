@@ -13,7 +13,6 @@
 
 struct vs_offsets_request {
     const struct vs_checkpoint *checkpoint; /* the model, with or without weights */
-    const char *data_dir;
     /* Ids the new tokens have now, ascending; in the output they are P, P + 1, ... in this order. NULL: placeholders with
      * names of their own are made (--add). */
     const uint32_t *new_ids; uint32_t new_count;
@@ -29,6 +28,7 @@ struct vs_offsets_tensor {
     const char *tied_to;         /* another tensor of the layout, or NULL */
     bool present;                /* in the checkpoint */
     bool grows;
+    uint64_t first_id;           /* of row 0 */
     uint64_t insert_at, rows_before, rows_after; /* insert_at == rows_before is an append */
 };
 
@@ -47,7 +47,7 @@ enum vs_code vs_offsets_plan(const struct vs_offsets_request *request, struct vs
                              struct vs_err *err) VS_NODISCARD;
 
 /* The blocks of the id space, in its order; *count 0 when the family has none. Reads configs only and checks nothing. */
-enum vs_code vs_blocks_find(const struct vs_checkpoint *checkpoint, const char *data_dir, struct vs_arena *arena,
+enum vs_code vs_blocks_find(const struct vs_checkpoint *checkpoint, struct vs_arena *arena,
                             struct vs_block **blocks, uint32_t *count, struct vs_err *err) VS_NODISCARD;
 
 /* Where an id of the input is in the output. */

@@ -28,6 +28,7 @@ static void set_operation(const struct vs_layout *l, const struct vs_rule_tensor
         if (t->covers >> b & 1 && l->blocks[VS_BEFORE][b].begin < first)
             first = l->blocks[VS_BEFORE][b].begin;
     out->grows = l->shift.by && t->covers >> l->rule->extend & 1;
+    out->first_id = first == UINT64_MAX ? 0 : first;
     out->insert_at = out->grows ? l->shift.at - first : out->rows_before;
     out->rows_after = out->rows_before + (out->grows ? l->shift.by : 0);
 }

@@ -31,7 +31,7 @@ static enum vs_code check_base(struct patch *p, struct vs_err *err)
 
 static enum vs_code read_map(struct patch *p, struct vs_offsets_request *r, struct vs_err *err)
 {
-    enum vs_code code = vs_vocab_map_read(p->q->map, p->run->data_dir, &p->plan->map, err);
+    enum vs_code code = vs_vocab_map_read(p->q->map, &p->plan->map, err);
     if (!code)
         code = check_base(p, err);
     if (code)
@@ -137,14 +137,67 @@ static enum vs_code add_tables(struct patch *p, const struct vs_offsets *o, stru
     return VS_OK;
 }
 
+/* ---- files as they were ---- */
+
+static enum vs_code mark_file(const char *path, struct vs_file_mark *out, struct vs_err *err)
+{
+    struct vs_file f;
+    enum vs_code code = vs_file_open(path, &f, err);
+    if (!code)
+        *out = (struct vs_file_mark){out->name, f.size, f.ino, vs_file_mtime_ns(&f)};
+    vs_file_close(&f);
+    return code;
+}
+
+static enum vs_code mark_files(struct patch *p, struct vs_err *err)
+{
+    struct vs_plan_impl *x = p->plan->impl;
+    const char **names;
+    size_t count;
+    if (!vs_path_is_dir(p->q->dir) || p->q->check)
+        return VS_OK;
+    enum vs_code code = vs_dir_list(p->q->dir, p->arena, &names, &count, err);
+    if (!code && !(x->marks = vs_arena_array(p->arena, count + 1, sizeof *x->marks)))
+        code = vs_enomem(err, "the files", 0);
+    for (size_t i = 0; !code && i < count; i++) {
+        const char *path = is_json(names[i]) || vs_is_tokenizer_file(names[i]) ? vs_path_join(p->arena, p->q->dir, names[i]) : "";
+        if (!path)
+            return vs_enomem(err, names[i], 0);
+        if (!*path || !vs_path_exists(path) || vs_path_is_dir(path))
+            continue;
+        x->marks[x->mark_count].name = names[i];
+        code = mark_file(path, &x->marks[x->mark_count++], err);
+    }
+    return code;
+}
+
+/* Somebody wrote to the file, made it or replaced it since it was read: the plan is about another one. */
+static enum vs_code check_mark(const struct vs_plan *plan, const char *name, const char *path, struct vs_err *err)
+{
+    const struct vs_plan_impl *x = plan->impl;
+    struct vs_file_mark now = {0};
+    uint32_t i = 0;
+    while (i < x->mark_count && strcmp(x->marks[i].name, name) != 0)
+        i++;
+    bool was = i < x->mark_count, is = vs_path_exists(path);
+    if (!was && !is)
+        return VS_OK;
+    enum vs_code code = is ? mark_file(path, &now, err) : VS_OK;
+    if (code || (was && is && now.size == x->marks[i].size && now.inode == x->marks[i].inode && now.mtime_ns == x->marks[i].mtime_ns))
+        return code;
+    return vs_fail(err, VS_EMISMATCH, "%s: has changed since it was read; run again when nobody writes to it. Nothing was written", path);
+}
+
 /* ---- the plan ---- */
 
 static enum vs_code plan_all(struct patch *p, struct vs_err *err)
 {
     const struct vs_checkpoint_options options = {.data_dir = p->run->data_dir, .lenient = p->q->check};
-    struct vs_offsets_request r = {.data_dir = p->run->data_dir, .again = p->q->check, .report_only = p->q->check};
+    struct vs_offsets_request r = {.again = p->q->check, .report_only = p->q->check};
     struct vs_offsets o;
-    enum vs_code code = vs_checkpoint_open(p->q->dir, &options, &p->checkpoint, err);
+    enum vs_code code = mark_files(p, err);
+    if (!code)
+        code = vs_checkpoint_open(p->q->dir, &options, &p->checkpoint, err);
     if (code)
         return code;
     p->plan->impl->checkpoint = p->checkpoint;
@@ -242,6 +295,8 @@ static enum vs_code write_in_place(const struct vs_plan *plan, const char *dir, 
             code = vs_read_all(f->source, VS_JSON_FILE_MAX, &texts[count], &n, err);
             text = (struct vs_str){texts[count], code ? 0 : n};
         }
+        if (!code && !same)
+            code = check_mark(plan, f->name, path, err);
         if (!code && !same)
             list[count++] = (struct vs_replace){path, text, true};
         if (!code)

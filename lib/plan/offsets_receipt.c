@@ -18,11 +18,12 @@ enum vs_code vs_offsets_refuse_again(const char *dir, struct vs_err *err)
     if (!path) {
         code = vs_enomem(err, dir, 0);
     } else if (vs_path_exists(path)) {
-        if (vs_jdoc_read(path, &doc, err) == VS_OK && vs_ji64(&doc, vs_jpath(doc.root, "/shift/at"), &at) &&
+        code = vs_jdoc_read(path, &doc, err);
+        if (!code && vs_ji64(&doc, vs_jpath(doc.root, "/shift/at"), &at) &&
             vs_ji64(&doc, vs_jpath(doc.root, "/shift/by"), &by))
             code = vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %lld on by %lld (%s says so); moving them again would "
                            "break the model. If that is what you want, remove that file", dir, (long long)at, (long long)by, path);
-        else
+        else if (!code || code == VS_EFORMAT || code == VS_ELIMIT) /* other failures speak for themselves */
             code = vs_fail(err, VS_EMISMATCH, "%s: is there, but cannot be read; it says that ids were moved before. Start from the original files",
                            path);
     }

@@ -40,11 +40,16 @@ struct vs_extend {
     uint64_t *in_use;            /* bitmap over base rows that carry a token; NULL = all of them */
     struct vs_extend_token *tokens; uint32_t token_count; /* ascending id */
     struct vs_file_layout *layouts;   /* one per checkpoint file */
+    struct vs_str index;         /* text of the index of the output; p NULL when the input has none */
     bool *maybe_tied;            /* per plan table: a stored head that the config calls tied to plan.tables[0]; its bytes will say */
     bool out_given;              /* --out-init differs from --in-init: contradicts a tied head */
 };
 
+/* A file of the model before anything of it was read: what is changed in place must still be that one. */
+struct vs_file_mark { const char *name; uint64_t size, inode; int64_t mtime_ns; };
+
 struct vs_plan_impl {
+    struct vs_file_mark *marks; uint32_t mark_count; /* of offset-patch: files of DIR, by name */
     struct vs_arena arena;             /* owns everything the plan points to */
     struct vs_checkpoint *checkpoint;  /* owned; NULL when the plan has none */
     struct vs_extend *extend;          /* in the arena; NULL for offset-patch */

@@ -57,7 +57,7 @@ static void *grown(void *items, uint32_t count, size_t size)
     do {                                                                           \
         void *items = grown((map)->list, (map)->count, sizeof *(map)->list);       \
         if (!items)                                                                \
-            return vs_enomem(err, "the vocabulary map", (map)->count);             \
+            return vs_enomem(err, "the vocabulary map", 0);             \
         (map)->list = items;                                                       \
         (map)->list[(map)->count++] = (value);                                     \
         return VS_OK;                                                              \
@@ -296,17 +296,15 @@ static bool keep_entry(struct reader *r, enum list list, const struct entry *e)
     struct vs_vocab_map *map = r->map;
     enum vs_code code = VS_OK;
     struct vs_err *err = &r->j.error;
-    if (lacks(r, e->has_token, "token") || lacks(r, e->has_source, "source") || (list != REJECTED && lacks(r, e->has_id, "id")))
+    if (lacks(r, e->has_token, "token") || lacks(r, e->has_source, "source") || (list != REJECTED && lacks(r, e->has_id, "id")) ||
+        (list == NEW && (lacks(r, e->has_kind, "kind") || lacks(r, e->has_pieces, "pieces"))) ||
+        (list == REJECTED && lacks(r, e->has_reason, "reason")) || lacks(r, e->has_source_id, "source_id"))
         return false;
     if (list == OVERLAP) {
         code = vs_vocab_map_overlap(map, &(struct vs_overlap){t->token, t->source, t->source_id, t->id}, err);
     } else if (list == REJECTED) {
-        if (lacks(r, e->has_reason, "reason"))
-            return false;
         code = vs_vocab_map_reject(map, &(struct vs_rejected){t->token, t->source, e->reason, t->source_id}, err);
     } else {
-        if (lacks(r, e->has_kind, "kind") || lacks(r, e->has_pieces, "pieces"))
-            return false;
         if (map->new_count && t->id <= map->news[map->new_count - 1].id)
             return vs_json_fail(&r->j, VS_EFORMAT, "found id %u after %u, expected ascending ids", t->id, map->news[map->new_count - 1].id);
         code = vs_vocab_map_add(map, t, err);
@@ -324,10 +322,10 @@ static void read_list(struct reader *r, enum list list)
             return;
 }
 
-static void read_base(struct reader *r, bool *has_rows)
+static void read_base(struct reader *r)
 {
     struct vs_str key;
-    bool has_path = false, has_sha256 = false;
+    bool has_path = false, has_sha256 = false, has_rows = false;
     vs_json_object(&r->j);
     while (vs_json_key(&r->j, &key)) {
         if (vs_str_is(key, "path"))
@@ -335,22 +333,27 @@ static void read_base(struct reader *r, bool *has_rows)
         else if (vs_str_is(key, "sha256"))
             (void)(once(r, &has_sha256, "sha256") && read_string(r, &r->map->base_sha256));
         else if (vs_str_is(key, "rows_needed"))
-            (void)(once(r, has_rows, "rows_needed") && read_id(r, &r->map->base_rows_needed));
+            (void)(once(r, &has_rows, "rows_needed") && read_id(r, &r->map->base_rows_needed));
         else
             vs_json_skip(&r->j, NULL);
     }
+    if (!has_path || !has_sha256 || !has_rows)
+        vs_json_fail(&r->j, VS_EFORMAT, "no \"%s\" in \"base\"; expected a vocab-map.json that vocab-merge wrote", !has_rows ? "rows_needed" :
+                     !has_path ? "path" : "sha256");
 }
 
-/* Keys of the document; the first four must be there. */
-enum { SEEN_BASE_ROWS = 1, SEEN_ROWS = 2, SEEN_NEW = 4, SEEN_SCHEMA = 8, SEEN_NEEDED = 15, SEEN_BASE = 16, SEEN_OVERLAP = 32, SEEN_REJECTED = 64 };
+/* Keys of the document; all must be there. */
+enum { SEEN_BASE = 1, SEEN_ROWS = 2, SEEN_NEW = 4, SEEN_SCHEMA = 8, SEEN_OVERLAP = 16, SEEN_REJECTED = 32 };
+
+static const struct { const char *key; unsigned bit; } top_keys[] = {{"schema", SEEN_SCHEMA}, {"new", SEEN_NEW}, {"rows_needed", SEEN_ROWS},
+    {"base", SEEN_BASE}, {"overlap", SEEN_OVERLAP}, {"rejected", SEEN_REJECTED}};
+#define TOP_KEYS (sizeof top_keys / sizeof *top_keys)
 
 static unsigned bit_of(struct vs_str key)
 {
-    static const struct { const char *key; unsigned bit; } keys[] = {{"schema", SEEN_SCHEMA}, {"rows_needed", SEEN_ROWS}, {"new", SEEN_NEW},
-        {"base", SEEN_BASE}, {"overlap", SEEN_OVERLAP}, {"rejected", SEEN_REJECTED}};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (vs_str_is(key, keys[i].key))
-            return keys[i].bit;
+    for (size_t i = 0; i < TOP_KEYS; i++)
+        if (vs_str_is(key, top_keys[i].key))
+            return top_keys[i].bit;
     return 0;
 }
 
@@ -373,9 +376,7 @@ static unsigned read_top(struct reader *r)
         } else if (bit == SEEN_NEW) {
             read_list(r, NEW);
         } else if (bit == SEEN_BASE) {
-            bool has_rows = false;
-            read_base(r, &has_rows);
-            seen |= has_rows ? SEEN_BASE_ROWS : 0u;
+            read_base(r);
         } else if (bit == SEEN_OVERLAP) {
             read_list(r, OVERLAP);
         } else if (bit == SEEN_REJECTED) {
@@ -387,13 +388,24 @@ static unsigned read_top(struct reader *r)
     return seen;
 }
 
+static enum vs_code check_sha256(const struct vs_vocab_map *map, const char *path, struct vs_err *err)
+{
+    struct vs_str s = map->base_sha256;
+    char shown[96];
+    size_t n = 0;
+    while (n < s.n && ((s.p[n] >= '0' && s.p[n] <= '9') || (s.p[n] >= 'a' && s.p[n] <= 'f')))
+        n++;
+    if (s.n == 64 && n == s.n)
+        return VS_OK;
+    return vs_fail(err, VS_EFORMAT, "%s: /base/sha256: found \"%s\", expected 64 digits 0-9 a-f", path, vs_escape(shown, sizeof shown, s));
+}
+
 /* What the scanner cannot know while it reads: the numbers that other keys say. */
 static enum vs_code check_numbers(const struct vs_vocab_map *map, const char *path, unsigned seen, struct vs_err *err)
 {
-    if ((seen & SEEN_NEEDED) != SEEN_NEEDED)
-        return vs_fail(err, VS_EFORMAT, "%s: no %s; expected a vocab-map.json that vocab-merge wrote", path,
-                       !(seen & SEEN_SCHEMA) ? "\"schema\"" : !(seen & SEEN_NEW) ? "\"new\"" :
-                       !(seen & SEEN_ROWS) ? "\"rows_needed\"" : "\"rows_needed\" in \"base\"");
+    for (size_t i = 0; i < TOP_KEYS; i++)
+        if (!(seen & top_keys[i].bit))
+            return vs_fail(err, VS_EFORMAT, "%s: no \"%s\"; expected a vocab-map.json that vocab-merge wrote", path, top_keys[i].key);
     for (uint32_t i = 0; i < map->new_count; i++) {
         const struct vs_new_token *t = &map->news[i];
         if (t->id >= map->rows_needed)
@@ -403,12 +415,14 @@ static enum vs_code check_numbers(const struct vs_vocab_map *map, const char *pa
                 return vs_fail(err, VS_EFORMAT, "%s: /new/%u/pieces/%u: %u is no id of the base, which has %u", path, i, k,
                                t->pieces[k], map->base_rows_needed);
     }
-    return VS_OK;
+    for (uint32_t i = 0; i < map->reject_count; i++)
+        if (!map->rejects[i].reason.n)
+            return vs_fail(err, VS_EFORMAT, "%s: /rejected/%u/reason: found no text, expected why", path, i);
+    return check_sha256(map, path, err);
 }
 
-enum vs_code vs_vocab_map_read(const char *path, const char *data_dir, struct vs_vocab_map **out, struct vs_err *err)
+enum vs_code vs_vocab_map_read(const char *path, struct vs_vocab_map **out, struct vs_err *err)
 {
-    (void)data_dir;
     char *text = NULL;
     size_t n = 0;
     struct reader r = {.map = NULL};

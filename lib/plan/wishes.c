@@ -41,7 +41,7 @@ static enum vs_code wish(struct wishes *w, struct vs_str content, const char *so
         return VS_OK;
     struct vs_wishes *out = w->out;
     if (out->count == w->cap && !grow(w))
-        return vs_enomem(err, "the tokens to add", out->count);
+        return vs_enomem(err, "the tokens to add", 0);
     char *p = vs_arena_dup(w->arena, content.p, content.n);
     struct vs_str kept = {p, content.n};
     if (!p || !vs_map_put(&w->seen, kept, (uint32_t)out->count, NULL))

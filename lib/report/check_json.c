@@ -8,7 +8,15 @@
 
 static bool add(cJSON *o, const char *key, const char *text)
 {
-    return cJSON_AddItemToObject(o, key, text ? vs_json_text(vs_cstr(text)) : cJSON_CreateNull());
+    return vs_json_put(o, key, vs_json_text(vs_cstr(text)));
+}
+
+static bool append(cJSON *list, cJSON *item)
+{
+    bool good = cJSON_AddItemToArray(list, item);
+    if (!good)
+        cJSON_Delete(item);
+    return good;
 }
 
 static const char *verdict(const struct vs_check_result *r)
@@ -42,7 +50,7 @@ static bool add_gather(cJSON *top, const struct vs_check_result *r)
     cJSON *bad = good ? cJSON_AddArrayToObject(g, "bad") : NULL;
     for (uint32_t i = 0; bad && good && i < r->gather.shown; i++) {
         cJSON *b = cJSON_CreateObject();
-        good = b && cJSON_AddItemToArray(bad, b) && cJSON_AddNumberToObject(b, "position", (double)r->gather.bad[i].position) &&
+        good = b && append(bad, b) && cJSON_AddNumberToObject(b, "position", (double)r->gather.bad[i].position) &&
                cJSON_AddNumberToObject(b, "id", (double)r->gather.bad[i].id);
     }
     return bad && good;
@@ -73,7 +81,7 @@ static bool add_findings(cJSON *top, const struct vs_check_result *r)
     for (uint32_t i = 0; good && i < r->finding_count; i++) {
         const struct vs_finding *f = &r->findings[i];
         cJSON *o = cJSON_CreateObject();
-        good = o && cJSON_AddItemToArray(list, o) && add(o, "rule", f->rule) && add(o, "severity", vs_severity_name(f->severity)) &&
+        good = o && append(list, o) && add(o, "rule", f->rule) && add(o, "severity", vs_severity_name(f->severity)) &&
                add(o, "message", f->message) && add(o, "file", f->file) && add(o, "at", f->at) && add(o, "found", f->found) &&
                add(o, "expected", f->expected) && add(o, "remedy", f->remedy) && add(o, "why", f->why) && add_also(o, f);
     }
@@ -86,7 +94,7 @@ enum vs_code vs_check_json(const struct vs_check_result *r, struct vs_buf *out, 
     bool good = top && facts && add(top, "schema", "vocabsurgeon/findings/1") && add(top, "path", r->facts->path) && add(top, "verdict", verdict(r)) &&
                 add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_head(top, r) && add_findings(top, r);
     if (good) {
-        good = cJSON_AddItemToObject(top, "facts", facts);
+        good = vs_json_put(top, "facts", facts);
         facts = NULL;
     }
     char *text = good ? cJSON_PrintUnformatted(top) : NULL;

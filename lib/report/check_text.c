@@ -17,21 +17,21 @@ static void put_place(const char *label, const char *file, const char *at, struc
     if (!file || !*file)
         return;
     vs_buf_printf(b, "  %-7s ", label);
-    vs_buf_escaped(b, vs_cstr(file));
-    if (at && *at)
-        vs_buf_printf(b, " %s", at);
+    vs_put_text(b, file);
+    vs_buf_puts(b, at && *at ? " " : "");
+    vs_put_text(b, at);
     vs_buf_puts(b, "\n");
 }
 
 static void put_finding(const struct vs_finding *f, const struct vs_look *look, struct vs_buf *b)
 {
-    vs_buf_printf(b, "%s%-7s%s %s  %s\n", vs_color_on(look, color_of(f->severity)), vs_severity_name(f->severity), vs_color_off(look), f->rule, f->message);
+    vs_buf_printf(b, "%s%-7s%s %s  ", vs_color_on(look, color_of(f->severity)), vs_severity_name(f->severity), vs_color_off(look), f->rule);
+    vs_put_text(b, f->message);
+    vs_buf_puts(b, "\n");
     put_place("where", f->file, f->at, b);
     put_place(f->file && *f->file ? "" : "where", f->also_file, f->also_at, b);
-    if (f->why)
-        vs_buf_printf(b, "  why     %s\n", f->why);
-    if (f->remedy)
-        vs_buf_printf(b, "  remedy  %s\n", f->remedy);
+    put_place("why", f->why, NULL, b);
+    put_place("remedy", f->remedy, NULL, b);
 }
 
 static void put_levels(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *b)
@@ -103,7 +103,7 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);
     vs_buf_puts(b, any ? " in " : "no errors and no warnings in ");
-    vs_buf_escaped(b, vs_cstr(r->facts->path));
+    vs_put_text(b, r->facts->path);
     if (counts[VS_INFO] && !look->verbose)
         vs_buf_printf(b, " (%u note%s: -v)", counts[VS_INFO], counts[VS_INFO] == 1 ? "" : "s");
     vs_buf_puts(b, "\n");

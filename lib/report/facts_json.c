@@ -6,28 +6,34 @@
 #include "base/mem.h"
 #include "report/report.h"
 
-/* cJSON wants NUL-terminated strings; names with a NUL never get here (the scanner refuses them in keys). Paths may be no
- * UTF-8: they are escaped then, as for people. */
+/* cJSON ends strings at a NUL and copies bytes that are no UTF-8, so strings go in as they will be printed. */
 cJSON *vs_json_text(struct vs_str s)
 {
     struct vs_buf b = {0};
-    if (vs_utf8_valid(s.p, s.n) == s.n)
-        vs_buf_str(&b, s);
-    else
-        vs_buf_escaped(&b, s);
-    cJSON *item = b.failed ? NULL : cJSON_CreateString(b.p ? b.p : "");
+    if (!s.p)
+        return cJSON_CreateNull();
+    vs_buf_json_str(&b, s);
+    cJSON *item = b.failed ? NULL : cJSON_CreateRaw(b.p);
     vs_buf_free(&b);
     return item;
 }
 
+bool vs_json_put(cJSON *o, const char *key, cJSON *item)
+{
+    if (item && cJSON_AddItemToObject(o, key, item))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
 static bool add(cJSON *o, const char *key, cJSON *item)
 {
-    return cJSON_AddItemToObject(o, key, item);
+    return vs_json_put(o, key, item);
 }
 
 static bool add_text(cJSON *o, const char *key, struct vs_str s)
 {
-    return add(o, key, s.p ? vs_json_text(s) : cJSON_CreateNull());
+    return add(o, key, vs_json_text(s));
 }
 
 static bool add_number(cJSON *o, const char *key, double v)

@@ -197,7 +197,11 @@ static void put_config(const struct out *o)
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {
         const struct vs_config_int *v = &c->config.vocab_sizes[i];
         vs_buf_printf(o->b, LABEL "%-*.*s %-*lld   %s", once(&label), name, VS_STR(v->name), value, (long long)v->value, v->file);
-        vs_buf_printf(o->b, strchr(v->at + 1, '/') ? " %s\n" : "\n", v->at);
+        if (strchr(v->at + 1, '/')) {
+            vs_buf_puts(o->b, " ");
+            vs_put_text(o->b, v->at);
+        }
+        vs_buf_puts(o->b, "\n");
     }
     if (c->has_config && !c->config.vocab_size_count)
         vs_buf_printf(o->b, LABEL "no vocabulary size\n", once(&label));
@@ -234,6 +238,8 @@ static void put_ids(const struct out *o, const char **label, struct columns *col
             name.n -= strlen(endings[k]);
             break;
         }
+    char shown_name[128];
+    name = vs_cstr(vs_escape(shown_name, sizeof shown_name, name));
     for (size_t i = 0; i < shown; i++) {
         uint32_t id = ids[i].value >= 0 && ids[i].value < VS_NO_ID ? (uint32_t)ids[i].value : VS_NO_ID;
         struct vs_str token = o->f->tokenizer && id != VS_NO_ID ? vs_token_text(o->f->tokenizer, id) : ids[i].token;
@@ -355,6 +361,13 @@ static void put_room(const struct out *o)
         vs_buf_printf(o->b, "\n%s\n", f->surplus_rows == 0 ? "no room: the next token makes the table grow" : "vocab-check says more");
 }
 
+static void put_note(const struct out *o, const char **label, const char *text)
+{
+    vs_buf_printf(o->b, LABEL, once(label));
+    vs_put_text(o->b, text);
+    vs_buf_puts(o->b, "\n");
+}
+
 enum vs_code vs_facts_text(const struct vs_facts *f, const struct vs_look *look, struct vs_buf *b, struct vs_err *err)
 {
     struct out o = {f, look, b};
@@ -373,8 +386,8 @@ enum vs_code vs_facts_text(const struct vs_facts *f, const struct vs_look *look,
     const struct vs_checkpoint *c = f->checkpoint;
     const char *label = "\nnote";
     for (size_t i = 0; c && i < c->finding_count; i++)
-        vs_buf_printf(b, LABEL "%s\n", once(&label), c->findings[i]);
+        put_note(&o, &label, c->findings[i]);
     for (uint32_t i = 0; f->tokenizer && i < f->tokenizer->finding_count; i++)
-        vs_buf_printf(b, LABEL "%s\n", once(&label), f->tokenizer->findings[i]);
+        put_note(&o, &label, f->tokenizer->findings[i]);
     return b->failed ? vs_enomem(err, "the report", b->n) : VS_OK;
 }

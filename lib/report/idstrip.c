@@ -31,6 +31,17 @@ void vs_put_bytes(struct vs_buf *b, uint64_t bytes)
     vs_buf_printf(b, "%.1f %s", v, units[unit]);
 }
 
+void vs_put_text(struct vs_buf *b, const char *text)
+{
+    while (text && *text) {
+        size_t n = strcspn(text, "\\");
+        vs_buf_escaped(b, (struct vs_str){text, n});
+        text += n;
+        if (*text)
+            vs_buf_add(b, text++, 1);
+    }
+}
+
 void vs_put_id(struct vs_buf *b, int64_t id, struct vs_str token)
 {
     vs_buf_printf(b, "%lld", (long long)id);

@@ -3,9 +3,8 @@
  * The same for scripts: the counts; everything else is in vocab-map.json.
  */
 #include <cjson/cJSON.h>
-#include <vs/report.h>
 #include "base/mem.h"
-#include "base/str.h"
+#include "report/report.h"
 
 enum vs_code vs_merge_json(const struct vs_merge_report *r, const char *out_dir, struct vs_buf *out, struct vs_err *err)
 {
@@ -17,10 +16,14 @@ enum vs_code vs_merge_json(const struct vs_merge_report *r, const char *out_dir,
     bool good = top && cJSON_AddStringToObject(top, "schema", "vocabsurgeon/merge/1");
     for (size_t i = 0; good && i < sizeof numbers / sizeof *numbers; i++)
         good = cJSON_AddNumberToObject(top, numbers[i].name, numbers[i].value);
-    good = good && (out_dir ? cJSON_AddStringToObject(top, "out", out_dir) : cJSON_AddNullToObject(top, "out"));
+    good = good && vs_json_put(top, "out", vs_json_text(vs_cstr(out_dir)));
     cJSON *notes = good ? cJSON_AddArrayToObject(top, "notes") : NULL;
-    for (uint32_t i = 0; notes && i < r->note_count; i++)
-        good = good && cJSON_AddItemToArray(notes, cJSON_CreateString(r->notes[i]));
+    for (uint32_t i = 0; good && notes && i < r->note_count; i++) {
+        cJSON *note = vs_json_text(vs_cstr(r->notes[i]));
+        good = cJSON_AddItemToArray(notes, note);
+        if (!good)
+            cJSON_Delete(note);
+    }
     char *text = good && notes ? cJSON_PrintUnformatted(top) : NULL;
     if (text) {
         vs_buf_puts(out, text);

@@ -3,10 +3,9 @@
  * What vocab-merge tells people: the counts, why candidates were left out, and the next command.
  */
 #include <string.h>
-#include <vs/report.h>
 #include "base/io.h"
 #include "base/map.h"
-#include "base/str.h"
+#include "report/report.h"
 
 #define REASONS 32
 
@@ -92,8 +91,11 @@ enum vs_code vs_merge_text(const struct vs_merge_report *r, const struct vs_merg
     vs_buf_printf(out, "shared     %7u   in the base already\n", r->shared);
     put_new(r, out);
     put_rejected(r, out);
-    for (uint32_t i = 0; i < r->note_count; i++)
-        vs_buf_printf(out, "note       %s\n", r->notes[i]);
+    for (uint32_t i = 0; i < r->note_count; i++) {
+        vs_buf_puts(out, "note       ");
+        vs_put_text(out, r->notes[i]);
+        vs_buf_puts(out, "\n");
+    }
     put_next(r, q, out_dir, out);
     return out->failed ? vs_enomem(err, "the report", out->n) : VS_OK;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "plan/plan_impl.h"
-#include "vs/report.h"
+#include "report/report.h"
 
 typedef unsigned long long ull;
 
@@ -17,6 +17,13 @@ static const char *once(const char **label)
     const char *now = *label;
     *label = "";
     return now;
+}
+
+static void text_line(const char **label, const char *text, const char *more, struct vs_buf *b)
+{
+    vs_buf_printf(b, LABEL, once(label));
+    vs_put_text(b, text);
+    vs_buf_printf(b, "%s\n", more);
 }
 
 static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, const char **label, struct vs_buf *b)
@@ -140,7 +147,11 @@ static void changes(const struct vs_plan *p, const struct vs_look *look, struct 
         cut(b, c->before, 10);
         vs_buf_puts(b, " -> ");
         cut(b, c->after, -10);
-        vs_buf_printf(b, " %s %s\n", c->file, c->at);
+        vs_buf_puts(b, " ");
+        vs_put_text(b, c->file);
+        vs_buf_puts(b, " ");
+        vs_put_text(b, c->at);
+        vs_buf_puts(b, "\n");
     }
     if (left)
         vs_buf_printf(b, LABEL "and %u more (-v shows all)\n", "", left);
@@ -153,14 +164,14 @@ static void invariants(const struct vs_plan *p, const struct vs_look *look, stru
     for (uint32_t i = 0; i < p->invariant_count; i++) {
         good += p->invariants[i].after;
         if (p->invariants[i].after && (look->verbose || !p->invariants[i].before))
-            vs_buf_printf(b, LABEL "%s%s\n", once(&label), p->invariants[i].text, p->invariants[i].before ? "" : "   (did not hold before)");
+            text_line(&label, p->invariants[i].text, p->invariants[i].before ? "" : "   (did not hold before)", b);
     }
     if (good && !look->verbose)
         vs_buf_printf(b, LABEL "%u of %u invariants of the family (-v lists them)\n", once(&label), good, p->invariant_count);
     label = "broken";
     for (uint32_t i = 0; i < p->invariant_count; i++)
         if (!p->invariants[i].after)
-            vs_buf_printf(b, LABEL "%s%s\n", once(&label), p->invariants[i].text, p->invariants[i].before ? "" : "   (nor before)");
+            text_line(&label, p->invariants[i].text, p->invariants[i].before ? "" : "   (nor before)", b);
 }
 
 enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *out, struct vs_err *err)
@@ -171,6 +182,6 @@ enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, s
     changes(p, look, out);
     invariants(p, look, out);
     for (uint32_t i = 0; i < p->note_count; i++)
-        vs_buf_printf(out, LABEL "%s\n", once(&label), p->notes[i]);
+        text_line(&label, p->notes[i], "", out);
     return out->failed ? vs_enomem(err, "the plan", out->n) : VS_OK;
 }

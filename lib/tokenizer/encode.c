@@ -15,7 +15,7 @@ enum vs_code vs_ids_reserve(struct vs_ids *ids, size_t more, struct vs_err *err)
         cap *= 2;
     uint32_t *items = vs_realloc_array(ids->ids, cap, sizeof *items);
     if (!items)
-        return vs_enomem(err, "ids", cap);
+        return vs_enomem(err, "ids", 0);
     ids->ids = items;
     ids->cap = cap;
     return VS_OK;
@@ -46,7 +46,7 @@ static enum vs_code open_unigram(struct vs_encoder *e, const struct vs_tokenizer
     struct vs_prefix_item *items = vs_calloc(count + 1u, sizeof *items);
     double least = 0;
     if (!items)
-        return vs_enomem(err, "the pieces", count);
+        return vs_enomem(err, "the pieces", 0);
     for (uint32_t i = 0; i < count; i++) {
         struct vs_str s = vs_vocab_text(&impl->vocab, i);
         items[i] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};

@@ -25,7 +25,7 @@ static enum vs_code add_piece(struct cutter *c, struct vs_str s)
         size_t cap = o->cap ? 2 * o->cap : 16;
         struct vs_piece *items = vs_realloc_array(o->items, cap, sizeof *items);
         if (!items)
-            return vs_enomem(c->err, "pre-tokens", cap);
+            return vs_enomem(c->err, "pre-tokens", 0);
         o->items = items;
         o->cap = cap;
     }

@@ -238,13 +238,13 @@ static enum vs_code open_added(struct opener *o, bool normalized, struct vs_pref
     struct vs_prefix_item *items = vs_calloc(t->added_count + 1u, sizeof *items);
     struct vs_map seen = {0};
     uint32_t n = 0, later;
-    enum vs_code code = items ? VS_OK : vs_enomem(o->err, "the added tokens", t->added_count);
+    enum vs_code code = items ? VS_OK : vs_enomem(o->err, "the added tokens", 0);
     for (uint32_t i = t->added_count; !code && i-- > 0;) {
         const struct vs_added *a = &t->added[i];
         struct vs_str s;
         struct vs_str id = {(const char *)&a->effective, sizeof a->effective};
         if (!vs_map_put(&seen, id, i, &later))
-            code = vs_enomem(o->err, "the added tokens", t->added_count);
+            code = vs_enomem(o->err, "the added tokens", 0);
         else if (later == VS_NONE && a->normalized == normalized) {
             code = content_of(o, a, &s);
             if (!code && s.n && s.n <= UINT32_MAX)

@@ -116,6 +116,8 @@ class Sweep:
             yield f"exit {done.returncode}, expected 3 or 4"
         if text.count("\n") != 1 or not text.strip():
             yield "the message is not one line"
+        if text.strip().endswith(":"):
+            yield "the message says nothing"
         if now not in (before["target"], self.reference):
             yield "failed, and the output is neither as before nor complete"
 

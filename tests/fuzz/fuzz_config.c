@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (!code) {
             fuzz_accepted++;
             fuzz_assert(c->config.text_vocab < (int)c->config.vocab_size_count);
-            code = vs_blocks_find(c, NULL, &a, &blocks, &count, &err);
+            code = vs_blocks_find(c, &a, &blocks, &count, &err);
             fuzz_assert(code == VS_OK || err.message[0]);
             for (uint32_t i = 0; !code && i < count; i++)
                 fuzz_assert(blocks[i].name && blocks[i].basis);

@@ -8,7 +8,8 @@
 
 #define FILE_NAME "vocab-map.json"
 #define SCHEMA "\"schema\":\"vocabsurgeon/vocab-map/1\""
-#define BASE "\"base\":{\"path\":\"x\",\"sha256\":\"\",\"rows_needed\":4}"
+#define SHA(first) "\"" first "000000000000000000000000000000000000000000000000000000000000000\""
+#define BASE "\"base\":{\"path\":\"x\",\"sha256\":" SHA("0") ",\"rows_needed\":4}"
 #define NEW(id, pieces) "{\"id\":" id ",\"token\":\"x\",\"kind\":\"added\",\"source\":\"e\",\"source_id\":null,\"pieces\":[" pieces "]}"
 #define MAP(new) "{" SCHEMA "," BASE ",\"rows_needed\":5,\"new\":[" new "],\"overlap\":[],\"rejected\":[]}"
 #define SOUND MAP(NEW("4", "0"))
@@ -61,6 +62,13 @@ const struct bad bad_map[] = {
     BAD("map-id-beyond-rows", "id 5, but rows_needed is 5", MAP(NEW("5", "0"))),
     BAD("map-piece-beyond-base", "4 is no id of the base", MAP(NEW("4", "4"))),
     BAD("map-kind", "found kind \"new\"", MAP("{\"kind\":\"new\"}")),
+    BAD("map-no-overlap", "no \"overlap\"", "{" SCHEMA "," BASE ",\"rows_needed\":4,\"new\":[],\"rejected\":[]}"),
+    BAD("map-no-rejected", "no \"rejected\"", "{" SCHEMA "," BASE ",\"rows_needed\":4,\"new\":[],\"overlap\":[]}"),
+    BAD("map-no-base-path", "no \"path\" in \"base\"", "{" SCHEMA ",\"base\":{\"sha256\":" SHA("0") ",\"rows_needed\":4}}"),
+    BAD("map-no-base-sha256", "no \"sha256\" in \"base\"", "{" SCHEMA ",\"base\":{\"path\":\"x\",\"rows_needed\":4}}"),
+    BAD("map-sha256-upper-case", "/base/sha256", "{" SCHEMA ",\"base\":{\"path\":\"x\",\"sha256\":" SHA("A") ",\"rows_needed\":4},\"rows_needed\":4,"
+        "\"new\":[],\"overlap\":[],\"rejected\":[]}"),
+    BAD("map-no-source-id", "lacks \"source_id\"", MAP("{\"id\":4,\"token\":\"x\",\"kind\":\"added\",\"source\":\"e\",\"pieces\":[]}")),
     BAD("map-lone-surrogate", "surrogate", MAP("{\"token\":\"\\ud83d\"}")),
     {NULL, BAD_MAP, VS_OK, NULL, NULL, NULL, 0},
 };

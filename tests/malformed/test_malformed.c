@@ -72,7 +72,7 @@ static void check_map(const struct bad *b, const char *dir)
 {
     struct vs_err err = {0};
     struct vs_vocab_map *map = NULL;
-    check_message(b, dir, vs_vocab_map_read(vst_path(dir, "vocab-map.json"), NULL, &map, &err), &err);
+    check_message(b, dir, vs_vocab_map_read(vst_path(dir, "vocab-map.json"), &map, &err), &err);
     vs_vocab_map_free(map);
 }
 

@@ -23,6 +23,7 @@ struct vs_ckpt_file {
     const char *name;      /* as in the directory: "model-00001-of-00004.safetensors" */
     const char *path;      /* openable */
     uint64_t size;         /* bytes */
+    uint64_t inode; int64_t mtime_ns; /* with the size: is it still the file whose header was read? */
     uint64_t data_begin;   /* first byte after the header (8 + N) */
     struct vs_str header;  /* the header's JSON text, padding included */
     struct vs_str metadata;/* JSON text of __metadata__, or empty */

@@ -32,7 +32,7 @@ enum vs_code {
     VS_EMISMATCH,    /* two files or a file and a request contradict   -> exit 3 */
     VS_ELIMIT,       /* a documented limit, with its value             -> exit 3 */
     VS_EEXIST,       /* output exists, or would overwrite an input     -> exit 4 */
-    VS_EIO,          /* read, write or open failed                     -> exit 4 (3 for a missing input: VS_EFORMAT) */
+    VS_EIO,          /* read, write or open failed                     -> exit 4 (3 for an input that is missing or may not be read: VS_EFORMAT) */
     VS_ENOMEM,       /*                                                -> exit 4 */
     VS_EDEVICE,      /* no usable device                               -> exit 4 */
     VS_ECANCELED,    /* SIGINT or SIGTERM                              -> exit 130 */

@@ -37,8 +37,9 @@ struct vs_vocab_map {
     struct vs_map_impl *impl;   /* owner of the memory */
 };
 
-/* Validated against schemas/vocab-map.schema.json; ids unique and ascending, pieces below base_rows_needed. */
-enum vs_code vs_vocab_map_read(const char *path, const char *data_dir, struct vs_vocab_map **out, struct vs_err *err) VS_NODISCARD;
+/* Refuses what schemas/vocab-map.schema.json does (the reader knows its rules: a map is too long to be held as a tree), and keys that
+ * come twice; ids are unique and ascending, pieces below base_rows_needed. */
+enum vs_code vs_vocab_map_read(const char *path, struct vs_vocab_map **out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_vocab_map_write(const struct vs_vocab_map *map, struct vs_buf *json, struct vs_err *err) VS_NODISCARD;
 void vs_vocab_map_free(struct vs_vocab_map *map); /* accepts NULL */
 
@@ -130,6 +131,7 @@ struct vs_extend_request {
 };
 enum vs_code vs_extend_plan(const struct vs_extend_request *request, const struct vs_run *run, struct vs_plan **out, struct vs_err *err) VS_NODISCARD;
 
+/* bytes_linked share their blocks with MODEL, by link or reflink; bytes_written do not. files_linked: weight files that are shared whole. */
 struct vs_extend_report { uint64_t bytes_total, bytes_written, bytes_linked; uint32_t files_linked, files_total; uint64_t freeze_until; double seconds; };
 /* Executes the whole plan into the directory out, with receipt.json. */
 enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out,

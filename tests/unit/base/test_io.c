@@ -192,3 +192,26 @@ Test(io, copying_can_be_stopped_and_tells_rarely)
     vs_file_close(&src);
     vst_cleanup();
 }
+
+/* What may not be read is no input (exit 3), like what is not there; only the own user is kept out, so root becomes nobody. */
+Test(io, an_input_without_permission)
+{
+    const char *dir = vst_tempdir(), *path = vst_path(dir, "f");
+    struct vs_arena a = {0};
+    struct vs_err err;
+    struct vs_file f;
+    const char **names;
+    size_t count;
+    vst_write_text(path, "x");
+    cr_assert_eq(chmod(path, 0), 0);
+    if (geteuid() == 0)
+        cr_assert_eq(seteuid(65534), 0);
+    cr_expect_eq(vs_file_open(path, &f, &err), VS_EFORMAT, "%s", err.message);
+    cr_expect(strstr(err.message, "Permission denied"), "%s", err.message);
+    cr_expect(chmod(dir, 0) == 0 || getuid() == 0);
+    cr_expect_eq(vs_dir_list(dir, &a, &names, &count, &err), VS_EFORMAT, "%s", err.message);
+    cr_expect(getuid() != 0 || seteuid(0) == 0);
+    chmod(dir, 0700);
+    vs_arena_free(&a);
+    vst_cleanup();
+}

@@ -30,6 +30,19 @@ static const char *map_of(uint64_t base_rows, uint64_t id, uint64_t rows_needed)
     return path;
 }
 
+static bool differs(const char *before, const char *after, const char *at)
+{
+    const char *a = bare(10, 0), *b = bare(10, 0);
+    bool found = false;
+    vst_write_text(vst_path(a, "config.json"), before);
+    vst_write_text(vst_path(b, "config.json"), after);
+    struct vs_check_result *r = check(b, a, NULL, NULL);
+    for (uint32_t i = 0; i < r->finding_count; i++)
+        found |= strcmp(r->findings[i].rule, "VOC122") == 0 && (!at || strcmp(r->findings[i].at, at) == 0);
+    vs_check_free(r);
+    return found;
+}
+
 static enum vs_code run_check(const char *dir, const char *base, const char *map, struct vs_err *err)
 {
     const struct vs_check_request q = {.path = dir, .base = base, .map = map, .device = VS_DEVICE_CPU};
@@ -61,5 +74,44 @@ Test(against_base, a_map_of_another_tokenizer)
     const char *dir = make_small(&(struct small){0});
     cr_expect_eq(run_check(dir, dir, write_small_map(NULL, WORDS, 1), &err), VS_EMISMATCH);
     cr_expect(strstr(err.message, "was made for another tokenizer"), "%s", err.message);
+    vst_cleanup();
+}
+
+#define LONG_KEY "a_key_that_is_longer_than_a_hundred_and_twenty_seven_bytes_as_they_come_with_quantisation_of_modules_by_name_model_layers_0_mlp_up_proj"
+
+/* What two configs say is compared, not how they spell it. */
+Test(against_base, configs)
+{
+    cr_expect(!differs("{\"vocab_size\": 10, \"" LONG_KEY "\": 1}", "{\"vocab_size\": 10, \"" LONG_KEY "\": 1}", NULL));
+    cr_expect(!differs("{\"vocab_size\": 10, \"x\": [1, {\"a\": 1e-05}]}", "{\"vocab_size\": 10, \"x\":[1,{ \"a\":0.00001}]}", NULL));
+    cr_expect(!differs("{\"vocab_size\": 10, \"x\": \"a\"}", "{\"vocab_size\": 10, \"x\": \"\\u0061\"}", NULL));
+    cr_expect(differs("{\"vocab_size\": 10, \"x\": [1, 2]}", "{\"vocab_size\": 10, \"x\": [2, 1]}", "/x"));
+    cr_expect(differs("{\"vocab_size\": 10, \"x\": [1]}", "{\"vocab_size\": 10, \"x\": [1, 2]}", "/x"));
+    cr_expect(differs("{\"vocab_size\": 10, \"x\": 1}", "{\"vocab_size\": 10, \"x\": 1.0}", "/x"));
+    cr_expect(differs("{\"vocab_size\": 10, \"a/b~\": 1}", "{\"vocab_size\": 10, \"a/b~\": 2}", "/a~1b~0"));
+    cr_expect(differs("{\"vocab_size\": 10, \"" LONG_KEY "\": 1}", "{\"vocab_size\": 10, \"" LONG_KEY "\": 2}", "/" LONG_KEY));
+    vst_cleanup();
+}
+
+/* Ids of the seventeenth block and later are in range too. */
+Test(against_base, many_blocks)
+{
+    const char *data = vst_tempdir(), *dir = bare(40, 0), *blocks = "";
+    for (unsigned i = 0; i < 20; i++)
+        blocks = vst_format("%s%s{\"name\": \"b%u\", \"start\": \"%u\", \"end\": \"%s\"}", blocks, i ? ", " : "", i, 2 * i,
+                            i < 19 ? vst_format("%u", 2 * i + 2) : "V");
+    vst_write_text(vst_path(data, "families/many.json"),
+                   vst_format("{\"format\": 1, \"id\": \"many\", \"match\": [{\"file\": \"config.json\", \"path\": \"/model_type\", \"in\": [\"llama\"]}],"
+                              "\"symbols\": {\"V\": {\"file\": \"config.json\", \"path\": \"/vocab_size\"}}, \"space\": {\"extend\": \"b0\", \"insert_at\": \"2\","
+                              "\"total\": \"V\", \"blocks\": [%s], \"partition\": \"exact\"}, \"fields\": [{\"sym\": \"V\", \"kind\": \"total\"}], \"tensors\": [],"
+                              "\"invariants\": [], \"strategies\": [\"insert_shift\"]}", blocks));
+    const struct vs_run own = {.data_dir = data};
+    const struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .data_dir = data};
+    struct vs_check_result *r = NULL;
+    struct vs_err err = {0};
+    cr_assert_eq(vs_check(&q, &own, &r, &err), VS_OK, "%s", err.message);
+    cr_expect_eq(r->facts->block_count, 20);
+    cr_expect_eq(r->gather.bad_count, 0);
+    vs_check_free(r);
     vst_cleanup();
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "fixture.h"
 #include "json/schema.h"
 
@@ -324,4 +326,30 @@ Test(extend_files, chatterbox_and_amharic)
     cr_assert(strstr(vst_read(vst_path(out, "receipt.json"), NULL), "text_tokens_dict_size"));
     cr_assert(strstr(vst_read(vst_path(out, "receipt.json"), NULL), "is_multilingual"));
     vs_jdoc_free(&d);
+}
+
+/* What the report says was linked has been; where no link can be made, nothing was. */
+Test(extend_files, the_report_counts_links_that_were_made)
+{
+    const char *model = make_model((struct model){.rows = 50, .shards = true, .tie = true});
+    const char *const folders[] = {vst_tempdir(), vst_format("/dev/shm/vocabsurgeon-test-%ld", (long)getpid())};
+    struct stat here, there;
+    cr_assert(mkdir(folders[1], 0700) == 0);
+    cr_assert(stat(folders[0], &here) == 0 && stat(folders[1], &there) == 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct vs_extend_request q = request_for(model);
+        struct vs_extend_report report;
+        struct vs_plan *plan;
+        struct vs_err err;
+        q.add = 1;
+        q.hardlink = true;
+        cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK, "%s", err.message);
+        enum vs_code code = vs_extend_run(plan, &q, vst_path(folders[i], "out"), &(struct vs_run){0}, &report, &err);
+        vs_plan_free(plan);
+        cr_expect_eq(code, VS_OK, "%s", err.message);
+        bool linked = i == 0 || here.st_dev == there.st_dev;
+        cr_expect_eq(report.files_linked, linked ? 2 : 0, "%s: %u", folders[i], report.files_linked);
+        cr_expect(linked == (report.bytes_linked > 0));
+    }
+    vst_remove(folders[1]);
 }

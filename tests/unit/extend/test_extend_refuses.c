@@ -190,3 +190,65 @@ Test(extend_refuses, to_go_on_without_memory)
     }
     cr_assert(n > 20, "the hook must have been reached");
 }
+
+/* Rows are counted as ids: a table whose row 0 is another id would get rows of other tokens. */
+Test(extend_refuses, a_table_that_does_not_begin_at_id_0)
+{
+    static const char family[] =
+        "{\"format\": 1, \"id\": \"prefixed\", \"match\": [{\"file\": \"config.json\", \"path\": \"/model_type\", \"in\": [\"prefixed\"]}],"
+        "\"symbols\": {\"V\": {\"file\": \"config.json\", \"path\": \"/vocab_size\"}}, \"space\": {\"extend\": \"text\", \"insert_at\": \"V-8\", \"total\": \"V\","
+        "\"blocks\": [{\"name\": \"prefix\", \"start\": \"0\", \"end\": \"4\"}, {\"name\": \"text\", \"start\": \"4\", \"end\": \"V-8\"},"
+        "{\"name\": \"tail\", \"start\": \"V-8\", \"end\": \"V\"}], \"partition\": \"exact\"}, \"fields\": [{\"sym\": \"V\", \"kind\": \"total\"}],"
+        "\"tensors\": [{\"name\": \"model.embed_tokens.weight\", \"covers\": [\"text\"], \"rows\": \"V-12\"}], \"invariants\": [], \"strategies\": [\"insert_shift\"]}";
+    const char *dir = vst_tempdir(), *data = vst_tempdir();
+    const struct vst_tensor t = {"model.embed_tokens.weight", "F32", {50, 4}, 2, NULL};
+    vst_write_text(vst_path(data, "families/of-another-name.json"), family);
+    vst_write_safetensors(vst_path(dir, "model.safetensors"), &t, 1, NULL);
+    vst_write_text(vst_path(dir, "config.json"), "{\"model_type\": \"prefixed\", \"vocab_size\": 62, \"tie_word_embeddings\": true}");
+    const struct vs_run run = {.data_dir = data};
+    struct vs_extend_request q = request_for(dir);
+    struct vs_err err = {0};
+    q.add = 2;
+    cr_assert_eq(try_extend(&q, &run, vst_path(data, "out"), &err), VS_EUNSUPPORTED, "%s", err.message);
+    cr_assert(strstr(err.message, "begins at id 4"), "%s", err.message);
+}
+
+/* What the plan cannot edit is refused by the plan, not by the run when everything else is written. */
+Test(extend_refuses, an_index_whose_totals_are_no_integers)
+{
+    const char *dir = make_model((struct model){.rows = 50, .shards = true, .tie = true}), *path = vst_path(dir, "model.safetensors.index.json");
+    struct vs_extend_request q = request_for(dir);
+    struct vs_plan *plan = NULL;
+    struct vs_err err = {0};
+    unsigned edits = 0;
+    q.add = 1;
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK, "%s", err.message);
+    for (uint32_t i = 0; i < plan->change_count; i++)
+        edits += strcmp(plan->changes[i].file, "model.safetensors.index.json") == 0 && strcmp(plan->changes[i].at, "/metadata/total_size") == 0;
+    cr_assert_eq(edits, 1, "the edit of the index is not in the plan");
+    vs_plan_free(plan);
+    char *text = vst_read(path, NULL), *at = strstr(text, "\"total_size\"");
+    vst_write_text(path, vst_format("%.*s\"total_parameters\": \"x\", %s", (int)(at - text), text, at));
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_EFORMAT);
+    cr_assert(strstr(err.message, "/metadata/total_parameters"), "%s", err.message);
+}
+
+/* A file of the same size is not the file whose header was read. */
+Test(extend_refuses, weights_that_were_replaced_after_the_plan)
+{
+    const char *dir = make_model((struct model){.rows = 50, .tie = true}), *path = vst_path(dir, "model.safetensors"), *root = vst_tempdir();
+    struct vs_extend_request q = request_for(dir);
+    struct vs_extend_report report;
+    struct vs_plan *plan = NULL;
+    struct vs_err err = {0};
+    size_t n;
+    q.add = 1;
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK, "%s", err.message);
+    char *bytes = vst_read(path, &n);
+    vst_remove(path);
+    vst_write(path, bytes, n);
+    cr_assert_eq(vs_extend_run(plan, &q, vst_path(root, "out"), &(struct vs_run){0}, &report, &err), VS_EIO);
+    cr_assert(strstr(err.message, "has changed since its header was read"), "%s", err.message);
+    cr_assert_eq(vst_count(root, "*"), 0);
+    vs_plan_free(plan);
+}

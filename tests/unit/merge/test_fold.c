@@ -346,3 +346,16 @@ Test(fold, every_failing_allocation_is_an_error)
     }
     finish(&b);
 }
+
+/* A candidate that cannot be made leaves none of its characters behind. */
+Test(fold, a_rejected_candidate_makes_no_characters)
+{
+    struct bench b = {.base = open_base("a b", "a+b", "")};
+    add_candidates(&b, "xyb");
+    fold(&b, "y");
+    cr_expect_eq(b.fold.token_count, 0, "%u tokens that nobody asked for", b.fold.token_count);
+    cr_expect_str_eq(b.fold.reasons[0], "a character of it is an added token");
+    vs_tokenizer_close(b.base);
+    vs_arena_free(&b.arena);
+    vst_cleanup();
+}

@@ -68,7 +68,7 @@ Test(vocab_map, what_is_written_is_read_again)
     struct vs_err err;
     const char *path = vst_path(vst_tempdir(), "vocab-map.json");
     vst_write_text(path, sample_text);
-    cr_assert_eq(vs_vocab_map_read(path, NULL, &map, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_vocab_map_read(path, &map, &err), VS_OK, "%s", err.message);
     cr_assert(map->new_count == 3 && map->overlap_count == 2 && map->reject_count == 1);
     cr_assert_eq(map->news[2].kind, VS_NEW_SPECIAL);
     cr_assert_eq(map->news[2].source_id, VS_NO_ID);
@@ -90,7 +90,7 @@ Test(vocab_map, an_empty_map)
     map->base_sha256 = VS_LIT(SHA);
     struct vs_buf b = written(map);
     vst_write_text(path, b.p);
-    cr_assert_eq(vs_vocab_map_read(path, NULL, &again, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_vocab_map_read(path, &again, &err), VS_OK, "%s", err.message);
     cr_assert(again->new_count == 0 && again->overlap_count == 0 && again->reject_count == 0);
     vs_buf_free(&b);
     vs_vocab_map_free(map);
@@ -116,7 +116,7 @@ Test(vocab_map, malformed_maps)
 {
     static const struct bad bads[] = {
         {"not an object", "[]", "m.json"},
-        {"no schema", "{\"base\": {\"rows_needed\": 5}, \"rows_needed\": 5, \"new\": []}", "schema"},
+        {"no schema", "{\"rows_needed\": 5, \"new\": []}", "schema"},
         {"another schema", "{\"schema\": \"vocabsurgeon/plan/1\"}", "schema"},
         {"no new", HEAD "\"rows_needed\": 5}", "\"new\""},
         {"no rows_needed", HEAD "\"new\": []}", "\"rows_needed\""},
@@ -128,9 +128,9 @@ Test(vocab_map, malformed_maps)
         {"the same id twice", HEAD "\"rows_needed\": 6, \"new\": [" NEW5 ", " NEW5 "]}", "ascending"},
         {"descending ids", HEAD "\"rows_needed\": 7, \"new\": [{\"id\": 6, \"token\": \"t\", \"kind\": \"added\", \"source\": \"\", \"source_id\": null, "
          "\"pieces\": []}, " NEW5 "]}", "ascending"},
-        {"an id beyond rows_needed", HEAD "\"rows_needed\": 5, \"new\": [" NEW5 "]}", "rows_needed is 5"},
+        {"an id beyond rows_needed", HEAD "\"rows_needed\": 5, \"new\": [" NEW5 "], \"overlap\": [], \"rejected\": []}", "rows_needed is 5"},
         {"a piece that is no base id", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": 5, \"token\": \"t\", \"kind\": \"merged\", \"source\": \"\", "
-         "\"source_id\": null, \"pieces\": [1, 5]}]}", "/new/0/pieces/1"},
+         "\"source_id\": null, \"pieces\": [1, 5]}], \"overlap\": [], \"rejected\": []}", "/new/0/pieces/1"},
         {"a negative id", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": -1}]}", "m.json"},
         {"an id that is no integer", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": 5.0}]}", "m.json"},
         {"an id above i32", HEAD "\"rows_needed\": 6, \"new\": [{\"id\": 2147483648}]}", "2147483648"},
@@ -150,7 +150,7 @@ Test(vocab_map, malformed_maps)
         struct vs_vocab_map *map = NULL;
         struct vs_err err = {0};
         vst_write_text(path, bads[i].text);
-        enum vs_code code = vs_vocab_map_read(path, NULL, &map, &err);
+        enum vs_code code = vs_vocab_map_read(path, &map, &err);
         cr_assert_eq(code, VS_EFORMAT, "%s: code %d, %s", bads[i].name, code, err.message);
         cr_assert(strstr(err.message, bads[i].part) && strstr(err.message, "m.json"), "%s: %s", bads[i].name, err.message);
     }
@@ -161,7 +161,7 @@ Test(vocab_map, a_missing_file_is_named)
 {
     struct vs_vocab_map *map = NULL;
     struct vs_err err;
-    cr_assert_eq(vs_vocab_map_read("no/such/vocab-map.json", NULL, &map, &err), VS_EFORMAT);
+    cr_assert_eq(vs_vocab_map_read("no/such/vocab-map.json", &map, &err), VS_EFORMAT);
     cr_assert(strstr(err.message, "no/such/vocab-map.json"));
     vst_cleanup();
 }
@@ -174,7 +174,7 @@ Test(vocab_map, every_failing_allocation_is_an_error)
         struct vs_vocab_map *map = NULL;
         struct vs_err err = {0};
         vs_mem_fail_at(n, false);
-        enum vs_code code = vs_vocab_map_read(path, NULL, &map, &err);
+        enum vs_code code = vs_vocab_map_read(path, &map, &err);
         vs_mem_fail_at(0, false);
         if (code == VS_OK) {
             cr_assert_gt(n, 5);

@@ -10,7 +10,7 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "json/schema.h"
-#include "plan/offsets.h"
+#include "plan/offsets_facts.h"
 #include "small_model.h"
 #include "support.h"
 
@@ -227,7 +227,7 @@ Test(offsets_plan, a_map_is_renumbered)
     cr_assert_eq(vs_patch_plan(&request, &run, &plan, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_patch_write(plan, &request, out, false, &run, &err), VS_OK, "%s", err.message);
     check_tokenizer(dir, out, 3);
-    cr_assert_eq(vs_vocab_map_read(vst_path(out, "vocab-map.json"), NULL, &map, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_vocab_map_read(vst_path(out, "vocab-map.json"), &map, &err), VS_OK, "%s", err.message);
     cr_assert_eq(map->new_count, 3);
     for (uint32_t i = 0; i < 3; i++)
         cr_assert_eq(map->news[i].id, SMALL_TEXT + i);
@@ -453,7 +453,7 @@ Test(offsets_plan, blocks_find)
     struct vs_err err = {0};
     uint32_t count;
     cr_assert_eq(vs_checkpoint_open(dir, &options, &c, &err), VS_OK, "%s", err.message);
-    cr_assert_eq(vs_blocks_find(c, NULL, &a, &blocks, &count, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_blocks_find(c, &a, &blocks, &count, &err), VS_OK, "%s", err.message);
     cr_assert_eq(count, 3);
     cr_assert_str_eq(blocks[0].name, "text");
     cr_assert_eq(blocks[0].end, 32);
@@ -536,5 +536,38 @@ Test(offsets_plan, a_failed_allocation_never_leaves_half_a_plan)
     }
     cr_assert_gt(n, 1000);
     vs_plan_free(want);
+    vst_cleanup();
+}
+
+/* ---- what happens meanwhile ---- */
+
+Test(offsets_plan, a_file_that_changed_after_the_plan_is_not_replaced)
+{
+    const char *dir = model(&(struct small_model){.seed = 3}), *path = vst_path(dir, "config.json");
+    const struct vs_patch_request request = {.dir = dir, .add = 2};
+    struct vs_err err;
+    struct vs_plan *plan = plan_of(dir, 2, VS_OK, &err);
+    const char *text = vst_format("%s\n", vst_read(path, NULL));
+    vst_write_text(path, text);
+    uint64_t before = vst_tree_hash(dir);
+    cr_assert_eq(vs_patch_write(plan, &request, NULL, true, &run, &err), VS_EMISMATCH);
+    cr_assert(strstr(err.message, "config.json: has changed since it was read"), "%s", err.message);
+    cr_assert_eq(vst_tree_hash(dir), before);
+    vs_plan_free(plan);
+    vst_cleanup();
+}
+
+Test(offsets_plan, a_receipt_that_memory_does_not_suffice_for)
+{
+    const char *dir = model(&(struct small_model){.seed = 3});
+    struct vs_err err;
+    patch(dir, 2, NULL, true);
+    for (unsigned long n = 1; n < 4; n++) {
+        vs_mem_fail_at(n, false);
+        enum vs_code code = vs_offsets_refuse_again(dir, &err);
+        vs_mem_fail_at(0, false);
+        cr_assert_eq(code, VS_ENOMEM, "allocation %lu: %d: %s", n, code, err.message);
+    }
+    cr_assert_eq(vs_offsets_refuse_again(dir, &err), VS_EMISMATCH);
     vst_cleanup();
 }
