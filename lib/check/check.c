@@ -177,10 +177,12 @@ static enum vs_code run_rules(struct checker *k)
     if (k->t)
         vs_rules_tokens(k);
     vs_rules_special(k);
+    if (k->c && k->c->gguf)
+        vs_rules_gguf(k);
     if (k->input)
         vs_rules_blocks(k);
     vs_rules_pair(k);
-    bool readable = k->input && k->input->rows && k->input->cols && k->input->axis == 0 && vs_dtype_is_float(k->c->tensors[k->input->tensor].dtype);
+    bool readable = k->input && k->input->rows && k->input->cols && vs_rows_readable(k->c, k->input);
     if (readable && !k->stopped)
         code = vs_measure_gather(k);
     if (readable && !code && !k->stopped)

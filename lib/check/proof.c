@@ -205,13 +205,13 @@ static enum vs_code table_rows(struct proof *p, const struct vs_table *before)
         tensor_finding(p, x, "has other columns, another dtype or fewer rows than in the base", "the table of the base, grown");
         return VS_OK;
     }
-    struct rows r = {.p = p, .t = after, .file = {.fd = -1}, .row_bytes = before->cols * vs_dtype_bits(x->dtype) / 8};
+    struct rows r = {.p = p, .t = after, .file = {.fd = -1}, .row_bytes = vs_row_bytes(p->a, before)};
     enum vs_code code = vs_file_open(p->b->files[y->file].path, &r.file, k->err);
     if (!code)
-        code = vs_scan_rows(p->a, before, 0, at, k->run, "proof", visit_rows, &r, k->err);
+        code = vs_scan_stored(p->a, before, 0, at, k->run, "proof", visit_rows, &r, k->err);
     r.shift = s.by;
     if (!code)
-        code = vs_scan_rows(p->a, before, at, end, k->run, "proof", visit_rows, &r, k->err);
+        code = vs_scan_stored(p->a, before, at, end, k->run, "proof", visit_rows, &r, k->err);
     if (!code && r.changed.count) {
         vs_say_table(k, p->b, after);
         vs_say_ids(k, &r.changed);

@@ -6,12 +6,12 @@
 #include "base/mem.h"
 #include "report/report.h"
 
-/* cJSON wants NUL-terminated strings; names with a NUL never get here (the scanner refuses them in keys). Paths may be no
- * UTF-8: they are escaped then, as for people. */
+/* cJSON wants NUL-terminated UTF-8. Names are that (the scanners refuse others); paths and tokens of a GGUF file can be any
+ * bytes, and are escaped then, as for people. */
 cJSON *vs_json_text(struct vs_str s)
 {
     struct vs_buf b = {0};
-    if (vs_utf8_valid(s.p, s.n) == s.n)
+    if (vs_utf8_valid(s.p, s.n) == s.n && !(s.n && memchr(s.p, '\0', s.n)))
         vs_buf_str(&b, s);
     else
         vs_buf_escaped(&b, s);

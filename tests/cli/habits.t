@@ -95,10 +95,10 @@ Options may stand anywhere, `--` ends them, a missing input is status 3.
   $ vocab-inspect base --json | head -c 40
   {"schema":"vocabsurgeon/facts/1","path":
   $ vocab-inspect -- --json
-  vocab-inspect: --json: not found; expected a model directory, a .safetensors file or a tokenizer
+  vocab-inspect: --json: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
   $ vocab-inspect nowhere
-  vocab-inspect: nowhere: not found; expected a model directory, a .safetensors file or a tokenizer
+  vocab-inspect: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
 
 Outputs never go into an input, through a link, or over something that is there.
