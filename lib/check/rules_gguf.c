@@ -53,8 +53,8 @@ static void declared_size(struct checker *k, uint64_t tokens)
     const struct vs_config_int *v = vs_text_vocab(k->c);
     if (!v || (uint64_t)v->value == tokens)
         return;
+    vs_say(k, "name", "%s", v->at); /* the first of a name counts */
     vs_say_config(k, v);
-    vs_say(k, "name", "%s", v->at);
     vs_say(k, "expected", "%llu", (ull)tokens);
     vs_found(k, "VOC703");
 }
@@ -65,8 +65,8 @@ static void special_ids(struct checker *k, uint64_t tokens)
         const struct vs_config_int *s = &k->c->config.special_ids[i];
         if (s->value >= 0 && (uint64_t)s->value < tokens)
             continue;
-        vs_say_config(k, s);
         vs_say(k, "name", "%s", s->at);
+        vs_say_config(k, s);
         vs_say(k, "expected", "an id below %llu", (ull)tokens);
         vs_found(k, "VOC704");
     }

@@ -36,8 +36,11 @@ unsigned vs_dtype_block(enum vs_dtype dtype)
 
 bool vs_dtype_row_bytes(enum vs_dtype dtype, uint64_t elements, uint64_t *bytes)
 {
-    uint64_t bits, block = vs_dtype_block(dtype);
-    if (elements % block || !vs_mul(elements / block, vs_dtype_bits(dtype), &bits) || bits % 8)
+    const uint64_t block = vs_dtype_block(dtype), size = vs_dtype_bits(dtype);
+    uint64_t bits;
+    if (elements % block == 0 && size % 8 == 0)
+        return vs_mul(elements / block, size / 8, bytes);
+    if (elements % block || !vs_mul(elements / block, size, &bits) || bits % 8)
         return false;
     *bytes = bits / 8;
     return true;
