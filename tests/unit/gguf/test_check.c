@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <vs/check.h>
+#include "base/str.h"
 #include "gguf_file.h"
+#include "json/schema.h"
 #include "support.h"
 
 #define DIMS(...) (const uint64_t[]){__VA_ARGS__}
@@ -74,11 +76,11 @@ static const struct {
     {"end of text beyond the list", "VOC704", VS_ERROR, "tokenizer.ggml.eos_token_id", "is 8, expected an id below 8", "tokenizer.ggml.eos_token_id", eos_beyond},
     {"end of text -1", "VOC704", VS_ERROR, "tokenizer.ggml.eos_token_id", "is 4294967295", "tokenizer.ggml.eos_token_id", eos_minus_1},
     {"a fill-in token beyond the list", "VOC704", VS_ERROR, "tokenizer.ggml.fim_pre_token_id", "is 4000", NULL, fim_beyond},
-    {"a token twice", "VOC706", VS_ERROR, "tokenizer.ggml.tokens", "1 token(s) have the text of an earlier one: 6; 6 b is 5 b too", "tokenizer.ggml.tokens", token_twice},
-    {"placeholders", "VOC707", VS_INFO, "tokenizer.ggml.tokens", "1 placeholder token(s) for ids without a token: 7; 0 of them", NULL, pass},
+    {"a token twice", "VOC706", VS_ERROR, "tokenizer.ggml.tokens", "1 token with the text of an earlier one: 6 b; the earlier one is 5 b", "tokenizer.ggml.tokens", token_twice},
+    {"placeholders", "VOC707", VS_INFO, "tokenizer.ggml.tokens", "1 placeholder for ids without a token: 7; 0 of them", NULL, pass},
     {"placeholders typed as words", "VOC707", VS_WARNING, "tokenizer.ggml.tokens", "1 of them of another type", "tokenizer.ggml.token_type", padding_as_words},
     {"a bool of 2", "VOC123", VS_WARNING, NULL, "found the bool 2, expected 0 or 1", NULL, bool_2},
-    {"a scale that is NaN", "VOC401", VS_WARNING, "token_embd.weight", "1 row(s) with NaN or Inf: 4", "token_embd.weight", nan_scale},
+    {"a scale that is NaN", "VOC401", VS_WARNING, "token_embd.weight", "1 row with NaN or Inf: 4", "token_embd.weight", nan_scale},
 };
 
 static struct vs_check_result *run_check(const char *path)
@@ -126,6 +128,29 @@ Test(gguf_check, findings)
     }
 }
 
+/* Rules 7xx are about GGUF files alone; the others have their cases in tests/unit/check. */
+Test(gguf_check, every_rule_has_a_case)
+{
+    struct vs_jdoc d = {0};
+    struct vs_err err;
+    unsigned count = 0;
+    cr_assert_eq(vs_data_read(NULL, "rules.json", &d, &err), VS_OK, "%s", err.message);
+    for (const struct vs_jval *r = vs_jget(d.root, "rules")->child; r; r = r->next) {
+        struct vs_str id, severity;
+        bool as_listed = false;
+        cr_assert(vs_jstr(vs_jget(r, "id"), &id) && vs_jstr(vs_jget(r, "severity"), &severity));
+        if (!vs_str_starts(id, VS_LIT("VOC7")))
+            continue;
+        count++;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            as_listed |= vs_str_is(id, cases[i].rule) && vs_str_is(severity, vs_severity_name(cases[i].severity));
+        cr_expect(as_listed, "%.*s has no case of the severity that rules.json gives it", VS_STR(id));
+    }
+    cr_expect_geq(count, 6u);
+    vs_jdoc_free(&d);
+    vst_cleanup();
+}
+
 Test(gguf_check, sound)
 {
     const char *path = vst_path(vst_tempdir(), "model.gguf");
@@ -165,7 +190,7 @@ Test(gguf_check, base)
     cr_expect_eq(r->levels[1].state, VS_FAIL);
     const struct vs_finding *f = find(r, "VOC413");
     cr_assert(f);
-    cr_expect(strstr(f->message, "1 frozen row(s) differ from the base: 2"), "%s", f->message);
+    cr_expect(strstr(f->message, "1 frozen row differs from the base: 2"), "%s", f->message);
     vs_check_free(r);
     vst_cleanup();
 }
