@@ -321,3 +321,19 @@ Test(gguf_read, only_who_asks)
     cr_expect(strstr(err.message, "name the file itself") && strstr(err.message, path), "%s", err.message);
     vst_cleanup();
 }
+
+/* Whichever allocation fails, the reader says so and keeps nothing. */
+Test(gguf_read, memory_runs_short)
+{
+    const char *path = two_parts((struct split){0, 2, 4, NULL}, (struct split){1, 2, 4, "t"});
+    enum vs_code code = VS_ENOMEM;
+    for (unsigned long n = 1; code != VS_OK && n < 5000; n++) {
+        struct vs_err err = {0};
+        vs_mem_fail_at(n, n % 2);
+        code = refused(path, &err);
+        vs_mem_fail_at(0, false);
+        cr_expect(code == VS_OK || code == VS_ENOMEM, "allocation %lu: code %d: %s", n, code, err.message);
+    }
+    cr_expect_eq(code, VS_OK);
+    vst_cleanup();
+}
