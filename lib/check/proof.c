@@ -293,7 +293,7 @@ enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good)
 {
     struct proof p = {.k = k, .a = k->impl->base ? k->impl->base->checkpoint : NULL, .b = k->c, .good = true};
     uint64_t total = 0;
-    *run = p.a && p.b && p.a->file_count && p.b->file_count;
+    *run = p.a && p.b && p.a->file_count && p.b->file_count && !p.a->gguf == !p.b->gguf; /* names and bytes are a format's own */
     if (!*run)
         return VS_OK;
     for (uint64_t i = 0; i < p.a->tensor_count; i++)
@@ -314,6 +314,8 @@ enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good)
         struct walk w = {.p = &p, .a = x, .b = y};
         same_values(&w, x->root, y->root);
     }
+    if (!code && p.a->gguf && !vs_prove_keys(k, p.a->gguf))
+        p.good = false;
     vs_free(p.left);
     vs_free(p.right);
     *good = p.good;

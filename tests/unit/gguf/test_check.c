@@ -169,6 +169,65 @@ Test(gguf_check, sound)
     vst_cleanup();
 }
 
+static void check_against(const char *path, const char *base, struct vs_check_result **r)
+{
+    struct vs_check_request q = {.path = path, .base = base, .device = VS_DEVICE_CPU, .fail_on = VS_ERROR};
+    struct vs_err err = {0};
+    cr_assert_eq(vs_check(&q, &(struct vs_run){.threads = 1}, r, &err), VS_OK, "%s", err.message);
+}
+
+/* A key that the architecture computes with is part of the proof; a name or a token is not. */
+Test(gguf_check, keys_of_the_base)
+{
+    static const struct { const char *key; uint32_t value; const char *found, *expected; } edits[] = {
+        {"llama.embedding_length", 64, "64 (u32)", "32 (u32)"},
+        {"llama.block_count", 3, "3 (u32)", "absent"},
+        {"general.quantization_version", 2, NULL, NULL},
+        {"tokenizer.ggml.eos_token_id", 1, NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        const char *dir = vst_tempdir(), *path = vst_path(dir, "model.gguf"), *base = vst_path(dir, "base.gguf");
+        struct gg g = {.version = 3}, h = {.version = 3, .omit = edits[i].key};
+        struct vs_check_result *r = NULL;
+        gg_sound(&g);
+        gg_write(&g, base);
+        gg_sound(&h);
+        memcpy(h.data.p, g.data.p, g.data.n);
+        h.omit = NULL;
+        gg_u32(&h, edits[i].key, edits[i].value);
+        gg_write(&h, path);
+        gg_free(&g);
+        gg_free(&h);
+        check_against(path, base, &r);
+        const struct vs_finding *f = find(r, "VOC122");
+        cr_expect_eq(f != NULL, edits[i].found != NULL, "%s", edits[i].key);
+        cr_expect_eq(r->levels[1].state, edits[i].found ? VS_FAIL : VS_PASS, "%s", edits[i].key);
+        if (f && edits[i].found)
+            cr_expect(strcmp(f->at, edits[i].key) == 0 && strcmp(f->found, edits[i].found) == 0 && strcmp(f->expected, edits[i].expected) == 0,
+                      "%s: found %s, expected %s", f->at, f->found, f->expected);
+        vs_check_free(r);
+        vst_cleanup();
+    }
+}
+
+Test(gguf_check, base_of_another_format)
+{
+    const char *dir = vst_tempdir(), *path = vst_path(dir, "model.gguf"), *base = vst_path(dir, "base.safetensors");
+    struct gg g = {.version = 3};
+    struct vs_check_result *r = NULL;
+    gg_sound(&g);
+    gg_write(&g, path);
+    gg_free(&g);
+    vst_write_safetensors(base, &(struct vst_tensor){"model.embed_tokens.weight", "F32", {8, 32}, 2, NULL}, 1, NULL);
+    check_against(path, base, &r);
+    cr_expect_eq(r->levels[1].state, VS_NOT_RUN);
+    cr_expect_str_eq(r->levels[1].why, "the base is of another format");
+    cr_expect_eq(r->levels[2].state, VS_PASS);
+    cr_expect_eq(find(r, "VOC418"), NULL);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
 /* Against itself every byte is proven, quantised rows in their stored form; against another one a changed row is named. */
 Test(gguf_check, base)
 {
