@@ -32,6 +32,8 @@ struct vs_backend {
                                const float *bias, float *logits, struct vs_err *err);
     enum vs_code (*argmax)(struct vs_dev *dev, const float *logits, uint64_t n, uint64_t m, const uint64_t *use,
                            struct vs_k_max *out, struct vs_err *err);
+    enum vs_code (*dequant)(struct vs_dev *dev, const void *in, const uint8_t *scales, enum vs_dtype dtype, uint64_t blocks,
+                            float *out, struct vs_err *err); /* scales: MXFP4 in two tensors; else NULL */
 };
 
 struct vs_dev {

@@ -4,6 +4,7 @@
  */
 #include "backend.h"
 #include "canon.h"
+#include "quant.h"
 
 enum vs_code vs_dev_open(enum vs_dev_kind kind, unsigned threads, struct vs_dev **out, struct vs_err *err)
 {
@@ -151,4 +152,27 @@ enum vs_code vs_k_argmax(struct vs_dev *dev, const float *logits, uint64_t n, ui
     for (uint64_t i = 0; i < n && !m; i++)
         out[i] = (struct vs_k_max){.index = UINT64_MAX};
     return code || !n || !m ? code : dev->backend->argmax(dev, logits, n, m, use, out, err);
+}
+
+static enum vs_code check_blocks(enum vs_dtype dtype, uint64_t n, struct vs_err *err)
+{
+    const uint32_t elements = vs_quant_elements(dtype);
+    if (!elements)
+        return vs_fail(err, VS_EUNSUPPORTED, "blocks of dtype %s: expected Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K or MXFP4",
+                       vs_dtype_name(dtype));
+    if (n % elements)
+        return vs_fail(err, VS_EUSAGE, "%llu values of dtype %s: not a multiple of %u", (unsigned long long)n, vs_dtype_name(dtype), elements);
+    return check_bytes(n, 1, sizeof(float), err);
+}
+
+enum vs_code vs_k_dequant(struct vs_dev *dev, const void *in, enum vs_dtype dtype, uint64_t n, float *out, struct vs_err *err)
+{
+    const enum vs_code code = check_blocks(dtype, n, err);
+    return code || !n ? code : dev->backend->dequant(dev, in, NULL, dtype, n / vs_quant_elements(dtype), out, err);
+}
+
+enum vs_code vs_k_dequant_mxfp4(struct vs_dev *dev, const uint8_t *blocks, const uint8_t *scales, uint64_t n, float *out, struct vs_err *err)
+{
+    const enum vs_code code = check_blocks(VS_MXFP4, n, err);
+    return code || !n ? code : dev->backend->dequant(dev, blocks, scales, VS_MXFP4, n / VS_MXFP4_ELEMENTS, out, err);
 }

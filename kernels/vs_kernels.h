@@ -93,7 +93,14 @@ struct vs_k_max { uint64_t index; float value; uint64_t nan, inf; };
 enum vs_code vs_k_argmax(struct vs_dev *dev, const float *logits, uint64_t n, uint64_t m, const uint64_t *use,
                          struct vs_k_max *out, struct vs_err *err);
 
-/* ---- conversion, bit-exact (dtype.h): F64 F32 F16 BF16, and F8_E4M3 F8_E5M2 to float32 ---- */
+/* ---- blocks of quantised values to float32 (quant.h): Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q5_K Q6_K MXFP4 ---- */
+
+/* in: whole blocks, at any address; n values, a multiple of the block's (rows of a matrix are whole blocks). */
+enum vs_code vs_k_dequant(struct vs_dev *dev, const void *in, enum vs_dtype dtype, uint64_t n, float *out, struct vs_err *err);
+/* MXFP4 of safetensors: blocks[n / 32][16] and scales[n / 32] are two U8 tensors. */
+enum vs_code vs_k_dequant_mxfp4(struct vs_dev *dev, const uint8_t *blocks, const uint8_t *scales, uint64_t n, float *out, struct vs_err *err);
+
+/* ---- conversion, bit-exact (dtype.h, quant.h): F64 F32 F16 BF16, and to float32 F8_E4M3 F8_E5M2 and whole blocks ---- */
 enum vs_code vs_k_to_f32(const void *in, enum vs_dtype dtype, uint64_t n, float *out, struct vs_err *err);
 enum vs_code vs_k_from_f32(const float *in, enum vs_dtype dtype, uint64_t n, void *out, struct vs_err *err);
 

@@ -23,6 +23,7 @@ static const struct cli_tool tool = {
     .description =
         "Opens everything from disk again and checks it: structure (L0), bytes against the base (L1), rows and head (L2). Every id that\n"
         "can occur is looked up in the table with strict range checks, on CUDA when there is a device, else on the CPU.\n\n"
+        "DIR may be a .gguf file: its list of tokens is checked against its tables and its keys.\n\n"
         "L3 and L4, the forward pass, are not covered yet and are reported as not run.",
     .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n",

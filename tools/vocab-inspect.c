@@ -16,7 +16,8 @@ static const struct cli_tool tool = {
     .summary = "show what is in a model: tokenizer, tables, config, special ids",
     .description =
         "Reads headers, tokenizer and config files, never weights unless --rows is given. PATH is a model directory, a .safetensors\n"
-        "file, a tokenizer directory or a tokenizer.json. The ids are those that run, which is not always what the files declare.",
+        "or .gguf file (of a split one: the first part), a tokenizer directory or a tokenizer.json. The ids are those that run, which is\n"
+        "not always what the files declare.",
     .examples = "$ vocab-inspect Qwen2.5-0.5B-Instruct/\n"
                 "$ vocab-inspect --json models/* | jq -r 'select(.surplus.class == \"over\") | .path'\n",
     .options = options,

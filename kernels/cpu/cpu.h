@@ -73,5 +73,8 @@ enum vs_code vs_cpu_head_probe(struct vs_dev *dev, const struct vs_rows *window,
                                const float *bias, float *logits, struct vs_err *err);
 enum vs_code vs_cpu_argmax(struct vs_dev *dev, const float *logits, uint64_t n, uint64_t m, const uint64_t *use,
                            struct vs_k_max *out, struct vs_err *err);
+enum vs_code vs_cpu_dequant(struct vs_dev *dev, const void *in, const uint8_t *scales, enum vs_dtype dtype, uint64_t blocks,
+                            float *out, struct vs_err *err);
+void vs_cpu_dequant_all(const void *in, enum vs_dtype dtype, uint64_t blocks, float *out); /* on this thread */
 
 #endif

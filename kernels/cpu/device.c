@@ -40,6 +40,7 @@ static const struct vs_backend cpu_backend = {
     .combine = vs_cpu_combine,
     .head_probe = vs_cpu_head_probe,
     .argmax = vs_cpu_argmax,
+    .dequant = vs_cpu_dequant,
 };
 
 enum vs_code vs_cpu_open_level(enum vs_cpu_level level, unsigned threads, struct vs_dev **out, struct vs_err *err)

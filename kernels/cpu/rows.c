@@ -4,6 +4,7 @@
  */
 #include "canon.h"
 #include "cpu.h"
+#include "quant.h"
 #include "rng.h"
 
 #define CHUNK 256u /* columns of one piece of work; even, so that a pair of normals stays together */
@@ -67,6 +68,13 @@ static enum vs_code no_such_dtype(enum vs_dtype dtype, struct vs_err *err)
 
 enum vs_code vs_k_to_f32(const void *in, enum vs_dtype dtype, uint64_t n, float *out, struct vs_err *err)
 {
+    const uint32_t elements = vs_quant_elements(dtype);
+    if (elements && n % elements)
+        return vs_fail(err, VS_EUSAGE, "%llu values of dtype %s: not a multiple of %u", (unsigned long long)n, vs_dtype_name(dtype), elements);
+    if (elements) {
+        vs_cpu_dequant_all(in, dtype, n / elements, out);
+        return VS_OK;
+    }
     if (!vs_float_size(dtype) && dtype != VS_F8_E4M3 && dtype != VS_F8_E5M2)
         return no_such_dtype(dtype, err);
     const struct convert_job job = {in, out, dtype};

@@ -118,7 +118,7 @@ static void cuda_close(struct vs_dev *dev)
 /* In the order of struct vs_backend. */
 static const struct vs_backend cuda_backend = {
     cuda_close, vs_cuda_gather, vs_cuda_row_stats, vs_cuda_column_sums, vs_cuda_affine_noise, vs_cuda_combine,
-    vs_cuda_head_probe, vs_cuda_argmax,
+    vs_cuda_head_probe, vs_cuda_argmax, vs_cuda_dequant,
 };
 
 /* Errors 35 (driver missing or too old) and 100 (no device) are the usual ones; whatever else keeps devices from being

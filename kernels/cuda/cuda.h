@@ -63,6 +63,8 @@ enum vs_code vs_cuda_head_probe(struct vs_dev *dev, const struct vs_rows *window
                                 const float *bias, float *logits, struct vs_err *err);
 enum vs_code vs_cuda_argmax(struct vs_dev *dev, const float *logits, uint64_t n, uint64_t m, const uint64_t *use,
                             struct vs_k_max *out, struct vs_err *err);
+enum vs_code vs_cuda_dequant(struct vs_dev *dev, const void *in, const uint8_t *scales, enum vs_dtype dtype, uint64_t blocks,
+                             float *out, struct vs_err *err);
 
 #ifdef __cplusplus
 }

@@ -126,8 +126,11 @@ static enum vs_code level_1(struct checker *k)
     enum vs_code code = k->q->receipt && k->c ? vs_check_receipt(k, &receipt) : VS_OK;
     if (!code)
         code = vs_prove_bytes(k, &run, &bytes);
+    const struct vs_checkpoint *base = k->impl->base ? k->impl->base->checkpoint : NULL;
     if (run || !receipt)
         set_level(k, 1, bytes && receipt, NULL);
+    else if (base && k->c && !base->gguf != !k->c->gguf)
+        k->r->levels[1].why = "the base is of another format";
     else
         k->r->levels[1].why = !k->q->base && k->q->receipt && k->c ? "no --base; the ranges of the receipt hold" : !k->q->base ? "no --base" : "no weights on one side";
     return code;
@@ -177,10 +180,12 @@ static enum vs_code run_rules(struct checker *k)
     if (k->t)
         vs_rules_tokens(k);
     vs_rules_special(k);
+    if (k->c && k->c->gguf)
+        vs_rules_gguf(k);
     if (k->input)
         vs_rules_blocks(k);
     vs_rules_pair(k);
-    bool readable = k->input && k->input->rows && k->input->cols && k->input->axis == 0 && vs_dtype_is_float(k->c->tensors[k->input->tensor].dtype);
+    bool readable = k->input && k->input->rows && k->input->cols && vs_rows_readable(k->c, k->input);
     if (readable && !k->stopped)
         code = vs_measure_gather(k);
     if (readable && !code && !k->stopped)

@@ -78,6 +78,7 @@ void vs_rules_sizes(struct checker *k);
 void vs_rules_tokens(struct checker *k);
 void vs_rules_special(struct checker *k);
 void vs_rules_blocks(struct checker *k);
+void vs_rules_gguf(struct checker *k);     /* of a .gguf file, in place of those that are about configs and tokenizer.json */
 void vs_rules_rows(struct checker *k);
 void vs_rules_pair(struct checker *k);     /* against the map and the base's sizes */
 
@@ -86,6 +87,7 @@ enum vs_code vs_measure_rows(struct checker *k) VS_NODISCARD;
 enum vs_code vs_measure_gather(struct checker *k) VS_NODISCARD;
 enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good) VS_NODISCARD;   /* L1 */
 enum vs_code vs_probe_head(struct checker *k, bool *good) VS_NODISCARD;               /* L2 */
+bool vs_prove_keys(struct checker *k, const struct vs_gguf *base);                     /* L1 between two .gguf files */
 bool vs_can_probe_head(const struct checker *k);
 enum vs_code vs_check_receipt(struct checker *k, bool *good) VS_NODISCARD;
 

@@ -4,6 +4,7 @@
  * error, a token that is reserved by its name is none of anybody's business, any other one is a warning.
  */
 #include "check/checker.h"
+#include "format/gguf.h"
 
 #define TEMPLATE_MAX (4u << 20)
 
@@ -25,6 +26,12 @@ static void read_templates(struct checker *k, struct vs_buf *b)
     struct vs_err ignored;
     char *text = NULL;
     size_t n = 0;
+    struct vs_str template;
+    if (k->c->gguf) {
+        if (vs_gguf_string(vs_gguf_find(k->c->gguf, "tokenizer.chat_template"), &template))
+            vs_buf_str(b, template);
+        return;
+    }
     if (config)
         add_template(b, vs_jget(config->root, "chat_template"));
     const char *json = vs_path_join(&k->impl->arena, k->c->dir, "chat_template.json");

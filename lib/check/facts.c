@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "check/facts.h"
 #include "plan/offsets.h"
+#include "tokenizer/load_gguf.h"
 
 static double now(void)
 {
@@ -39,6 +40,13 @@ static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, struct vs_e
         return VS_OK;
     *err = other;
     return code;
+}
+
+/* The keys of the file hold the vocabulary. */
+static enum vs_code open_vocabulary(struct vs_facts *f, struct vs_err *err)
+{
+    const struct vs_gguf *g = f->checkpoint->gguf;
+    return vs_gguf_has_vocab(g) ? vs_tokenizer_from_gguf(g, &f->tokenizer, err) : VS_OK;
 }
 
 static void measure(struct vs_facts *f)
@@ -88,7 +96,7 @@ static enum vs_code table_stats(struct vs_facts *f, uint32_t i, struct vs_dev *d
 {
     const struct vs_table *t = &f->checkpoint->tables[i];
     struct stats s = {.dev = dev, .out = &f->row_stats[i]};
-    if (t->axis != 0 || !vs_dtype_is_float(f->checkpoint->tensors[t->tensor].dtype) || t->rows == 0)
+    if (!vs_rows_readable(f->checkpoint, t) || t->rows == 0)
         return VS_OK;
     s.norms = vs_calloc(t->rows, sizeof *s.norms);
     enum vs_code code = s.norms ? vs_scan_rows(f->checkpoint, t, 0, t->rows, run, "rows", visit_stats, &s, err)
@@ -110,7 +118,7 @@ static enum vs_code visit_same(void *user, const struct vs_rows *w, struct vs_er
 {
     struct same *s = user;
     const struct vs_tensor *t = &s->c->tensors[s->head->tensor];
-    uint64_t row_bytes = w->cols * vs_dtype_bits(w->dtype) / 8, n = w->count * row_bytes;
+    uint64_t row_bytes = vs_row_bytes(s->c, s->head), n = w->count * row_bytes;
     if (n > s->room) {
         void *buffer = vs_realloc_array(s->buffer, n, 1);
         if (!buffer)
@@ -131,12 +139,12 @@ static enum vs_code compare_head(struct vs_facts *f, const struct vs_run *run, s
         return VS_OK;
     const struct vs_tensor *a = &c->tensors[input->tensor], *b = &c->tensors[head->tensor];
     f->tied_stored = 0;
-    if (a->dtype != b->dtype || input->rows != head->rows || input->cols != head->cols || input->axis || head->axis || !vs_dtype_is_float(a->dtype))
+    if (a->dtype != b->dtype || input->rows != head->rows || input->cols != head->cols || !vs_rows_readable(c, input) || head->axis)
         return VS_OK;
     struct same s = {.c = c, .head = head, .file = {.fd = -1}, .equal = true};
     enum vs_code code = vs_file_open(c->files[b->file].path, &s.file, err);
     if (!code)
-        code = vs_scan_rows(c, input, 0, input->rows, run, "head", visit_same, &s, err);
+        code = vs_scan_stored(c, input, 0, input->rows, run, "head", visit_same, &s, err);
     vs_file_close(&s.file);
     vs_free(s.buffer);
     f->tied_stored = s.equal;
@@ -163,13 +171,15 @@ static enum vs_code read_rows(struct vs_facts *f, const struct vs_run *run, stru
 static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o, const struct vs_run *run, struct vs_err *err)
 {
     if (!vs_path_exists(f->path))
-        return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors file or a tokenizer", f->path);
+        return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer", f->path);
     bool model = true;
     enum vs_code code = open_tokenizer(f, o->repeats, err);
     if (!code && f->tokenizer)
         code = vs_checkpoint_present(f->path, &model, err);
     if (!code && model)
-        code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true}, &f->checkpoint, err);
+        code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true, true}, &f->checkpoint, err);
+    if (!code && f->checkpoint && f->checkpoint->gguf)
+        code = open_vocabulary(f, err);
     if (code)
         return code;
     measure(f);
@@ -206,8 +216,8 @@ void vs_facts_close(struct vs_facts *f)
 {
     if (!f)
         return;
+    vs_tokenizer_close(f->tokenizer); /* of a .gguf file, it borrows from the checkpoint */
     vs_checkpoint_close(f->checkpoint);
-    vs_tokenizer_close(f->tokenizer);
     if (f->impl)
         vs_arena_free(&f->impl->arena);
     vs_free(f->impl);

@@ -48,7 +48,7 @@ enum vs_code vs_measure_rows(struct checker *k)
     for (uint32_t i = 0; !code && i < k->c->table_count; i++) {
         const struct vs_table *t = &k->c->tables[i];
         bool wanted = t->role == VS_ROLE_INPUT || t->role == VS_ROLE_HEAD || t->role == VS_ROLE_PLE;
-        if (!wanted || t->suspect || t->axis || !t->rows || !t->cols || !vs_dtype_is_float(k->c->tensors[t->tensor].dtype))
+        if (!wanted || t->suspect || !t->rows || !t->cols || !vs_rows_readable(k->c, t))
             continue;
         struct pass p = {k->dev, vs_arena_array(&impl->arena, t->rows, sizeof *p.rows)};
         if (!p.rows)

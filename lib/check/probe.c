@@ -24,7 +24,7 @@ struct probe {
 static enum vs_code read_f32(struct checker *k, const struct vs_checkpoint *c, const struct vs_table *t, uint64_t row, uint64_t count, float *out)
 {
     const struct vs_tensor *x = &c->tensors[t->tensor];
-    uint64_t bytes = t->cols * vs_dtype_bits(x->dtype) / 8;
+    uint64_t bytes = vs_row_bytes(c, t);
     void *raw = vs_malloc(count * bytes + 1);
     struct vs_file f = {.fd = -1};
     enum vs_code code = raw ? vs_file_open(c->files[x->file].path, &f, k->err) : vs_enomem(k->err, "rows", count * bytes);
@@ -125,7 +125,7 @@ static const struct vs_table *head_of(const struct vs_checkpoint *c)
 static bool can_probe(const struct vs_checkpoint *c)
 {
     const struct vs_table *head = c ? head_of(c) : NULL;
-    return head && !head->suspect && head->axis == 0 && head->rows > 1 && head->cols && vs_dtype_is_float(c->tensors[head->tensor].dtype);
+    return head && !head->suspect && head->rows > 1 && head->cols && vs_rows_readable(c, head);
 }
 
 /* The rows have told it already: they are as long as real ones. */
@@ -203,7 +203,7 @@ enum vs_code vs_probe_head(struct checker *k, bool *good)
     if (k->t && k->t->rows_needed > 1 && k->t->rows_needed < ids)
         ids = k->t->rows_needed;
     *good = true;
-    if (before && before->cols != head->cols)
+    if (before && (before->cols != head->cols || !base->gguf != !k->c->gguf)) /* of another format: rounded otherwise */
         before = NULL;
     hidden = vs_calloc(PROBES * head->cols, sizeof *hidden);
     enum vs_code code = hidden ? make_hidden(k, k->c, head, ids, hidden) : vs_enomem(k->err, "probes", 0);

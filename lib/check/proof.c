@@ -206,13 +206,13 @@ static enum vs_code table_rows(struct proof *p, const struct vs_table *before)
         tensor_finding(p, x, "has other columns, another dtype or fewer rows than in the base", "the table of the base, grown");
         return VS_OK;
     }
-    struct rows r = {.p = p, .t = after, .file = {.fd = -1}, .row_bytes = before->cols * vs_dtype_bits(x->dtype) / 8};
+    struct rows r = {.p = p, .t = after, .file = {.fd = -1}, .row_bytes = vs_row_bytes(p->a, before)};
     enum vs_code code = vs_file_open(p->b->files[y->file].path, &r.file, k->err);
     if (!code)
-        code = vs_scan_rows(p->a, before, 0, at, k->run, "proof", visit_rows, &r, k->err);
+        code = vs_scan_stored(p->a, before, 0, at, k->run, "proof", visit_rows, &r, k->err);
     r.shift = s.by;
     if (!code)
-        code = vs_scan_rows(p->a, before, at, end, k->run, "proof", visit_rows, &r, k->err);
+        code = vs_scan_stored(p->a, before, at, end, k->run, "proof", visit_rows, &r, k->err);
     if (!code && r.changed.count) {
         vs_say_table(k, p->b, after);
         vs_say_ids(k, &r.changed);
@@ -326,7 +326,7 @@ enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good)
 {
     struct proof p = {.k = k, .a = k->impl->base ? k->impl->base->checkpoint : NULL, .b = k->c, .good = true};
     uint64_t total = 0;
-    *run = p.a && p.b && p.a->file_count && p.b->file_count;
+    *run = p.a && p.b && p.a->file_count && p.b->file_count && !p.a->gguf == !p.b->gguf; /* names and bytes are a format's own */
     if (!*run)
         return VS_OK;
     for (uint64_t i = 0; i < p.a->tensor_count; i++)
@@ -350,6 +350,8 @@ enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good)
             code = vs_enomem(k->err, "the comparison of configs", 0);
         vs_buf_free(&w.at);
     }
+    if (!code && p.a->gguf && !vs_prove_keys(k, p.a->gguf))
+        p.good = false;
     vs_free(p.left);
     vs_free(p.right);
     *good = p.good;

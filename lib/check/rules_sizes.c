@@ -311,14 +311,26 @@ static void row_count(struct checker *k)
 static void reader_notes(struct checker *k)
 {
     for (size_t i = 0; i < k->c->finding_count; i++) {
-        vs_say(k, "file", "%s", k->c->index_name ? k->c->index_name : k->c->dir);
+        vs_say(k, "file", "%s", k->c->gguf ? k->c->files[0].name : k->c->index_name ? k->c->index_name : k->c->dir);
         vs_say(k, "found", "%s", k->c->findings[i]);
         vs_found(k, i < k->c->fault_count ? "VOC124" : "VOC123");
     }
 }
 
+/* A .gguf file has one list of tokens for everything, and rules_gguf.c for that list. */
+static void sizes_gguf(struct checker *k)
+{
+    reader_notes(k);
+    if (k->input)
+        hidden_size(k);
+}
+
 void vs_rules_sizes(struct checker *k)
 {
+    if (k->c && k->c->gguf) {
+        sizes_gguf(k);
+        return;
+    }
     if (k->t)
         count_and_height(k);
     if (k->c) {

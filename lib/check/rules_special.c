@@ -26,6 +26,8 @@ static void in_range(struct checker *k, const struct vs_config_int *s)
     uint64_t rows = k->input->rows;
     if (is_sentinel(s->value))
         return;
+    if (k->c->gguf && (s->value < 0 || (uint64_t)s->value >= rows))
+        return; /* VOC704 says so */
     if (s->value < 0 || (uint64_t)s->value >= rows) {
         if (s->value >= 0 && is_placeholder_name(s->name) && vs_has_token(k, (uint64_t)s->value))
             return; /* code replaces it before the lookup: VOC102 says so */

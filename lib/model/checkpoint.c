@@ -116,14 +116,17 @@ static enum vs_code read_all_parts(struct vs_checkpoint *c, const char *path, st
     enum vs_code code = locate(c, path, err);
     if (!code)
         code = vs_data_read(c->impl->data_dir, "model-keys.json", &c->impl->keys, err);
-    if (!code)
+    const bool gguf = c->impl->gguf && c->is_file && ends(path, ".gguf");
+    if (!code && gguf)
+        code = vs_ckpt_read_gguf(c, err);
+    if (!code && !gguf)
         code = vs_ckpt_find_weights(c, &index, err);
-    if (!code)
+    if (!code && !gguf)
         code = vs_ckpt_read_headers(c, &index, err);
     if (!code)
         code = vs_ckpt_load_families(c, err);
     if (!code)
-        code = vs_ckpt_read_configs(c, err);
+        code = gguf ? vs_ckpt_read_keys(c, err) : vs_ckpt_read_configs(c, err);
     if (!code)
         code = vs_ckpt_assign_roles(c, err);
     return code;
@@ -143,6 +146,7 @@ enum vs_code vs_checkpoint_open(const char *path, const struct vs_checkpoint_opt
     }
     c->config.text_vocab = -1;
     c->impl->lenient = options && options->lenient;
+    c->impl->gguf = options && options->gguf;
     c->impl->data_dir = options ? options->data_dir : NULL;
     enum vs_code code = read_all_parts(c, path, err);
     if (code)
@@ -161,6 +165,8 @@ void vs_checkpoint_close(struct vs_checkpoint *c)
         vs_jdoc_free(&x->docs[i].doc);
     for (uint32_t i = 0; i < x->family_count; i++)
         vs_jdoc_free(&x->families[i]);
+    for (uint32_t i = 0; i < x->gguf_count; i++)
+        vs_gguf_free(&x->ggufs[i]);
     vs_jdoc_free(&x->keys);
     vs_arena_free(&x->arena);
     vs_free(x);

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "format/foreign.h"
+#include "format/gguf.h"
 #include "format/st_index.h"
 #include "json/dom.h"
 
@@ -16,13 +17,14 @@ struct vs_config_doc { const char *name; struct vs_jdoc doc; };
 
 struct vs_checkpoint_impl {
     struct vs_arena arena;            /* owns everything the checkpoint points to */
-    bool lenient;
+    bool lenient, gguf;               /* as in the options */
     const char *data_dir;
     struct vs_jdoc keys;              /* model-keys.json */
     struct vs_config_doc *docs; uint32_t doc_count;
     struct vs_jdoc *families; uint32_t family_count;
     const struct vs_jdoc *family;     /* of families, the one that c->family names; NULL for none */
     const char **names; size_t name_count; /* of the directory, sorted */
+    struct vs_gguf *ggufs; uint32_t gguf_count; /* one a file */
     size_t finding_cap, size_cap, id_cap, table_cap;
 };
 
@@ -38,6 +40,9 @@ void *vs_ckpt_room(struct vs_checkpoint *c, void *items, size_t count, size_t *c
 /* weights.c: which files hold the weights (files[], index_name, sharded), then their headers (tensors[]). */
 enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
+/* gguf.c: in place of the two above; and of config.c and ids.c. */
+enum vs_code vs_ckpt_read_gguf(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_ckpt_read_keys(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 
 /* config.c: sizes, flags; ids.c: token ids in every JSON file. */
 enum vs_code vs_ckpt_read_configs(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;

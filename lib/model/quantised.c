@@ -32,6 +32,9 @@ enum vs_code vs_ckpt_quantised(const struct vs_checkpoint *c, struct vs_str name
         {true, ".scales", "MLX, or another scheme with scales"},
     };
     enum vs_code code = VS_OK;
+    *how = NULL;
+    if (c->gguf) /* blocks lie in the rows themselves */
+        return VS_OK;
     *how = t && !vs_dtype_is_float(t->dtype) ? vs_dtype_name(t->dtype) : NULL;
     bool found = false;
     for (size_t i = 0; !code && !found && i < sizeof marks / sizeof *marks; i++) {

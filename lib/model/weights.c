@@ -47,6 +47,9 @@ static void look_at(struct choice *x, const char *name)
 static enum vs_code unsupported(const struct vs_checkpoint *c, const char *name, struct vs_err *err)
 {
     char text[300];
+    if (c->impl->gguf && vs_str_ends(vs_cstr(name), VS_LIT(".gguf")))
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: no weights but GGUF files: name the file itself, %s/%s", c->dir, c->dir,
+                       vs_escape(text, sizeof text, vs_cstr(name)));
     return vs_fail(err, VS_EUNSUPPORTED, "%s%s%s: found %s, which are not handled yet: expected .safetensors files", c->is_file ? "" : c->dir,
                    c->is_file ? "" : "/", vs_escape(text, sizeof text, vs_cstr(c->is_file ? c->path : name)), vs_foreign_weights(name));
 }

@@ -40,7 +40,7 @@ static void put_head(const struct out *o)
     for (uint32_t i = 0; c && i < c->file_count; i++)
         bytes += c->files[i].size;
     if (c && c->file_count) {
-        vs_buf_printf(o->b, "   safetensors, %u file%s, ", c->file_count, c->file_count == 1 ? "" : "s");
+        vs_buf_printf(o->b, "   %s, %u file%s, ", c->gguf ? "GGUF" : "safetensors", c->file_count, c->file_count == 1 ? "" : "s");
         vs_put_bytes(o->b, bytes);
     } else {
         vs_buf_puts(o->b, c ? "   no weights" : "   tokenizer alone");
@@ -89,7 +89,8 @@ static void put_tokenizer(const struct out *o)
         vs_buf_printf(o->b, LABEL "absent\n", "tokenizer");
         return;
     }
-    vs_buf_printf(o->b, LABEL "%s: %u base", "tokenizer", kind_name(t), t->base_count);
+    const bool one_list = o->f->checkpoint && o->f->checkpoint->gguf; /* of a GGUF file: ids are positions in it */
+    vs_buf_printf(o->b, LABEL "%s: %u%s", "tokenizer", kind_name(t), t->base_count, one_list ? "" : " base");
     if (t->len > t->base_count)
         vs_buf_printf(o->b, " + %u added = %u tokens", t->len - t->base_count, t->len);
     else
@@ -103,7 +104,8 @@ static void put_tokenizer(const struct out *o)
         vs_buf_printf(o->b, ", %llu ids without a token, the first %u\n", (ull)missing, t->holes[0].begin);
     else
         vs_buf_puts(o->b, ", no holes\n");
-    put_moved(o);
+    if (!one_list)
+        put_moved(o);
 }
 
 /* ---- tables ---- */
@@ -127,6 +129,8 @@ static void put_tied(const struct out *o, const char **label)
         vs_buf_printf(o->b, LABEL "head   tied to the input, the default of its class (no second table is stored)\n", once(label));
     else if (!head && c->config.tie == VS_TIE_FALSE)
         vs_buf_printf(o->b, LABEL "head   absent, though the config says that it is not tied\n", once(label));
+    else if (!head && c->gguf)
+        vs_buf_printf(o->b, LABEL "head   tied to the input (a GGUF file without output.weight says so)\n", once(label));
     else if (!head)
         vs_buf_printf(o->b, LABEL "head   none is stored; the config does not say that it is tied\n", once(label));
     else if (c->config.tie == VS_TIE_TRUE)
@@ -172,7 +176,9 @@ static void put_tables(const struct out *o)
         if (o->f->row_stats)
             put_stats(o, i);
     }
-    if (!c->table_count)
+    if (c->gguf && !c->tensor_count)
+        vs_buf_printf(o->b, LABEL "none: a vocabulary without tensors\n", once(&label));
+    else if (!c->table_count)
         vs_buf_printf(o->b, LABEL "none that is known by name among %llu tensors\n", once(&label), (ull)c->tensor_count);
     put_tied(o, &label);
 }
@@ -187,6 +193,8 @@ static void put_config(const struct out *o)
         return;
     if (!c->has_config)
         vs_buf_printf(o->b, LABEL "absent\n", once(&label));
+    if (c->gguf && !c->config.vocab_size_count)
+        vs_buf_printf(o->b, LABEL "no vocabulary size: the list of tokens is the size\n", once(&label));
     int name = 0, value = 0;
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {
         const struct vs_config_int *v = &c->config.vocab_sizes[i];
@@ -197,13 +205,13 @@ static void put_config(const struct out *o)
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {
         const struct vs_config_int *v = &c->config.vocab_sizes[i];
         vs_buf_printf(o->b, LABEL "%-*.*s %-*lld   %s", once(&label), name, VS_STR(v->name), value, (long long)v->value, v->file);
-        if (strchr(v->at + 1, '/')) {
+        if (c->gguf || strchr(v->at + 1, '/')) {
             vs_buf_puts(o->b, " ");
             vs_put_text(o->b, v->at);
         }
         vs_buf_puts(o->b, "\n");
     }
-    if (c->has_config && !c->config.vocab_size_count)
+    if (c->has_config && !c->gguf && !c->config.vocab_size_count)
         vs_buf_printf(o->b, LABEL "no vocabulary size\n", once(&label));
 }
 

@@ -95,11 +95,33 @@ Options may stand anywhere, `--` ends them, a missing input is status 3.
   $ vocab-inspect base --json | head -c 40
   {"schema":"vocabsurgeon/facts/1","path":
   $ vocab-inspect -- --json
-  vocab-inspect: --json: not found; expected a model directory, a .safetensors file or a tokenizer
+  vocab-inspect: --json: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
   $ vocab-inspect nowhere
-  vocab-inspect: nowhere: not found; expected a model directory, a .safetensors file or a tokenizer
+  vocab-inspect: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
+
+A GGUF file is looked into, and not written: the tools that write refuse it by its name.
+
+  $ printf 'GGUF' > model.gguf && vocab-inspect model.gguf
+  vocab-inspect: model.gguf: 4 bytes; a GGUF file has at least 24
+  [3]
+  $ vocab-check model.gguf
+  vocab-check: model.gguf: 4 bytes; a GGUF file has at least 24
+  [3]
+  $ vocab-merge model.gguf base -o m
+  vocab-merge: model.gguf: found GGUF weights; this format is not handled yet: expected a tokenizer.json
+  [3]
+  $ vocab-merge base model.gguf -o m
+  vocab-merge: model.gguf: found GGUF weights; this format is not handled yet: expected a tokenizer.json
+  [3]
+  $ embed-extend model.gguf --add 5 -o m
+  embed-extend: model.gguf: found GGUF weights, which are not handled yet: expected .safetensors files
+  [3]
+  $ offset-patch model.gguf --add 5 -n
+  offset-patch: model.gguf: found GGUF weights, which are not handled yet: expected .safetensors files
+  [3]
+  $ rm model.gguf
 
 Outputs never go into an input, through a link, or over something that is there.
 

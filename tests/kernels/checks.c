@@ -243,5 +243,7 @@ static void check_windows(struct run *r)
 const struct check checks[] = {
     {"gather", check_gather},   {"row_stats", check_row_stats},   {"column_sums", check_column_sums}, {"noise", check_noise},
     {"combine", check_combine}, {"head_probe", check_head_probe}, {"argmax", check_argmax},           {"windows", check_windows},
+    {"quant_golden", check_quant_golden}, {"dequant", check_dequant}, {"dequant_mxfp4", check_dequant_mxfp4},
+    {"quant_refused", check_quant_refused},
 };
 const unsigned check_count = sizeof checks / sizeof *checks;

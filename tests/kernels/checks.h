@@ -24,6 +24,12 @@ extern const unsigned check_count;
 
 struct vs_dev *reference_open(void);
 
+/* ---- checks_quant.c ---- */
+void check_quant_golden(struct run *r);
+void check_dequant(struct run *r);
+void check_dequant_mxfp4(struct run *r);
+void check_quant_refused(struct run *r);
+
 /* ---- buffers.c ---- */
 void *take(struct run *r, uint64_t bytes);                   /* poisoned, guarded, kept until release; at an odd address or even */
 void *take_odd(struct run *r, uint64_t bytes);               /* not aligned: as rows of a file may lie */

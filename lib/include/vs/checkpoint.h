@@ -3,7 +3,7 @@
  * A checkpoint as its headers and configs describe it: no payload is read.
  *
  * PATH is a model directory (one *.safetensors, or shards with an index), a single .safetensors file, or a directory
- * with a config and no weights (tensor_count 0). Links are followed (Hugging Face cache snapshots).
+ * with a config and no weights (tensor_count 0); or, for those who ask for it, a .gguf file (of a split one: the first). Links are followed (Hugging Face cache snapshots).
  * All pointers belong to the checkpoint and live until vs_checkpoint_close.
  */
 #ifndef VS_CHECKPOINT_H
@@ -15,6 +15,7 @@
 VS_C_BEGIN
 
 struct vs_jdoc; /* json/dom.h, for the library's own use */
+struct vs_gguf; /* format/gguf.h, likewise */
 
 enum vs_role { VS_ROLE_NONE, VS_ROLE_INPUT, VS_ROLE_HEAD, VS_ROLE_BIAS, VS_ROLE_PLE, VS_ROLE_VISION, VS_ROLE_AUDIO, VS_ROLE_OTHER };
 const char *vs_role_name(enum vs_role role); /* "input" "head" "bias" "ple" "vision" "audio" "other" */
@@ -41,7 +42,7 @@ struct vs_table {
 /* An integer fact in a JSON file: where it stands and what it says. */
 struct vs_config_int {
     const char *file;      /* "config.json" */
-    const char *at;        /* JSON Pointer */
+    const char *at;        /* JSON Pointer; the key in a .gguf file */
     struct vs_str name;    /* last component: "vocab_size", "eos_token_id" */
     int64_t value;         /* -1 where only the text is given */
     struct vs_str token;   /* special ids named by text in tokenizer_config.json and the like: the text; else empty */
@@ -64,7 +65,8 @@ struct vs_config {
 struct vs_checkpoint {
     const char *path;                        /* as given */
     const char *dir;                         /* directory that holds the files */
-    bool is_file;                            /* PATH was a single .safetensors file */
+    bool is_file;                            /* PATH was a file */
+    const struct vs_gguf *gguf;              /* the keys of a .gguf file, which are the config then; NULL for other formats */
     bool sharded; const char *index_name;    /* "model.safetensors.index.json" or NULL */
     struct vs_ckpt_file *files; uint32_t file_count;
     struct vs_tensor *tensors; uint64_t tensor_count; /* sorted by name, bytewise */
@@ -80,6 +82,7 @@ struct vs_checkpoint {
 struct vs_checkpoint_options {
     const char *data_dir;
     bool lenient;   /* vocab-inspect/vocab-check: inconsistencies that writers refuse become findings[] */
+    bool gguf;      /* a .gguf file is a model too; otherwise VS_EUNSUPPORTED */
 };
 
 enum vs_code vs_checkpoint_open(const char *path, const struct vs_checkpoint_options *options, struct vs_checkpoint **out,

@@ -198,7 +198,6 @@ Test(io, an_input_without_permission)
 {
     const char *dir = vst_tempdir(), *path = vst_path(dir, "f");
     struct vs_arena a = {0};
-    struct vs_err err;
     struct vs_file f;
     const char **names;
     size_t count;

@@ -389,6 +389,8 @@ Test(rules, every_rule_of_the_catalogue_has_a_case)
         struct vs_str id, severity;
         bool tested = false, as_listed = false;
         cr_assert(vs_jstr(vs_jget(r, "id"), &id) && vs_jstr(vs_jget(r, "severity"), &severity));
+        if (vs_str_starts(id, VS_LIT("VOC7"))) /* of GGUF files: tests/unit/gguf/test_check.c */
+            continue;
         for (size_t i = 0; i < CASES; i++)
             if (vs_str_is(id, table[i].rule)) {
                 tested = true;

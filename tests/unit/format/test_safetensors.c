@@ -17,20 +17,38 @@ static const struct { const char *name; unsigned bits; bool is_float; } dtypes[]
 
 Test(dtype, table)
 {
-    cr_assert_eq(sizeof dtypes / sizeof *dtypes, VS_DTYPE_COUNT);
-    for (unsigned i = 0; i < VS_DTYPE_COUNT; i++) {
+    cr_assert_eq(sizeof dtypes / sizeof *dtypes, VS_ST_DTYPE_COUNT);
+    for (unsigned i = 0; i < VS_ST_DTYPE_COUNT; i++) {
         enum vs_dtype d = VS_DTYPE_COUNT;
         cr_expect(vs_dtype_parse(vs_cstr(dtypes[i].name), &d), "%s", dtypes[i].name);
         cr_expect_eq(d, i, "%s", dtypes[i].name);
         cr_expect_str_eq(vs_dtype_name(d), dtypes[i].name);
         cr_expect_eq(vs_dtype_bits(d), dtypes[i].bits, "%s", dtypes[i].name);
         cr_expect_eq(vs_dtype_is_float(d), dtypes[i].is_float, "%s", dtypes[i].name);
+        cr_expect_eq(vs_dtype_block(d), 1, "%s", dtypes[i].name);
     }
     enum vs_dtype d;
     cr_expect_not(vs_dtype_parse(VS_LIT("F"), &d));
     cr_expect_not(vs_dtype_parse(VS_LIT("F32 "), &d));
     cr_expect_not(vs_dtype_parse(VS_LIT(""), &d));
     cr_expect_eq(vs_dtype_bits(VS_DTYPE_COUNT), 0);
+}
+
+/* GGUF's: blocks of elements, and no names of safetensors. */
+Test(dtype, blocks)
+{
+    uint64_t bytes = 0;
+    enum vs_dtype d;
+    cr_expect_eq(vs_dtype_block(VS_Q6_K), 256);
+    cr_expect_eq(vs_dtype_bits(VS_Q6_K), 210 * 8);
+    cr_expect_str_eq(vs_dtype_name(VS_IQ2_XXS), "IQ2_XXS");
+    cr_expect_not(vs_dtype_is_float(VS_Q8_0));
+    cr_expect_not(vs_dtype_parse(VS_LIT("Q8_0"), &d));
+    cr_expect(vs_dtype_row_bytes(VS_Q4_0, 96, &bytes) && bytes == 3 * 18);
+    cr_expect(vs_dtype_row_bytes(VS_BF16, 7, &bytes) && bytes == 14);
+    cr_expect_not(vs_dtype_row_bytes(VS_Q4_0, 97, &bytes));
+    cr_expect_not(vs_dtype_row_bytes(VS_F4, 3, &bytes));
+    cr_expect_not(vs_dtype_row_bytes(VS_F64, UINT64_MAX / 4, &bytes));
 }
 
 struct opened { struct vs_arena arena; struct vs_st st; struct vs_err err; };

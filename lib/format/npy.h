@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * NumPy files (.npy, version 1.0) of float32 [rows, cols], written row by row; the name appears with the last one.
+ */
+#ifndef VS_FORMAT_NPY_H
+#define VS_FORMAT_NPY_H
+
+#include <stdbool.h>
+#include <vs/err.h>
+
+struct vs_npy; /* a file that is being written, under a name of its own beside PATH */
+
+/* VS_EEXIST when PATH is there and not to be replaced (force), and for links, directories and places in a Hugging Face cache. */
+enum vs_code vs_npy_begin(const char *path, bool force, uint64_t rows, uint64_t cols, struct vs_npy **out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_npy_add(struct vs_npy *f, const float *values, uint64_t rows, struct vs_err *err) VS_NODISCARD;
+/* Every row must have been added. Frees f on success. */
+enum vs_code vs_npy_commit(struct vs_npy *f, struct vs_err *err) VS_NODISCARD;
+void vs_npy_abort(struct vs_npy *f); /* removes what was written and frees f; accepts NULL */
+
+#endif

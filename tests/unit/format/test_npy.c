@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <string.h>
+#include <unistd.h>
+#include "format/npy.h"
+#include "support.h"
+
+#define DICT "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }"
+
+static const float values[6] = {0, -1.5f, 2, 3.25f, 4, 1e30f};
+
+static enum vs_code write_all(const char *path, bool force, struct vs_err *err)
+{
+    struct vs_npy *f = NULL;
+    enum vs_code code = vs_npy_begin(path, force, 3, 2, &f, err);
+    if (!code)
+        code = vs_npy_add(f, values, 1, err);
+    if (!code)
+        code = vs_npy_add(f, values + 2, 2, err);
+    return code ? code : vs_npy_commit(f, err);
+}
+
+Test(npy, bytes)
+{
+    struct vs_err err = {0};
+    const char *dir = vst_tempdir(), *path = vst_path(dir, "logits.npy");
+    size_t n = 0;
+    cr_assert_eq(write_all(path, false, &err), VS_OK, "%s", err.message);
+    const char *file = vst_read(path, &n);
+    cr_assert_eq(n, 128 + sizeof values);
+    cr_expect(memcmp(file, "\x93NUMPY\x01\x00\x76\x00" DICT " ", 10 + sizeof DICT) == 0);
+    for (size_t i = 10 + sizeof DICT; i < 127; i++)
+        cr_expect_eq(file[i], ' ');
+    cr_expect_eq(file[127], '\n');
+    cr_expect(memcmp(file + 128, values, sizeof values) == 0);
+    cr_expect_eq(vst_count(dir, "*"), 1);
+    vst_cleanup();
+}
+
+/* The longest sizes leave room for the line feed. */
+Test(npy, longest_header)
+{
+    struct vs_err err = {0};
+    struct vs_npy *f = NULL;
+    const char *dir = vst_tempdir();
+    cr_assert_eq(vs_npy_begin(vst_path(dir, "a.npy"), false, 0, UINT64_MAX / 8, &f, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_npy_commit(f, &err), VS_OK, "%s", err.message);
+    size_t n;
+    const char *file = vst_read(vst_path(dir, "a.npy"), &n);
+    cr_expect(n == 128 && strstr(file + 10, "'shape': (0, 2305843009213693951), }  ") && file[127] == '\n');
+    cr_expect_eq(vs_npy_begin(vst_path(dir, "b.npy"), false, UINT64_MAX / 8, 4, &f, &err), VS_ELIMIT);
+    vst_cleanup();
+}
+
+Test(npy, never_half)
+{
+    struct vs_err err = {0};
+    struct vs_npy *f = NULL;
+    const char *dir = vst_tempdir(), *path = vst_path(dir, "logits.npy");
+    cr_assert_eq(vs_npy_begin(path, false, 3, 2, &f, &err), VS_OK);
+    cr_expect_eq(vst_count(dir, "logits.npy"), 0);
+    cr_assert_eq(vs_npy_add(f, values, 2, &err), VS_OK);
+    cr_expect_eq(vs_npy_commit(f, &err), VS_EUSAGE);
+    cr_expect_eq(vs_npy_add(f, values, 2, &err), VS_EUSAGE);
+    vs_npy_abort(f);
+    cr_expect_eq(vst_count(dir, "*"), 0);
+    vst_cleanup();
+}
+
+Test(npy, existing_files)
+{
+    struct vs_err err = {0};
+    struct vs_npy *f = NULL;
+    const char *dir = vst_tempdir(), *path = vst_path(dir, "logits.npy"), *other = vst_path(dir, "link.npy");
+    vst_write_text(path, "old");
+    cr_expect_eq(write_all(path, false, &err), VS_EEXIST);
+    cr_expect(strstr(err.message, path) && strstr(err.message, "--force"), "%s", err.message);
+    cr_expect_str_eq(vst_read(path, NULL), "old");
+    cr_expect_eq(write_all(path, true, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(symlink(path, other), 0);
+    cr_expect_eq(write_all(other, true, &err), VS_EEXIST);
+    cr_expect_eq(write_all(dir, true, &err), VS_EEXIST);
+    cr_expect_eq(vs_npy_begin(vst_path(dir, "absent/a.npy"), false, 1, 1, &f, &err), VS_EIO);
+    cr_expect(strstr(err.message, "absent/a.npy"), "%s", err.message);
+    /* Somebody else takes the name while the file is written. */
+    const char *late = vst_path(dir, "late.npy");
+    cr_assert_eq(vs_npy_begin(late, false, 0, 2, &f, &err), VS_OK);
+    vst_write_text(late, "theirs");
+    cr_expect_eq(vs_npy_commit(f, &err), VS_EEXIST, "%s", err.message);
+    vs_npy_abort(f);
+    cr_expect_str_eq(vst_read(late, NULL), "theirs");
+    cr_expect_eq(vst_count(dir, "*"), 3);
+    vst_cleanup();
+}
