@@ -240,6 +240,18 @@ Test(merge, an_entry_of_the_vocabulary_becomes_special)
     end(&r);
 }
 
+Test(merge, an_added_token_becomes_special)
+{
+    static const char json[] = "{\"added_tokens\": [" ADDED(1, "w", true, false) "], \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}";
+    const char *special = "w";
+    struct result r = merge((struct vs_merge_request){.base = tokenizer_dir(json), .add_specials = &special, .add_special_count = 1});
+    works(&r);
+    cr_assert(r.report->new_total == 0 && r.report->shared == 1 && r.report->note_count == 1 && strstr(r.report->notes[0], "it becomes special"));
+    cr_assert(file_has(r.out, "tokenizer.json", "[" ADDED(1, "w", false, true) "]"));
+    cr_assert(file_has(r.out, "tokenizer_config.json", "[\"w\"]"));
+    end(&r);
+}
+
 /* "ca" would be an intermediate; asked for as an added token it has one id, not two. */
 Test(merge, an_added_token_is_not_merged_too)
 {
