@@ -44,7 +44,7 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
     try: vocab-check --help
   [2]
   $ vocab-check nowhere
-  vocab-check: nowhere: not found; expected a model directory, a .safetensors file or a tokenizer
+  vocab-check: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
 
 The five levels and the device for scripts.

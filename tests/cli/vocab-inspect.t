@@ -65,7 +65,7 @@ A tokenizer alone, a file of weights alone, a model without a tokenizer.
 One path that cannot be read does not silence the others; the status tells.
 
   $ vocab-inspect nowhere base/tokenizer.json
-  vocab-inspect: nowhere: not found; expected a model directory, a .safetensors file or a tokenizer
+  vocab-inspect: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   base/tokenizer.json   tokenizer alone   (headers and tokenizer only, ... ms)
   ...
   [3]
@@ -81,7 +81,7 @@ A name that is no UTF-8 is escaped, in JSON too.
 
   $ cp -r base "$(printf 'odd\377')"
   $ vocab-inspect --json "$(printf 'odd\377')" | python3 -c 'import json, sys; print(json.loads(sys.stdin.buffer.read().decode("utf-8"))["path"])'
-  odd\xFF
+  odd�
   $ vocab-check -q "$(printf 'odd\377')"
   no errors and no warnings in odd\xFF (1 note: -v)
 
