@@ -114,7 +114,7 @@ static bool set_value(const struct cli_option *o, char *base, const char *text, 
     switch (o->type) {
     case CLI_FLAG: *(bool *)to = true; return true;
     case CLI_COUNTER: ++*(int *)to; return true;
-    case CLI_TEXT: *(const char **)to = text; return *text != '\0';
+    case CLI_TEXT: *(const char **)to = text; return *text != '\0' && strcmp(text, "-") != 0;
     case CLI_NUMBER: return parse_number(text, to);
     case CLI_SIZE: return parse_size(text, to);
     case CLI_CHOICE: return parse_choice(o->choices, text, to);
@@ -131,6 +131,7 @@ static const char *expected(const struct cli_option *o)
     case CLI_SIZE: return "a size such as 64M or 1G";
     case CLI_CHOICE: return o->choices;
     case CLI_INIT: return "mean, zero, normal, copy:ID or pieces";
+    case CLI_TEXT: return "a path (- is not taken for standard input or output; a file of that name is ./-)";
     default: return "a text that is not empty";
     }
 }
@@ -268,6 +269,10 @@ static int show_and_stop(const struct cli *c)
 
 static int check_operands(const struct cli *c)
 {
+    for (size_t i = 0; i < c->arg_count; i++)
+        if (strcmp(c->args[i], "-") == 0)
+            return cli_usage(c, "found the operand -, expected a path: standard input is not read, since files are read in any order; a file of "
+                             "that name is ./-");
     if (c->arg_count < c->tool->min_args)
         return cli_usage(c, "missing operand: %s %s", c->tool->name, c->tool->synopsis);
     if (c->tool->max_args != CLI_ANY && c->arg_count > c->tool->max_args)

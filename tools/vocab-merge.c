@@ -63,7 +63,7 @@ int main(int argc, char **argv)
         .base = c.args[0], .extensions = c.args + 1, .extension_count = c.arg_count - 1,
         .add_tokens = o.add_tokens.items, .add_token_count = o.add_tokens.count,
         .add_specials = o.add_specials.items, .add_special_count = o.add_specials.count,
-        .tokens_file = o.tokens_file, .force = c.force,
+        .tokens_file = o.tokens_file,
     };
     struct vs_err err = {0};
     struct vs_merge *m = NULL;

@@ -5,7 +5,7 @@
 #include <time.h>
 #include "exec/exec.h"
 
-#define WORK_MOST (16ull << 20) /* larger windows gain nothing */
+#define WORK_MOST (16ull << 20) /* larger windows gain nothing, unless rows are wider */
 #define WORK_LEAST (64ull << 10)
 
 static double seconds_since(const struct timespec *begin)
@@ -15,11 +15,29 @@ static double seconds_since(const struct timespec *begin)
     return (double)(now.tv_sec - begin->tv_sec) + (double)(now.tv_nsec - begin->tv_nsec) / 1e9;
 }
 
+/* What one step needs at once: two rows, or a new row and the old ones that it is made of. */
+static uint64_t widest_step(const struct vs_job *j)
+{
+    uint64_t widest = 0;
+    for (uint32_t i = 0; i < j->plan->table_count; i++) {
+        const struct vs_table_plan *t = &j->plan->tables[i];
+        const struct vs_table *table = &j->plan->checkpoint->tables[t->table];
+        uint64_t rows = 2, bytes = table->cols * vs_dtype_bits(j->plan->checkpoint->tensors[table->tensor].dtype) / 8;
+        for (uint32_t k = 0; k < t->init_count; k++)
+            if (t->inits[k].init.method == VS_INIT_PIECES && 1 + (uint64_t)t->inits[k].piece_count > rows)
+                rows = 1 + (uint64_t)t->inits[k].piece_count;
+        if (!vs_mul(rows, bytes, &bytes) || bytes > widest)
+            widest = bytes;
+    }
+    return widest;
+}
+
 /* Half of --memory is the window; the rest is left to the kernels and to what the plan holds. */
 static enum vs_code workspace(struct vs_job *j, struct vs_err *err)
 {
-    uint64_t memory = j->run->memory ? j->run->memory : VS_MEMORY_DEFAULT, size = memory / 2;
-    size = size > WORK_MOST ? WORK_MOST : size < WORK_LEAST ? WORK_LEAST : size;
+    uint64_t memory = j->run->memory ? j->run->memory : VS_MEMORY_DEFAULT, size = memory / 2, most = widest_step(j) + 64;
+    most = most > WORK_MOST ? most : WORK_MOST;
+    size = size > most ? most : size < WORK_LEAST ? WORK_LEAST : size;
     j->work_size = (size_t)(size & ~63ull);
     j->work = vs_malloc(j->work_size);
     return j->work ? VS_OK : vs_enomem(err, "the workspace", j->work_size);

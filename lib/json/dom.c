@@ -62,6 +62,7 @@ static bool build_members(struct vs_json *j, struct vs_jval *object)
         *v = member;
         *tail = v;
         tail = &v->next;
+        object->last = v;
         object->count++;
         ok = build(j, v);
     }
@@ -78,6 +79,7 @@ static bool build_elements(struct vs_json *j, struct vs_jval *array)
             return no_memory(j);
         *tail = v;
         tail = &v->next;
+        array->last = v;
         array->count++;
         if (!build(j, v))
             return false;

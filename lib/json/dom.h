@@ -17,6 +17,7 @@ struct vs_jval {
     struct vs_str key;         /* decoded; empty outside objects */
     struct vs_str str;         /* decoded, for strings */
     struct vs_jval *child, *next; /* members or elements in file order */
+    struct vs_jval *last;      /* of the children */
     uint32_t count;            /* of children */
 };
 

@@ -74,14 +74,6 @@ static void put_member(struct vs_buf *b, const char *key, struct vs_str colon, s
     vs_buf_str(b, value);
 }
 
-static const struct vs_jval *last_child(const struct vs_jval *v)
-{
-    const struct vs_jval *last = v->child;
-    while (last && last->next)
-        last = last->next;
-    return last;
-}
-
 /* After the last member: a comma and the white space that stands before that member. */
 static void append_after(struct vs_buf *b, const struct vs_jdoc *d, const struct vs_jval *object, const struct vs_jval *last,
                          const char *key, struct vs_str value)
@@ -100,55 +92,58 @@ static void append_after(struct vs_buf *b, const struct vs_jdoc *d, const struct
 }
 
 /* How members are laid out in an object that has none yet: as in the rest of the document. */
-struct layout { struct vs_str before, colon, after; };
-
-static bool empty_layout(struct vs_buf *b, const struct vs_jdoc *d, const struct vs_jval *object, struct layout *l)
+static bool empty_layout(struct vs_fill *f, struct vs_arena *a, const struct vs_jdoc *d, const struct vs_jval *object)
 {
     struct vs_str step = indent_step(d), indent = line_indent(d->text, object->span.begin);
     const struct vs_jval *model = d->root->type == VS_JSON_OBJECT ? d->root->child : NULL;
-    *l = (struct layout){.colon = model ? colon_of(d, model) : VS_LIT(": ")};
+    struct vs_buf b = {0};
+    *f = (struct vs_fill){.object = object, .colon = model ? colon_of(d, model) : VS_LIT(": ")};
     if (!step.n && !memchr(d->text.p + object->span.begin, '\n', object->span.end - object->span.begin))
         return true;
-    vs_buf_puts(b, memmem(d->text.p, d->text.n, "\r\n", 2) ? "\r\n" : "\n");
-    vs_buf_str(b, indent);
-    size_t after = b->n;
-    vs_buf_str(b, step.n ? step : VS_LIT("  "));
-    l->before = (struct vs_str){b->p, b->n};
-    l->after = (struct vs_str){b->p, after};
-    return !b->failed;
+    vs_buf_puts(&b, memmem(d->text.p, d->text.n, "\r\n", 2) ? "\r\n" : "\n");
+    vs_buf_str(&b, indent);
+    size_t after = b.n;
+    vs_buf_str(&b, step.n ? step : VS_LIT("  "));
+    char *copy = b.failed ? NULL : vs_arena_dup(a, b.p, b.n);
+    f->before = (struct vs_str){copy, b.n};
+    f->after = (struct vs_str){copy, after};
+    vs_buf_free(&b);
+    return copy != NULL;
 }
 
-/* The first member of {} takes its place; every further one joins the text of the first, before its closing white space. */
+/* What is between the braces gives way to the closing white space; members stand before that, in call order. */
+static enum vs_code begin_fill(struct vs_edits *e, const struct vs_jdoc *d, const struct vs_jval *object, struct vs_err *err)
+{
+    if (!empty_layout(&e->fill, &e->arena, d, object)) {
+        e->fill.object = NULL;
+        return vs_enomem(err, "the text of an edit", 0);
+    }
+    size_t begin = object->span.begin + 1, end = object->span.end - 1;
+    for (size_t i = 0; i < e->count && !e->fill.begun; i++) /* filled before, and another one since */
+        e->fill.begun = e->items[i].begin == begin && e->items[i].end == end && e->items[i].order == SIZE_MAX;
+    if (e->fill.begun)
+        return VS_OK;
+    enum vs_code code = push(e, begin, end, e->fill.after, err);
+    if (!code)
+        e->items[e->count - 1].order = SIZE_MAX; /* behind all that is inserted there, also in {} */
+    return code;
+}
+
 static enum vs_code fill_empty(struct vs_edits *e, const struct vs_jdoc *d, const struct vs_jval *object, const char *key,
                                struct vs_str value, struct vs_err *err)
 {
-    struct vs_buf space = {0}, text = {0};
-    struct layout l;
-    struct vs_splice *first = NULL;
-    size_t begin = object->span.begin + 1, end = object->span.end - 1;
-    for (size_t i = 0; i < e->count; i++)
-        if (e->items[i].begin == begin && e->items[i].end == end)
-            first = &e->items[i];
-    bool ok = empty_layout(&space, d, object, &l);
-    if (ok && first) {
-        vs_buf_add(&text, first->with.p, first->with.n - l.after.n);
-        vs_buf_puts(&text, l.after.n || l.colon.n < 2 ? "," : ", ");
-    }
-    if (ok) {
-        vs_buf_str(&text, l.before);
-        put_member(&text, key, l.colon, value);
-        vs_buf_str(&text, l.after);
-    }
-    enum vs_code code = VS_OK;
-    char *copy = ok && !text.failed ? vs_arena_dup(&e->arena, text.p, text.n) : NULL;
-    if (!copy)
-        code = vs_enomem(err, "the text of an edit", text.n);
-    else if (first)
-        first->with = (struct vs_str){copy, text.n};
-    else
-        code = push(e, begin, end, (struct vs_str){copy, text.n}, err);
-    vs_buf_free(&space);
+    struct vs_buf text = {0};
+    size_t begin = object->span.begin + 1;
+    enum vs_code code = e->fill.object != object ? begin_fill(e, d, object, err) : VS_OK;
+    if (code)
+        return code;
+    if (e->fill.begun)
+        vs_buf_puts(&text, e->fill.after.n || e->fill.colon.n < 2 ? "," : ", ");
+    vs_buf_str(&text, e->fill.before);
+    put_member(&text, key, e->fill.colon, value);
+    code = text.failed ? vs_enomem(err, "the text of an edit", text.n) : vs_edit(e, begin, begin, (struct vs_str){text.p, text.n}, err);
     vs_buf_free(&text);
+    e->fill.begun = true;
     return code;
 }
 
@@ -158,7 +153,7 @@ enum vs_code vs_edit_add_member(struct vs_edits *e, const struct vs_jdoc *d, con
     struct vs_buf b = {0};
     if (!object || object->type != VS_JSON_OBJECT)
         return vs_fail(err, VS_EUSAGE, "%s: \"%s\" can be added to an object only", d->file, key);
-    const struct vs_jval *last = last_child(object);
+    const struct vs_jval *last = object->last;
     if (!last)
         return fill_empty(e, d, object, key, value, err);
     append_after(&b, d, object, last, key, value);

@@ -10,10 +10,14 @@
 
 struct vs_splice { size_t begin, end; struct vs_str with; size_t order; };
 
+/* The object without members that is being filled, and how its members are laid out. */
+struct vs_fill { const struct vs_jval *object; bool begun; struct vs_str before, colon, after; };
+
 struct vs_edits { /* {0} is empty; texts live in the arena */
     struct vs_arena arena;
     struct vs_splice *items;
     size_t count, cap;
+    struct vs_fill fill;
 };
 
 /* Replaces [begin, end) of the original text; an insertion has begin == end (several at one place keep call order). */

@@ -236,16 +236,16 @@ static enum vs_code read_sweep(struct loader *l, const struct vs_jval *v)
 static enum vs_code read_strategies(struct loader *l, const struct vs_jval *v)
 {
     static const struct { const char *name; unsigned bit; } known[] = {
-        {"reuse", VS_STRATEGY_REUSE}, {"pad_fill", VS_STRATEGY_PAD_FILL}, {"append", VS_STRATEGY_APPEND}, {"insert_shift", VS_STRATEGY_INSERT_SHIFT}};
+        {"append", VS_STRATEGY_APPEND}, {"insert_shift", VS_STRATEGY_INSERT_SHIFT}};
     const char **names = NULL;
     uint32_t count = 0;
     enum vs_code code = strings(l, v, "a list of strategies expected", &names, &count);
     for (uint32_t i = 0; !code && i < count; i++) {
         size_t k = 0;
-        while (k < 4 && strcmp(known[k].name, names[i]) != 0)
+        while (k < 2 && strcmp(known[k].name, names[i]) != 0)
             k++;
-        if (k == 4)
-            return wrong(l, v, "strategies are reuse, pad_fill, append and insert_shift");
+        if (k == 2)
+            return wrong(l, v, "strategies are append and insert_shift");
         l->rule->strategies |= known[k].bit;
     }
     return code;

@@ -64,7 +64,7 @@ struct vs_rule_tensor {
     const char *rows, *when, *tied_to;  /* when, tied_to: or NULL */
     bool optional;
 };
-enum { VS_STRATEGY_REUSE = 1, VS_STRATEGY_PAD_FILL = 2, VS_STRATEGY_APPEND = 4, VS_STRATEGY_INSERT_SHIFT = 8 };
+enum { VS_STRATEGY_APPEND = 1, VS_STRATEGY_INSERT_SHIFT = 2 };
 
 struct vs_rule {
     const char *id;

@@ -168,10 +168,6 @@ static enum vs_code scan_added_token(struct scan *s, size_t position)
 static enum vs_code scan_added(struct scan *s)
 {
     enum vs_code code = VS_OK;
-    if (vs_json_peek(&s->j) == VS_JSON_NULL) {
-        vs_json_null(&s->j);
-        return VS_OK;
-    }
     s->list.begin = s->j.at;
     vs_json_array(&s->j);
     while (!code && vs_json_item(&s->j)) {

@@ -17,6 +17,8 @@ struct siblings {
     const char *dir;
     struct pending *list; /* tokens that are not in tokenizer.json */
     uint32_t count, cap;
+    struct vs_map pending; /* their texts */
+    struct vs_map special; /* texts that a special name has */
 };
 
 /* ---- small helpers ---- */
@@ -47,10 +49,7 @@ static bool content_of(const struct vs_jval *v, struct vs_str *text)
 
 static bool is_pending(const struct siblings *s, struct vs_str text)
 {
-    for (uint32_t i = 0; i < s->count; i++)
-        if (vs_str_eq(s->list[i].token.content, text))
-            return true;
-    return false;
+    return vs_map_get(&s->pending, text) != VS_NONE;
 }
 
 static enum vs_code pend(struct siblings *s, const struct vs_jval *v, struct vs_str text, uint32_t declared, bool special,
@@ -74,7 +73,7 @@ static enum vs_code pend(struct siblings *s, const struct vs_jval *v, struct vs_
         a.normalized = !a.special;
         (void)vs_jbool(vs_jget(v, "normalized"), &a.normalized);
     }
-    if (!keep(s, &a.content))
+    if (!keep(s, &a.content) || !vs_map_put(&s->pending, a.content, s->count, NULL))
         return vs_enomem(err, "added tokens", 0);
     s->list[s->count] = (struct pending){a, s->count};
     s->count++;
@@ -195,12 +194,13 @@ static bool is_special_name(struct vs_str name)
     return false;
 }
 
-static bool is_special_text(const struct vs_load *l, struct vs_str text)
+static enum vs_code note_specials(struct siblings *s, struct vs_err *err)
 {
-    for (uint32_t i = 0; i < l->t->named_count; i++)
-        if (is_special_name(l->t->named[i].name) && vs_str_eq(l->t->named[i].token, text))
-            return true;
-    return false;
+    const struct vs_tokenizer *t = s->l->t;
+    for (uint32_t i = 0; i < t->named_count; i++)
+        if (is_special_name(t->named[i].name) && t->named[i].token.n && !vs_map_put(&s->special, t->named[i].token, i, NULL))
+            return vs_enomem(err, "special tokens", 0);
+    return VS_OK;
 }
 
 static enum vs_code pend_specials(struct siblings *s, struct vs_err *err)
@@ -221,11 +221,11 @@ static enum vs_code pend_specials(struct siblings *s, struct vs_err *err)
 static enum vs_code add_pending(struct siblings *s, struct vs_err *err)
 {
     struct vs_load *l = s->l;
-    enum vs_code code = VS_OK;
+    enum vs_code code = note_specials(s, err);
     uint32_t from = l->t->added_count;
     for (uint32_t i = 0; i < s->count && code == VS_OK; i++) {
         struct vs_added *a = &s->list[i].token;
-        a->special = a->special || is_special_text(l, a->content);
+        a->special = a->special || vs_map_get(&s->special, a->content) != VS_NONE;
         if (l->t->added_count > from && l->t->added[from].special != a->special) {
             code = vs_assign_ids(l, from, err);
             from = l->t->added_count;
@@ -277,6 +277,8 @@ enum vs_code vs_load_siblings(struct vs_load *l, const char *dir, struct vs_err 
         code = pend_specials(&s, err);
     if (code == VS_OK)
         code = add_pending(&s, err);
+    vs_map_free(&s.pending);
+    vs_map_free(&s.special);
     vs_free(s.list);
     return code;
 }

@@ -165,3 +165,10 @@ A dry run writes nothing.
   full
   link
   models--a--b
+
+Standard input is not read; whoever tries hears why.
+
+  $ vocab-inspect -
+  vocab-inspect: found the operand -, expected a path: standard input is not read, since files are read in any order; a file of that name is ./-
+    try: vocab-inspect --help
+  [2]

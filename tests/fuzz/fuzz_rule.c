@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "plan/offsets_rule.h"
 
-#define HEAD "{\"format\": 1, \"id\": \"x\", \"class\": \"A\", \"binding\": [\"config\"], \"match\": [{\"file\": \"config.json\", " \
+#define HEAD "{\"format\": 1, \"id\": \"x\", \"match\": [{\"file\": \"config.json\", " \
              "\"path\": \"/model_type\", \"in\": [\"x\"]}], "
 const struct fuzz_seed fuzz_seeds[] = {
     FUZZ_SEED(HEAD "\"symbols\": {\"V\": {\"file\": \"config.json\", \"path\": \"/v\", \"default\": 100}, \"OFF\": {\"file\": \"config.json\", "

@@ -51,7 +51,6 @@ struct vs_merge_request {
     const char *const *add_tokens; size_t add_token_count;     /* AddedToken as tokenizer.add_tokens: normalized true */
     const char *const *add_specials; size_t add_special_count; /* as add_special_tokens: special true, normalized false */
     const char *tokens_file;                /* UTF-8, one token a line; NULL */
-    bool force;
 };
 
 struct vs_merge;                            /* the planned merge */

@@ -353,3 +353,18 @@ Test(extend_files, the_report_counts_links_that_were_made)
     }
     vst_remove(folders[1]);
 }
+
+/* --memory is what a message says it is: rows that do not fit into the usual window get a larger one. */
+Test(extend_files, rows_wider_than_the_usual_window)
+{
+    const char *dir = vst_tempdir(), *root = vst_tempdir();
+    const struct vst_tensor t = {"model.embed_tokens.weight", "F32", {2, 2200000}, 2, NULL};
+    vst_write_safetensors(vst_path(dir, "model.safetensors"), &t, 1, NULL);
+    vst_write_text(vst_path(dir, "config.json"), "{\"model_type\": \"llama\", \"vocab_size\": 2, \"tie_word_embeddings\": true}");
+    struct vs_extend_request q = request_for(dir);
+    struct vs_err err = {0};
+    q.add = 1;
+    cr_expect_eq(try_extend(&q, &(struct vs_run){.memory = 16u << 20}, vst_path(root, "small"), &err), VS_ELIMIT);
+    cr_expect(strstr(err.message, "raise --memory"), "%s", err.message);
+    cr_expect_eq(try_extend(&q, &(struct vs_run){.memory = 64u << 20}, vst_path(root, "large"), &err), VS_OK, "%s", err.message);
+}

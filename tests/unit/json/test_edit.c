@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <time.h>
 #include <stdio.h>
 #include "base/str.h"
 #include "json/edit.h"
@@ -149,5 +150,59 @@ Test(edit, every_failing_allocation)
         cr_assert(n < 1000);
     }
     vs_jdoc_free(&d);
+    vst_cleanup();
+}
+
+/* Empty objects may be filled in turns, and with as many members as a vocabulary has. */
+Test(edit, empty_objects_in_turns)
+{
+    struct vs_jdoc d = {0};
+    struct vs_edits e = {0};
+    struct vs_buf out = {0};
+    struct vs_err err;
+    cr_assert_eq(vs_jdoc_parse("x.json", VS_LIT("{\"a\": {}, \"b\": { }}"), &d, &err), VS_OK, "%s", err.message);
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert_eq(vs_edit_add_member(&e, &d, vs_jget(d.root, i % 2 ? "b" : "a"), i < 2 ? "x" : "y", VS_LIT("1"), &err), VS_OK);
+    cr_assert_eq(vs_edits_apply(&e, "x.json", d.text, &out, &err), VS_OK, "%s", err.message);
+    cr_assert_str_eq(out.p, "{\"a\": {\"x\": 1, \"y\": 1}, \"b\": {\"x\": 1, \"y\": 1}}");
+    vs_buf_free(&out);
+    vs_edits_free(&e);
+    vs_jdoc_free(&d);
+    vst_cleanup();
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+Test(edit, many_members)
+{
+    struct vs_buf full = {0};
+    for (unsigned i = 0; i < 60000; i++)
+        vs_buf_printf(&full, "%s\"k%u\": %u", i ? ", " : "", i, i);
+    for (size_t k = 0; k < 2; k++) {
+        struct vs_jdoc d = {0}, after = {0};
+        struct vs_edits e = {0};
+        struct vs_buf text = {0}, out = {0};
+        struct vs_err err;
+        double begun = seconds();
+        vs_buf_printf(&text, k ? "{\"v\": {%s}}" : "{\n  \"v\": {%s}\n}", k ? full.p : "");
+        cr_assert_eq(vs_jdoc_parse("x.json", (struct vs_str){text.p, text.n}, &d, &err), VS_OK, "%s", err.message);
+        for (unsigned i = 0; i < 30000; i++)
+            cr_assert_eq(vs_edit_add_member(&e, &d, vs_jget(d.root, "v"), vst_format("n%u", i), VS_LIT("1"), &err), VS_OK);
+        cr_assert_eq(vs_edits_apply(&e, "x.json", d.text, &out, &err), VS_OK, "%s", err.message);
+        cr_assert_eq(vs_jdoc_parse("y.json", (struct vs_str){out.p, out.n}, &after, &err), VS_OK, "%s", err.message);
+        cr_assert_eq(vs_jget(after.root, "v")->count, (k ? 60000 : 0) + 30000);
+        cr_expect_lt(seconds() - begun, 20, "%.1f s: the time grows with the square", seconds() - begun);
+        vs_buf_free(&text);
+        vs_buf_free(&out);
+        vs_edits_free(&e);
+        vs_jdoc_free(&d);
+        vs_jdoc_free(&after);
+    }
+    vs_buf_free(&full);
     vst_cleanup();
 }

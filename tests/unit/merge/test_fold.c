@@ -350,7 +350,7 @@ Test(fold, every_failing_allocation_is_an_error)
 /* A candidate that cannot be made leaves none of its characters behind. */
 Test(fold, a_rejected_candidate_makes_no_characters)
 {
-    struct bench b = {.base = open_base("a b", "a+b", "")};
+    struct bench b = {.base = open_base("a b ab", "a+b", "")};
     add_candidates(&b, "xyb");
     fold(&b, "y");
     cr_expect_eq(b.fold.token_count, 0, "%u tokens that nobody asked for", b.fold.token_count);

@@ -49,7 +49,7 @@ static struct result merge(struct vs_merge_request q)
     r.code = vs_merge_plan(&q, &run, &r.m, &err);
     if (r.code)
         return r;
-    r.code = vs_merge_write(r.m, r.out, q.force, &run, &err);
+    r.code = vs_merge_write(r.m, r.out, false, &run, &err);
     r.report = vs_merge_report(r.m);
     return r;
 }
@@ -292,7 +292,7 @@ Test(merge, no_input_is_written_to)
 {
     const char *base = tokenizer_dir(base_json), *ext = tokenizer_dir(ext_json), *list = vst_path(vst_tempdir(), "words");
     vst_write_text(list, "w\n");
-    struct vs_merge_request q = {.base = base, .extensions = &ext, .extension_count = 1, .tokens_file = list, .force = true};
+    struct vs_merge_request q = {.base = base, .extensions = &ext, .extension_count = 1, .tokens_file = list};
     const char *const outs[] = {base, ext, vst_path(ext, "inside"), list};
     uint64_t before[3] = {vst_tree_hash(base), vst_tree_hash(ext), vst_tree_hash(list)};
     struct vs_merge *m = NULL;
