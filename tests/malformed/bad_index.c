@@ -206,7 +206,7 @@ const struct bad bad_index[] = {
     BAD("weights-bin", VS_EUNSUPPORTED, "pytorch_model.bin: found PyTorch weights", one_file, "pytorch_model.bin"),
     BAD("weights-pt", VS_EUNSUPPORTED, "model.pt: found PyTorch weights", one_file, "model.pt"),
     BAD("weights-pth", VS_EUNSUPPORTED, "consolidated.00.pth: found PyTorch weights", one_file, "consolidated.00.pth"),
-    BAD("weights-gguf", VS_EUNSUPPORTED, "model-Q4_K_M.gguf: found GGUF weights", one_file, "model-Q4_K_M.gguf"),
+    BAD("weights-gguf", VS_EUNSUPPORTED, "model-Q4_K_M.gguf", one_file, "model-Q4_K_M.gguf"),
     BAD("adapter", VS_EUNSUPPORTED, "an adapter (PEFT)", one_file, "adapter_model.safetensors"),
     BAD("adapter-bin", VS_EUNSUPPORTED, "an adapter (PEFT)", one_file, "adapter_model.bin"),
     BAD("tokenizer-model-alone", VS_EUNSUPPORTED, "tokenizer.model", tokenizer_model, NULL),

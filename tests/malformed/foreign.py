@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of formats that are not read: every program refuses them by name (3), whatever is in them, and leaves nothing behind.
+"""Files of formats that are not read: every program refuses them by name (3), whatever is in them, and leaves nothing behind. GGUF
+files are read by two of them, and refused like that by those that write.
 
 foreign.py TOOLS_FOLDER      prints TAP; VS_CORPUS names a folder with real and hostile files, which is skipped aloud when absent
 """
@@ -69,6 +70,14 @@ def weights(case, name):
     case.refused('vocab-merge', 'in', '--add-token', 'x', '-o', 'out')
 
 
+def gguf(case, name):
+    """Read by vocab-inspect and vocab-check, by name; no program writes it."""
+    for path in ('in/' + name, 'in'):
+        case.refused('embed-extend', path, '--add', '1', '-o', 'out')
+        case.refused('offset-patch', path, '--add', '1', '-o', 'out')
+        as_tokenizer(case, path)
+
+
 def tokenizer(case, name):
     case.refused('vocab-inspect', 'in/' + name)
     case.refused('vocab-inspect', 'in')
@@ -100,7 +109,7 @@ def disguised(case, name):
 
 def cases():
     for name, (data, says) in SMALL.items():
-        yield name, name, data, says, weights
+        yield name, name, data, says, gguf if name.endswith('.gguf') else weights
         if not name.endswith('.json') and name != 'adapter_model.safetensors':  # those are sound under another name
             yield name + ' in disguise', name, data, says, disguised
     for name, (data, says) in TOKENIZERS.items():
@@ -109,7 +118,7 @@ def cases():
     for folder in ('pickles', 'torch', 'gguf-vocab'):
         for path in sorted((corpus / folder).glob('*')):
             if path.suffix not in ('.inp', '.out'):
-                yield f'{folder}/{path.name}', path.name, path.read_bytes(), '', weights
+                yield f'{folder}/{path.name}', path.name, path.read_bytes(), '', gguf if folder == 'gguf-vocab' else weights
                 yield f'{folder}/{path.name} in disguise', path.name, path.read_bytes(), '', disguised
     for folder in ('sentencepiece', 'tiktoken'):
         for path in sorted((corpus / folder).glob('*.model')):
