@@ -37,8 +37,7 @@ static enum vs_code check_dtype(enum vs_dtype dtype, struct vs_err *err)
     return vs_fail(err, VS_EUNSUPPORTED, "rows of dtype %s: expected F64, F32, F16 or BF16", vs_dtype_name(dtype));
 }
 
-/* count * size bytes must be addressable. */
-static enum vs_code check_bytes(uint64_t rows, uint64_t cols, uint64_t size, struct vs_err *err)
+enum vs_code vs_check_bytes(uint64_t rows, uint64_t cols, uint64_t size, struct vs_err *err)
 {
     uint64_t bytes;
     if (!__builtin_mul_overflow(rows, cols, &bytes) && !__builtin_mul_overflow(bytes, size, &bytes) && bytes <= PTRDIFF_MAX)
@@ -51,7 +50,7 @@ static enum vs_code check_window(const struct vs_rows *w, struct vs_err *err)
 {
     enum vs_code code = check_dtype(w->dtype, err);
     if (!code)
-        code = check_bytes(w->count, w->cols, vs_float_size(w->dtype), err);
+        code = vs_check_bytes(w->count, w->cols, vs_float_size(w->dtype), err);
     if (!code && (!w->data || !w->cols) && w->count)
         code = vs_fail(err, VS_EUSAGE, "a window of %llu rows without data", (unsigned long long)w->count);
     if (!code && (w->first > w->total || w->count > w->total - w->first))
@@ -68,7 +67,7 @@ enum vs_code vs_k_gather(struct vs_dev *dev, const struct vs_rows *window, const
         *bad_count = 0;
     enum vs_code code = check_window(window, err);
     if (!code)
-        code = check_bytes(n, window->cols > 2 ? window->cols : 2, sizeof *ids, err);
+        code = vs_check_bytes(n, window->cols > 2 ? window->cols : 2, sizeof *ids, err);
     if (!code && bad_cap && !bad)
         code = vs_fail(err, VS_EUSAGE, "gather: room for %llu offenders, but no place", (unsigned long long)bad_cap);
     if (code || !n)
@@ -112,7 +111,7 @@ enum vs_code vs_k_affine_noise(struct vs_dev *dev, const double *shift, const do
 {
     enum vs_code code = check_dtype(dtype, err);
     if (!code)
-        code = check_bytes(rows, cols > 2 ? cols : 2, sizeof(double), err);
+        code = vs_check_bytes(rows, cols > 2 ? cols : 2, sizeof(double), err);
     return code || !rows || !cols ? code : dev->backend->affine_noise(dev, shift, scale, cols, keys, rows, dtype, out, err);
 }
 
@@ -121,7 +120,7 @@ enum vs_code vs_k_combine(struct vs_dev *dev, const struct vs_rows *window, cons
 {
     enum vs_code code = check_window(window, err);
     if (!code)
-        code = check_bytes(rows, window->cols > 2 ? window->cols : 2, sizeof(double), err);
+        code = vs_check_bytes(rows, window->cols > 2 ? window->cols : 2, sizeof(double), err);
     for (uint64_t r = 0; r < rows && !code; r++) {
         if (starts[r] >= starts[r + 1])
             return vs_fail(err, VS_EUSAGE, "combine: row %llu has no pieces", (unsigned long long)r);
@@ -139,16 +138,16 @@ enum vs_code vs_k_head_probe(struct vs_dev *dev, const struct vs_rows *window, c
 {
     enum vs_code code = check_window(window, err);
     if (!code)
-        code = check_bytes(probes, window->cols, sizeof(float), err);
+        code = vs_check_bytes(probes, window->cols, sizeof(float), err);
     if (!code)
-        code = check_bytes(probes, window->count, sizeof(float), err);
+        code = vs_check_bytes(probes, window->count, sizeof(float), err);
     return code || !probes || !window->count ? code : dev->backend->head_probe(dev, window, hidden, probes, bias, logits, err);
 }
 
 enum vs_code vs_k_argmax(struct vs_dev *dev, const float *logits, uint64_t n, uint64_t m, const uint64_t *use,
                          struct vs_k_max *out, struct vs_err *err)
 {
-    enum vs_code code = check_bytes(n, m, sizeof(float), err);
+    enum vs_code code = vs_check_bytes(n, m, sizeof(float), err);
     for (uint64_t i = 0; i < n && !m; i++)
         out[i] = (struct vs_k_max){.index = UINT64_MAX};
     return code || !n || !m ? code : dev->backend->argmax(dev, logits, n, m, use, out, err);
@@ -162,7 +161,7 @@ static enum vs_code check_blocks(enum vs_dtype dtype, uint64_t n, struct vs_err 
                        vs_dtype_name(dtype));
     if (n % elements)
         return vs_fail(err, VS_EUSAGE, "%llu values of dtype %s: not a multiple of %u", (unsigned long long)n, vs_dtype_name(dtype), elements);
-    return check_bytes(n, 1, sizeof(float), err);
+    return vs_check_bytes(n, 1, sizeof(float), err);
 }
 
 enum vs_code vs_k_dequant(struct vs_dev *dev, const void *in, enum vs_dtype dtype, uint64_t n, float *out, struct vs_err *err)

@@ -74,7 +74,8 @@ enum vs_code vs_f_norm(struct vs_dev *dev, enum vs_f_norm_kind kind, const float
 struct vs_f_heads { float *data; uint64_t token_stride, head_stride, heads, dim; };
 
 /* Rotates the first 2 * pairs elements of every head in place. cos_sin: [positions][pairs][2], float32, made on the host
- * in float64. interleaved: pairs (2i, 2i + 1), else (i, i + pairs). position[t] indexes the table. */
+ * in float64. interleaved: pairs (2i, 2i + 1), else (i, i + pairs). position[t] indexes the table. (a, b) becomes
+ * (fma(a, cos, -(b sin)), fma(b, cos, a sin)). */
 enum vs_code vs_f_rope(struct vs_dev *dev, const struct vs_f_heads *x, uint64_t tokens, const uint32_t *position,
                        const float *cos_sin, uint64_t pairs, bool interleaved, struct vs_err *err);
 

@@ -44,6 +44,8 @@ struct vs_cpu {
     enum vs_cpu_level level;
     unsigned threads;
     struct vs_pool *pool; /* NULL with one thread */
+    char *scratch;        /* scratch_bytes for each thread; grows when a product needs more than any before */
+    uint64_t scratch_bytes;
 };
 
 /* The best level of this processor. */
@@ -54,9 +56,14 @@ enum vs_code vs_cpu_open_level(enum vs_cpu_level level, unsigned threads, struct
 /* Runs kernel[level] over count items in pieces of grain, on all threads; returns when all are done. */
 void vs_cpu_for(struct vs_dev *dev, vs_cpu_fn *const *kernel, const void *job, uint64_t count, uint64_t grain);
 
+/* Scratch memory of the thread that asks, after vs_cpu_scratch_room made it large enough. */
+enum vs_code vs_cpu_scratch_room(struct vs_cpu *cpu, uint64_t bytes, struct vs_err *err);
+void *vs_cpu_scratch(const struct vs_cpu *cpu); /* 64-byte aligned */
+
 /* pool.c: threads - 1 workers; fewer when the system gives fewer; NULL when it gives none. */
 struct vs_pool *vs_pool_new(unsigned threads);
 void vs_pool_run(struct vs_pool *pool, vs_cpu_fn *fn, const void *job, uint64_t count, uint64_t grain);
+unsigned vs_pool_self(void); /* which of the threads runs this: below the number of threads */
 void vs_pool_free(struct vs_pool *pool); /* accepts NULL */
 
 enum vs_code vs_cpu_gather(struct vs_dev *dev, const struct vs_rows *window, const int64_t *ids, uint64_t n,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sched.h>
 #include <stdio.h>
-#include "cpu.h"
+#include "forward.h"
 
 enum vs_cpu_level vs_cpu_best(void)
 {
@@ -28,6 +28,7 @@ static void cpu_close(struct vs_dev *dev)
 {
     struct vs_cpu *cpu = (struct vs_cpu *)dev;
     vs_pool_free(cpu->pool);
+    vs_free(cpu->scratch);
     vs_free(cpu);
 }
 
@@ -50,6 +51,7 @@ enum vs_code vs_cpu_open_level(enum vs_cpu_level level, unsigned threads, struct
     if (!cpu)
         return vs_fail(err, VS_ENOMEM, "no memory for a device (%zu bytes)", sizeof *cpu);
     cpu->dev.backend = &cpu_backend;
+    cpu->dev.forward = &vs_cpu_forward;
     cpu->dev.kind = VS_DEV_CPU;
     cpu->level = level;
     cpu->threads = threads ? threads : cpu_count();
@@ -73,4 +75,22 @@ void vs_cpu_for(struct vs_dev *dev, vs_cpu_fn *const *kernel, const void *job, u
         vs_pool_run(cpu->pool, kernel[cpu->level], job, count, grain);
     else
         kernel[cpu->level](job, 0, count);
+}
+
+enum vs_code vs_cpu_scratch_room(struct vs_cpu *cpu, uint64_t bytes, struct vs_err *err)
+{
+    bytes = (bytes + 63) / 64 * 64;
+    if (bytes <= cpu->scratch_bytes)
+        return VS_OK;
+    vs_free(cpu->scratch);
+    cpu->scratch = vs_calloc(cpu->threads + 1, bytes);
+    cpu->scratch_bytes = cpu->scratch ? bytes : 0;
+    if (cpu->scratch)
+        return VS_OK;
+    return vs_fail(err, VS_ENOMEM, "no memory for %u threads with %llu bytes each", cpu->threads, (unsigned long long)bytes);
+}
+
+void *vs_cpu_scratch(const struct vs_cpu *cpu)
+{
+    return cpu->scratch + (64 - (uintptr_t)cpu->scratch % 64) % 64 + vs_pool_self() * cpu->scratch_bytes;
 }

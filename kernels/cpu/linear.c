@@ -1,193 +1,107 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dot products of rows with probes, in the canonical order of canon.h: 16 lanes are one AVX-512 register or two AVX
- * registers.
+ * Matrix products: rows of weights become float32 once, in a panel that stays in the cache, and meet the tokens there.
  */
 #include "canon.h"
-#include "cpu.h"
+#include "dots.h"
+#include "forward.h"
+#include "unpack.h"
 
-struct probe_job { const struct vs_rows *w; const float *hidden, *bias; uint64_t probes; float *logits; };
+#define PANEL_BYTES (384u << 10)
+#define ONE_BYTES (16u << 10) /* of weights at a time with one token */
 
-VS_BODY void put_logit(const struct probe_job *j, uint64_t p, uint64_t r, float dot)
+struct linear_job {
+    const struct vs_mat *w;
+    const float *x, *bias;
+    uint64_t x_stride, m;
+    float *y;
+    uint64_t y_stride;
+    vs_cpu_unpack_fn *unpack;
+    vs_cpu_row_dot_fn *row_dot;
+    vs_cpu_dots_fn *dots;
+    struct vs_cpu *cpu;
+    uint64_t panel_stride, panel_rows; /* floats from row to row */
+};
+
+/* A token tile with a row tile; rows counted from the first of the panel. */
+VS_BODY void one_tile(const struct linear_job *j, const float *const *x, unsigned m, uint64_t token, const float *const *w, unsigned rows,
+                      uint64_t row)
 {
-    j->logits[p * j->w->count + r] = vs_quiet(j->bias ? dot + j->bias[r] : dot);
-}
-
-/* The rest of a row that fills no more than a part of the lanes, then the tree. */
-VS_BODY float finish(float *lanes, const float *x, const void *w, enum vs_dtype dtype, uint64_t w_at, uint64_t k, uint64_t cols)
-{
-    for (uint64_t l = 0; k + l < cols; l++)
-        lanes[l] = vs_fmaf(x[k + l], vs_get_f32(w, dtype, w_at + k + l), lanes[l]);
-    return vs_dot_finish(lanes);
-}
-
-VS_BODY void probe_rows_plain(const struct probe_job *j, enum vs_dtype dtype, uint64_t begin, uint64_t end)
-{
-    const uint64_t cols = j->w->cols;
-    for (uint64_t r = begin; r < end; r++)
-        for (uint64_t p = 0; p < j->probes; p++) {
-            const float *x = j->hidden + p * cols;
-            float lanes[VS_DOT_LANES] = {0};
-            uint64_t k = 0;
-            for (; cols - k >= VS_DOT_LANES; k += VS_DOT_LANES)
-                for (uint64_t l = 0; l < VS_DOT_LANES; l++)
-                    lanes[l] = vs_fmaf(x[k + l], vs_get_f32(j->w->data, dtype, r * cols + k + l), lanes[l]);
-            put_logit(j, p, r, finish(lanes, x, j->w->data, dtype, r * cols, k, cols));
+    float out[32];
+    j->dots(x, m, w, rows, j->w->cols, out);
+    for (unsigned i = 0; i < m; i++)
+        for (unsigned r = 0; r < rows; r++) {
+            const float dot = out[i * VS_TILE_ROWS + r];
+            j->y[(token + i) * j->y_stride + row + r] = vs_quiet(j->bias ? dot + j->bias[row + r] : dot);
         }
 }
 
-#define FOR_DTYPES(run)                                                        \
-    switch (j->w->dtype) {                                                     \
-    case VS_BF16: run(j, VS_BF16, begin, end); break;                          \
-    case VS_F16: run(j, VS_F16, begin, end); break;                            \
-    case VS_F32: run(j, VS_F32, begin, end); break;                            \
-    default: run(j, VS_F64, begin, end); break;                                \
-    }
-
-static void probe_portable(const void *job, uint64_t begin, uint64_t end)
+static void one_panel(const struct linear_job *j, uint64_t begin, uint64_t end)
 {
-    const struct probe_job *j = job;
-    FOR_DTYPES(probe_rows_plain)
-}
-
-#if VS_CPU_X86
-#include <immintrin.h>
-
-/* Sixteen values from element at on, as float32. The result is used in products only, and NaN results are made
- * uniform at the end, so what the hardware does to NaN payloads does not matter. */
-VS_TARGET_AVX512 VS_BODY __m512 load16(const char *data, enum vs_dtype dtype, uint64_t at)
-{
-    if (dtype == VS_BF16)
-        return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(data + at * 2))), 16));
-    if (dtype == VS_F16)
-        return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(data + at * 2)));
-    if (dtype == VS_F32)
-        return _mm512_loadu_ps(data + at * 4);
-    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(_mm512_loadu_pd(data + at * 8))),
-                              _mm512_cvtpd_ps(_mm512_loadu_pd(data + at * 8 + 64)), 1);
-}
-
-/* R rows by P probes; constants, so that all accumulators stay in registers. */
-VS_TARGET_AVX512 VS_BODY void tile_avx512(const struct probe_job *j, enum vs_dtype dtype, uint64_t r, uint64_t p, const int R, const int P)
-{
-    const uint64_t cols = j->w->cols;
-    const char *data = j->w->data;
-    __m512 acc[4][4];
-    uint64_t k = 0;
-    for (int a = 0; a < R; a++)
-        for (int b = 0; b < P; b++)
-            acc[a][b] = _mm512_setzero_ps();
-    for (; cols - k >= VS_DOT_LANES; k += VS_DOT_LANES) {
-        __m512 x[4];
-        for (int b = 0; b < P; b++)
-            x[b] = _mm512_loadu_ps(j->hidden + (p + (uint64_t)b) * cols + k);
-        for (int a = 0; a < R; a++) {
-            const __m512 w = load16(data, dtype, (r + (uint64_t)a) * cols + k);
-            for (int b = 0; b < P; b++)
-                acc[a][b] = _mm512_fmadd_ps(x[b], w, acc[a][b]);
-        }
-    }
-    for (int a = 0; a < R; a++)
-        for (int b = 0; b < P; b++) {
-            float lanes[VS_DOT_LANES];
-            const uint64_t row = r + (uint64_t)a, probe = p + (uint64_t)b;
-            _mm512_storeu_ps(lanes, acc[a][b]);
-            put_logit(j, probe, row, finish(lanes, j->hidden + probe * cols, data, dtype, row * cols, k, cols));
-        }
-}
-
-VS_TARGET_AVX512 VS_BODY void probe_rows_avx512(const struct probe_job *j, enum vs_dtype dtype, uint64_t begin, uint64_t end)
-{
-    uint64_t r = begin;
-    for (; end - r >= 4; r += 4) {
-        uint64_t p = 0;
-        for (; j->probes - p >= 4; p += 4)
-            tile_avx512(j, dtype, r, p, 4, 4);
-        for (; p < j->probes; p++)
-            tile_avx512(j, dtype, r, p, 4, 1);
-    }
-    for (; r < end; r++)
-        for (uint64_t p = 0; p < j->probes; p++)
-            tile_avx512(j, dtype, r, p, 1, 1);
-}
-
-VS_TARGET_AVX512 static void probe_avx512(const void *job, uint64_t begin, uint64_t end)
-{
-    const struct probe_job *j = job;
-    FOR_DTYPES(probe_rows_avx512)
-}
-
-VS_TARGET_AVX2 VS_BODY __m256 load8(const char *data, enum vs_dtype dtype, uint64_t at)
-{
-    if (dtype == VS_BF16)
-        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(data + at * 2))), 16));
-    if (dtype == VS_F16)
-        return _mm256_cvtph_ps(_mm_loadu_si128((const void *)(data + at * 2)));
-    if (dtype == VS_F32)
-        return _mm256_loadu_ps((const void *)(data + at * 4));
-    return _mm256_set_m128(_mm256_cvtpd_ps(_mm256_loadu_pd((const void *)(data + at * 8 + 32))),
-                           _mm256_cvtpd_ps(_mm256_loadu_pd((const void *)(data + at * 8))));
-}
-
-VS_TARGET_AVX2 VS_BODY void tile_avx2(const struct probe_job *j, enum vs_dtype dtype, uint64_t r, uint64_t p, const int R, const int P)
-{
-    const uint64_t cols = j->w->cols;
-    const char *data = j->w->data;
-    __m256 low[2][2], high[2][2]; /* lanes 0-7 and 8-15 */
-    uint64_t k = 0;
-    for (int a = 0; a < R; a++)
-        for (int b = 0; b < P; b++)
-            low[a][b] = high[a][b] = _mm256_setzero_ps();
-    for (; cols - k >= VS_DOT_LANES; k += VS_DOT_LANES)
-        for (int a = 0; a < R; a++) {
-            const __m256 w0 = load8(data, dtype, (r + (uint64_t)a) * cols + k);
-            const __m256 w1 = load8(data, dtype, (r + (uint64_t)a) * cols + k + 8);
-            for (int b = 0; b < P; b++) {
-                const float *x = j->hidden + (p + (uint64_t)b) * cols + k;
-                low[a][b] = _mm256_fmadd_ps(_mm256_loadu_ps(x), w0, low[a][b]);
-                high[a][b] = _mm256_fmadd_ps(_mm256_loadu_ps(x + 8), w1, high[a][b]);
+    const bool as_is = j->w->dtype == VS_F32 && ((uintptr_t)j->w->data | j->w->stride) % sizeof(float) == 0;
+    float *panel = vs_cpu_scratch(j->cpu);
+    for (uint64_t r = begin; r < end && !as_is; r++)
+        j->unpack(j->w, r, panel + (r - begin) * j->panel_stride);
+    for (uint64_t token = 0; token < j->m; token += VS_TILE_TOKENS) {
+        const unsigned m = j->m - token < VS_TILE_TOKENS ? (unsigned)(j->m - token) : VS_TILE_TOKENS;
+        const float *x[VS_TILE_TOKENS];
+        for (unsigned i = 0; i < m; i++)
+            x[i] = j->x + (token + i) * j->x_stride;
+        for (uint64_t row = begin; row < end; row += VS_TILE_ROWS) {
+            const unsigned rows = end - row < VS_TILE_ROWS ? (unsigned)(end - row) : VS_TILE_ROWS;
+            const float *w[VS_TILE_ROWS];
+            for (unsigned r = 0; r < VS_TILE_ROWS; r++) {
+                const uint64_t at = row + (r < rows ? r : rows - 1);
+                w[r] = as_is ? (const float *)(const void *)vs_mat_row(j->w, at) : panel + (at - begin) * j->panel_stride;
             }
+            one_tile(j, x, m, token, w, rows, row);
         }
-    for (int a = 0; a < R; a++)
-        for (int b = 0; b < P; b++) {
-            float lanes[VS_DOT_LANES];
-            const uint64_t row = r + (uint64_t)a, probe = p + (uint64_t)b;
-            _mm256_storeu_ps(lanes, low[a][b]);
-            _mm256_storeu_ps(lanes + 8, high[a][b]);
-            put_logit(j, probe, row, finish(lanes, j->hidden + probe * cols, data, dtype, row * cols, k, cols));
-        }
-}
-
-VS_TARGET_AVX2 VS_BODY void probe_rows_avx2(const struct probe_job *j, enum vs_dtype dtype, uint64_t begin, uint64_t end)
-{
-    uint64_t r = begin;
-    for (; end - r >= 2; r += 2) {
-        uint64_t p = 0;
-        for (; j->probes - p >= 2; p += 2)
-            tile_avx2(j, dtype, r, p, 2, 2);
-        for (; p < j->probes; p++)
-            tile_avx2(j, dtype, r, p, 2, 1);
     }
-    for (; r < end; r++)
-        for (uint64_t p = 0; p < j->probes; p++)
-            tile_avx2(j, dtype, r, p, 1, 1);
 }
 
-VS_TARGET_AVX2 static void probe_avx2(const void *job, uint64_t begin, uint64_t end)
+static void linear_rows(const void *job, uint64_t begin, uint64_t end)
 {
-    const struct probe_job *j = job;
-    FOR_DTYPES(probe_rows_avx2)
+    const struct linear_job *j = job;
+    for (; begin < end; begin += j->panel_rows)
+        one_panel(j, begin, end - begin < j->panel_rows ? end : begin + j->panel_rows);
 }
 
-static vs_cpu_fn *const probe[VS_CPU_LEVELS] = {probe_portable, probe_avx2, probe_avx512};
-#else
-static vs_cpu_fn *const probe[VS_CPU_LEVELS] = {probe_portable, probe_portable, probe_portable};
-#endif
-
-enum vs_code vs_cpu_head_probe(struct vs_dev *dev, const struct vs_rows *window, const float *hidden, uint64_t probes,
-                               const float *bias, float *logits, struct vs_err *err)
+/* One token: every row is read once, straight into its product. */
+static void linear_one(const void *job, uint64_t begin, uint64_t end)
 {
-    const struct probe_job job = {window, hidden, bias, probes, logits};
-    vs_cpu_for(dev, probe, &job, window->count, 32);
-    return VS_OK;
+    const struct linear_job *j = job;
+    for (uint64_t r = begin; r < end; r++) {
+        const float dot = j->row_dot(j->w, r, j->x);
+        j->y[r] = vs_quiet(j->bias ? dot + j->bias[r] : dot);
+    }
+}
+
+static vs_cpu_fn *const one[VS_CPU_LEVELS] = {linear_one, linear_one, linear_one};
+static vs_cpu_fn *const linear[VS_CPU_LEVELS] = {linear_rows, linear_rows, linear_rows};
+
+/* Rows of a panel: whole tiles; with few tokens so few that they stay in the innermost cache, otherwise so many that the
+ * tokens are fetched rarely; and several panels for each thread. */
+static uint64_t panel_rows(const struct linear_job *j, unsigned threads)
+{
+    uint64_t tiles = PANEL_BYTES / (j->panel_stride * sizeof(float) * VS_TILE_ROWS), share = j->w->rows / (threads * 6 * VS_TILE_ROWS);
+    if (j->m <= VS_TILE_TOKENS)
+        return VS_TILE_ROWS;
+    tiles = tiles < share ? tiles : share;
+    return (tiles ? tiles : 1) * VS_TILE_ROWS;
+}
+
+enum vs_code vs_cpu_linear(struct vs_dev *dev, const struct vs_mat *w, const float *x, uint64_t x_stride, uint64_t m,
+                           const float *bias, float *y, uint64_t y_stride, struct vs_err *err)
+{
+    struct vs_cpu *cpu = (struct vs_cpu *)dev;
+    struct linear_job job = {w, x, bias, x_stride, m, y, y_stride, vs_cpu_unpack[cpu->level], vs_cpu_row_dot[cpu->level], vs_cpu_dots[cpu->level], cpu, (w->cols + 31) / 16 * 16, 0};
+    if (m == 1 && vs_cpu_in_vectors(w)) {
+        vs_cpu_for(dev, one, &job, w->rows, ONE_BYTES / w->stride + 1);
+        return VS_OK;
+    }
+    job.panel_rows = panel_rows(&job, cpu->threads);
+    const enum vs_code code = vs_cpu_scratch_room(cpu, job.panel_rows * job.panel_stride * sizeof(float), err);
+    if (!code)
+        vs_cpu_for(dev, linear, &job, w->rows, job.panel_rows);
+    return code;
 }

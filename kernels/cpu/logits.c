@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is asked of finished logits: the highest one, and how many are not finite.
+ * What is asked of finished logits: the highest one, how many are not finite, how much of the mass each class has.
  */
-#include "canon.h"
-#include "cpu.h"
+#include "canon_f32.h"
+#include "forward.h"
 
 struct argmax_job { const float *logits; uint64_t m; const uint64_t *use; struct vs_k_max *out; };
 
@@ -60,5 +60,69 @@ enum vs_code vs_cpu_argmax(struct vs_dev *dev, const float *logits, uint64_t n, 
 {
     const struct argmax_job job = {logits, m, use, out};
     vs_cpu_for(dev, argmax, &job, n, 1);
+    return VS_OK;
+}
+
+/* ---- classes of rows ---- */
+
+struct tile_job { const float *logits; uint64_t stride, n, first; const uint8_t *row_class; struct vs_f_logit_stats *out; };
+
+#define LANES VS_SQUARE_LANES
+
+/* Counts and the highest logit of each class. */
+VS_BODY void tile_max(const struct tile_job *j, const float *x, struct vs_f_logit_stats *s)
+{
+    for (uint64_t i = 0; i < j->n; i++) {
+        struct vs_f_logit_class *c = &s->of[j->row_class[i]];
+        const uint32_t a = vs_f32_bits(x[i]) & 0x7fffffff;
+        c->nan += a > 0x7f800000;
+        c->inf += a == 0x7f800000;
+        if (a <= 0x7f800000 && (c->count < c->nan + 1 || x[i] > c->max)) {
+            c->max = x[i];
+            c->id = j->first + i;
+        }
+        c->count++;
+    }
+}
+
+/* Adding the zero of another class changes no lane: all lanes are at least +0. */
+VS_BODY void tile_chunk(const struct tile_job *j, const float *x, uint64_t at, uint64_t n, uint32_t c, float max, double *lanes)
+{
+    for (uint64_t l = 0; l < n; l++) {
+        const float e = vs_exp_below(x[at + l], max);
+        lanes[l] += j->row_class[at + l] == c && x[at + l] == x[at + l] ? e : 0.0f;
+    }
+}
+
+VS_BODY double tile_sum(const struct tile_job *j, const float *x, uint32_t c, float max)
+{
+    double lanes[LANES] = {0};
+    uint64_t at = 0;
+    for (; j->n - at >= LANES; at += LANES)
+        tile_chunk(j, x, at, LANES, c, max, lanes);
+    tile_chunk(j, x, at, j->n - at, c, max, lanes);
+    return vs_square_finish(lanes);
+}
+
+VS_BODY void logit_tile_body(const void *job, uint64_t begin, uint64_t end)
+{
+    const struct tile_job *j = job;
+    for (uint64_t row = begin; row < end; row++) {
+        const float *x = j->logits + row * j->stride;
+        struct vs_f_logit_stats s = {0};
+        tile_max(j, x, &s);
+        for (uint32_t c = 0; c < VS_F_CLASSES; c++)
+            if (s.of[c].count > s.of[c].nan)
+                s.of[c].sum_exp = tile_sum(j, x, c, s.of[c].max);
+        vs_logits_add_tile(&j->out[row], &s);
+    }
+}
+VS_CPU_KERNEL(logit_tile)
+
+enum vs_code vs_cpu_logit_tile(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
+                               const uint8_t *row_class, struct vs_f_logit_stats *stats, struct vs_err *err)
+{
+    const struct tile_job job = {logits, stride, n, first, row_class, stats};
+    vs_cpu_for(dev, logit_tile, &job, m, 1);
     return VS_OK;
 }

@@ -3,7 +3,8 @@
  * The device, its buffers, and the one place where CUDA's errors become ours.
  */
 #include <stdio.h>
-#include "cuda.h"
+#include "fast.h"
+#include "forward.h"
 
 #define CHUNK_BYTES (64ull << 20)
 
@@ -103,6 +104,8 @@ enum vs_code vs_cuda_rows(struct vs_cuda *cuda, const struct vs_rows *window, ui
 static void cuda_close(struct vs_dev *dev)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    vs_cuda_fast_close(cuda);
+    vs_cuda_forward_close(cuda);
     for (int i = 0; i < VS_SLOT_COUNT; i++)
         cudaFree(cuda->slots[i].p);
     cudaFreeHost(cuda->bounce);
@@ -176,7 +179,10 @@ enum vs_code vs_cuda_open(struct vs_dev **out, struct vs_err *err)
     if (!cuda)
         return vs_fail(err, VS_ENOMEM, "no memory for a device (%llu bytes)", (unsigned long long)sizeof *cuda);
     cuda->dev.backend = &cuda_backend;
+    cuda->dev.forward = &vs_cuda_forward;
     cuda->dev.kind = VS_DEV_CUDA;
+    cuda->processors = (unsigned)prop.multiProcessorCount;
+    cuda->capability = (unsigned)(prop.major * 10 + prop.minor);
     cuda->chunk = CHUNK_BYTES;
     snprintf(cuda->dev.name, sizeof cuda->dev.name, "%.*s", (int)sizeof cuda->dev.name - 1, prop.name);
     code = vs_cuda_check(cudaStreamCreate(&cuda->stream), "stream", err);
@@ -186,6 +192,8 @@ enum vs_code vs_cuda_open(struct vs_dev **out, struct vs_err *err)
         code = vs_cuda_check(cudaEventCreate(&cuda->after), "event", err);
     if (!code)
         code = try_device(cuda, &prop, err);
+    if (!code)
+        code = vs_cuda_forward_open(cuda, err);
     if (code)
         cuda_close(&cuda->dev);
     else

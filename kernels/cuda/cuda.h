@@ -13,11 +13,13 @@
 
 #ifndef VS_KERNEL
 #define VS_KERNEL(name, args_type) static __global__ void name(args_type a)
+#define VS_DEVICE static __device__ __forceinline__
 #define VS_START(name, blocks, threads, stream, args) name<<<blocks, threads, 0, stream>>>(args)
 #endif
 
 /* Device buffers that stay until the device is closed; they only grow. */
-enum vs_cuda_slot { VS_SLOT_ROWS, VS_SLOT_IDS, VS_SLOT_RANGES, VS_SLOT_OUT, VS_SLOT_A, VS_SLOT_B, VS_SLOT_C, VS_SLOT_D, VS_SLOT_COUNT };
+enum vs_cuda_slot { VS_SLOT_ROWS, VS_SLOT_IDS, VS_SLOT_RANGES, VS_SLOT_OUT, VS_SLOT_A, VS_SLOT_B, VS_SLOT_C, VS_SLOT_D, VS_SLOT_LOOK,
+                    VS_SLOT_COUNT };
 
 struct vs_cuda {
     struct vs_dev dev;
@@ -29,6 +31,11 @@ struct vs_cuda {
     bool timed;            /* add the time of kernels to kernel_ms (gpu-verify) */
     double kernel_ms;
     cudaEvent_t before, after;
+    cudaStream_t copies;         /* the copy stream of the forward pass; its lanes' events */
+    cudaEvent_t sent[2], used[2];
+    unsigned processors, capability; /* capability 90 is 9.0 */
+    bool fast, fast_attention;   /* attention alone: for tests */
+    struct vs_cuda_lt *lt;       /* fast.cu; NULL until fast mode was asked for */
 };
 
 #ifdef __cplusplus

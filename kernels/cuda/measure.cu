@@ -18,6 +18,11 @@ double vs_cuda_kernel_ms(struct vs_dev *dev)
     return ((struct vs_cuda *)dev)->kernel_ms;
 }
 
+void vs_cuda_fast_attention(struct vs_dev *dev, bool on)
+{
+    ((struct vs_cuda *)dev)->fast_attention = on;
+}
+
 static enum vs_code copy_rate(struct vs_cuda *cuda, uint64_t bytes, double *rate, struct vs_err *err)
 {
     float ms = 0;
@@ -52,4 +57,22 @@ enum vs_code vs_cuda_facts(struct vs_dev *dev, struct vs_cuda_facts *out, struct
     out->capability = prop.major * 10 + prop.minor;
     out->memory = prop.totalGlobalMem;
     return copy_rate(cuda, prop.totalGlobalMem / 8 < COPY_BYTES ? prop.totalGlobalMem / 8 : COPY_BYTES, &out->copy_rate, err);
+}
+
+struct fill_args { uint16_t *p; uint64_t n, seed; float scale; };
+
+VS_KERNEL(fill, struct fill_args)
+{
+    for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.n; i += (uint64_t)gridDim.x * blockDim.x) {
+        const float uniform = (float)(vs_mix64(i + (a.seed + 1) * VS_GOLDEN) >> 40) * 0x1p-23f - 1.0f;
+        a.p[i] = vs_f32_to_bf16(uniform * a.scale);
+    }
+}
+
+enum vs_code vs_cuda_fill_bf16(struct vs_dev *dev, void *p, uint64_t n, uint64_t seed, float scale, struct vs_err *err)
+{
+    const struct fill_args a = {(uint16_t *)p, n, seed, scale};
+    enum vs_code code = VS_OK;
+    VS_LAUNCH((struct vs_cuda *)dev, code, fill, vs_cuda_blocks(n, 4096), 256, a, err);
+    return code;
 }

@@ -20,6 +20,14 @@ enum vs_code vs_cuda_facts(struct vs_dev *dev, struct vs_cuda_facts *out, struct
 void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed);
 double vs_cuda_kernel_ms(struct vs_dev *dev); /* spent in kernels since vs_cuda_tune */
 
+/* Attention of fast mode without its products, where the device has it. */
+void vs_cuda_fast_attention(struct vs_dev *dev, bool on);
+
+/* n BF16 values on the device, uniform in [-scale, scale), the same for the same seed. */
+enum vs_code vs_cuda_fill_bf16(struct vs_dev *dev, void *p, uint64_t n, uint64_t seed, float scale, struct vs_err *err);
+/* Operations per second of cuBLASLt alone on a large BF16 product; fast mode must be on. */
+enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,7 +21,22 @@ void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed)
 {
 }
 
+void vs_cuda_fast_attention(struct vs_dev *dev, bool on)
+{
+}
+
 double vs_cuda_kernel_ms(struct vs_dev *dev)
 {
     return 0;
+}
+
+enum vs_code vs_cuda_fill_bf16(struct vs_dev *dev, void *p, uint64_t n, uint64_t seed, float scale, struct vs_err *err)
+{
+    return vs_fail(err, VS_EDEVICE, "no usable CUDA device: built without the CUDA backend");
+}
+
+enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err *err)
+{
+    *flops = 0;
+    return vs_fail(err, VS_EDEVICE, "no usable CUDA device: built without the CUDA backend");
 }

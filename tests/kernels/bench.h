@@ -29,5 +29,6 @@ extern const unsigned bench_op_count;
 int bench_make(struct bench *b, uint64_t rows, uint64_t cols); /* 0, or 1 without memory */
 void bench_free(struct bench *b);
 int bench_cpu(void);
+int bench_forward(struct vs_dev *dev);
 
 #endif

@@ -9,6 +9,7 @@
 
 struct buffer {
     struct buffer *next;
+    void *device; /* memory of the device, instead of raw */
     unsigned char *raw;
     uint64_t bytes, offset;
 };
@@ -50,7 +51,7 @@ static void *take_at(struct run *r, uint64_t bytes, uint64_t offset)
         exit(99);
     }
     memset(raw, POISON, bytes + offset + 2 * GUARD);
-    *b = (struct buffer){r->buffers, raw, bytes, offset};
+    *b = (struct buffer){r->buffers, NULL, raw, bytes, offset};
     r->buffers = b;
     return raw + GUARD + offset;
 }
@@ -65,10 +66,54 @@ void *take_odd(struct run *r, uint64_t bytes)
     return take_at(r, bytes, 1 + below(r, 7));
 }
 
+/* On a device with memory of its own, a block of exactly this size. */
+static void *on_device(struct run *r, const void *host, uint64_t bytes, uint64_t offset)
+{
+    struct vs_err err;
+    void *p = NULL, *poison = host || vs_dev_shares(r->dev) ? NULL : take(r, bytes);
+    if (vs_dev_shares(r->dev)) {
+        p = take_at(r, bytes, offset);
+        return host ? memcpy(p, host, bytes) : p;
+    }
+    struct buffer *b = malloc(sizeof *b);
+    if (!b || vs_dev_alloc(r->dev, bytes, &p, &err) || vs_dev_put(r->dev, p, host ? host : poison, bytes, &err)) {
+        fprintf(stderr, "no memory on the device for the test itself: %s\n", b ? err.message : "none here either");
+        exit(99);
+    }
+    *b = (struct buffer){r->buffers, p, NULL, bytes, 0};
+    r->buffers = b;
+    return p;
+}
+
+void *to_device(struct run *r, const void *host, uint64_t bytes)
+{
+    return on_device(r, host, bytes, 4 * below(r, 8));
+}
+
+void *rows_to_device(struct run *r, const void *host, uint64_t bytes)
+{
+    return on_device(r, host, bytes, below(r, 8));
+}
+
+void *from_device(struct run *r, const void *device, uint64_t bytes)
+{
+    struct vs_err err = {VS_OK, ""};
+    void *host = take(r, bytes);
+    if (vs_dev_get(r->dev, host, device, bytes, &err))
+        expect(r, err.message, false);
+    return host;
+}
+
 void release(struct run *r)
 {
     while (r->buffers) {
         struct buffer *b = r->buffers;
+        if (b->device) {
+            vs_dev_free(r->dev, b->device);
+            r->buffers = b->next;
+            free(b);
+            continue;
+        }
         const unsigned char *after = b->raw + GUARD + b->offset + b->bytes;
         bool ok = true;
         for (uint64_t i = 0; i < GUARD + b->offset; i++)

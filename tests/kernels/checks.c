@@ -35,14 +35,6 @@ static void over_shapes(struct run *r, case_fn *one)
             }
 }
 
-/* Calls both devices; the codes must agree. */
-#define BOTH(r, call_ref, call_new)                                                     \
-    do {                                                                                \
-        struct vs_err err_ = {VS_OK, ""};                                               \
-        const enum vs_code a_ = (call_ref), b_ = (call_new);                            \
-        expect(r, err_.message[0] ? err_.message : "the codes differ", a_ == b_ && !a_); \
-    } while (0)
-
 static void gather_case(struct run *r, struct vs_rows w, enum fill how)
 {
     const uint64_t n = 1 + below(r, 70), cap = below(r, 5);
@@ -244,6 +236,9 @@ const struct check checks[] = {
     {"gather", check_gather},   {"row_stats", check_row_stats},   {"column_sums", check_column_sums}, {"noise", check_noise},
     {"combine", check_combine}, {"head_probe", check_head_probe}, {"argmax", check_argmax},           {"windows", check_windows},
     {"quant_golden", check_quant_golden}, {"dequant", check_dequant}, {"dequant_mxfp4", check_dequant_mxfp4},
-    {"quant_refused", check_quant_refused},
+    {"quant_refused", check_quant_refused}, {"elementary", check_elementary}, {"linear", check_linear}, {"fast", check_fast}, {"norm", check_norm},
+    {"rope", check_rope}, {"attend", check_attend}, {"attend_fast", check_attend_fast}, {"act", check_act}, {"add_scale", check_add_scale}, {"move_rows", check_move_rows},
+    {"route", check_route}, {"look", check_look}, {"logit_tile", check_logit_tile}, {"compare", check_compare},
+    {"memory", check_memory}, {"forward_refused", check_forward_refused}, {"forward_golden", check_forward_golden},
 };
 const unsigned check_count = sizeof checks / sizeof *checks;

@@ -30,9 +30,40 @@ void check_dequant(struct run *r);
 void check_dequant_mxfp4(struct run *r);
 void check_quant_refused(struct run *r);
 
+/* ---- checks_forward.c, checks_attention.c, checks_looks.c ---- */
+void check_elementary(struct run *r);
+void check_linear(struct run *r);
+void check_fast(struct run *r);
+void check_norm(struct run *r);
+void check_rope(struct run *r);
+void check_attend(struct run *r);
+void check_attend_fast(struct run *r);
+void check_act(struct run *r);
+void check_add_scale(struct run *r);
+void check_move_rows(struct run *r);
+void check_route(struct run *r);
+void check_look(struct run *r);
+void check_logit_tile(struct run *r);
+void check_compare(struct run *r);
+void check_memory(struct run *r);
+void check_forward_refused(struct run *r);
+void check_forward_golden(struct run *r);
+extern const struct vs_forward reference_forward;
+
+/* Calls both devices; the codes must agree. */
+#define BOTH(r, call_ref, call_new)                                                     \
+    do {                                                                                \
+        struct vs_err err_ = {VS_OK, ""};                                               \
+        const enum vs_code a_ = (call_ref), b_ = (call_new);                            \
+        expect(r, err_.message[0] ? err_.message : "the codes differ", a_ == b_ && !a_); \
+    } while (0)
+
 /* ---- buffers.c ---- */
 void *take(struct run *r, uint64_t bytes);                   /* poisoned, guarded, kept until release; at an odd address or even */
 void *take_odd(struct run *r, uint64_t bytes);               /* not aligned: as rows of a file may lie */
+void *to_device(struct run *r, const void *host, uint64_t bytes);        /* a copy, or with host NULL poisoned memory; kept until release */
+void *rows_to_device(struct run *r, const void *host, uint64_t bytes);   /* not aligned where the device is the CPU */
+void *from_device(struct run *r, const void *device, uint64_t bytes);    /* kept until release */
 void same(struct run *r, const char *what, const void *a, const void *b, uint64_t bytes); /* counts a failure */
 void expect(struct run *r, const char *what, bool ok);
 void describe(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* of the case in progress */

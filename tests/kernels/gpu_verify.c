@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "checks.h"
 #include "cuda/measure.h"
+#include "llama.h"
 
 #define ROWS 262144
 #define COLS 2048
@@ -85,6 +86,112 @@ static int measure(FILE *f, struct vs_dev *dev, const struct vs_cuda_facts *fact
     return status;
 }
 
+/* ---- a model of the shape of Llama-3-8B ---- */
+
+#define PROMPT 2048u
+#define DECODE 32u
+#define DECODE_AT 64u /* positions before the first decoded token */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Seconds of a prompt, the best of times; of one token, the mean of DECODE. */
+static enum vs_code prompt_seconds(struct llama *l, int times, double *best, struct vs_err *err)
+{
+    enum vs_code code = VS_OK;
+    *best = 0;
+    for (int i = 0; i < times && !code; i++) {
+        const double start = now();
+        code = llama_run(l, 0, PROMPT, err);
+        const double s = now() - start;
+        *best = !i || s < *best ? s : *best;
+    }
+    return code;
+}
+
+static enum vs_code token_seconds(struct llama *l, double *mean, struct vs_err *err)
+{
+    enum vs_code code = llama_run(l, DECODE_AT, 1, err);
+    const double start = now();
+    for (uint32_t i = 1; i <= DECODE && !code; i++)
+        code = llama_run(l, DECODE_AT + i, 1, err);
+    *mean = (now() - start) / DECODE;
+    return code;
+}
+
+struct llama_times { double strict_prompt, strict_token, fast_prompt, fast_token, peak, nmse; };
+
+static enum vs_code time_llama(struct vs_dev *dev, struct llama *l, struct llama_times *t, char *why_not_fast, size_t why_bytes, struct vs_err *err)
+{
+    struct vs_f_diff first, d;
+    struct vs_err fast_err;
+    enum vs_code code = prompt_seconds(l, 2, &t->strict_prompt, err);
+    if (!code)
+        code = llama_compare(l, &first, err);
+    if (!code)
+        code = token_seconds(l, &t->strict_token, err);
+    if (code || vs_dev_fast(dev, true, &fast_err)) {
+        snprintf(why_not_fast, why_bytes, "%s", code ? "" : fast_err.message);
+        return code;
+    }
+    code = vs_cuda_fast_peak(dev, &t->peak, err);
+    if (!code)
+        code = prompt_seconds(l, 4, &t->fast_prompt, err);
+    if (!code)
+        code = llama_compare(l, &d, err);
+    t->nmse = code || !(d.sum_reference > 0) ? -1 : d.sum_squares / d.sum_reference;
+    return code ? code : token_seconds(l, &t->fast_token, err);
+}
+
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : 0;
+}
+
+static void put_llama(FILE *f, const struct llama *l, const struct llama_times *t, const struct vs_cuda_facts *facts)
+{
+    const double bytes = (double)llama_bytes(l), work = llama_operations(l, PROMPT);
+    fprintf(f, "  \"prompt_tokens\": %u, \"weight_bytes\": %.0f, \"cublaslt_peak_tflops\": %.1f,\n", PROMPT, bytes, t->peak * 1e-12);
+    fprintf(f, "  \"fast\": {\"prefill_s\": %.4f, \"tokens_per_s\": %.0f, \"tflops\": %.1f, \"of_peak\": %.3f, ", t->fast_prompt,
+            ratio(PROMPT, t->fast_prompt), ratio(work, t->fast_prompt) * 1e-12, ratio(ratio(work, t->fast_prompt), t->peak));
+    fprintf(f, "\"decode_ms\": %.3f, \"decode_tokens_per_s\": %.1f, \"gb_per_s\": %.1f, \"of_copy\": %.3f, \"nmse\": %.3g},\n", t->fast_token * 1e3,
+            ratio(1, t->fast_token), ratio(bytes, t->fast_token) * 1e-9, ratio(ratio(bytes, t->fast_token), facts->copy_rate), t->nmse);
+    fprintf(f, "  \"strict\": {\"prefill_s\": %.4f, \"tokens_per_s\": %.0f, \"tflops\": %.1f, ", t->strict_prompt,
+            ratio(PROMPT, t->strict_prompt), ratio(work, t->strict_prompt) * 1e-12);
+    fprintf(f, "\"decode_ms\": %.3f, \"decode_tokens_per_s\": %.1f, \"gb_per_s\": %.1f, \"of_copy\": %.3f},\n", t->strict_token * 1e3,
+            ratio(1, t->strict_token), ratio(bytes, t->strict_token) * 1e-9, ratio(ratio(bytes, t->strict_token), facts->copy_rate));
+}
+
+/* Fewer layers where the device is too small; the ratios stay comparable. */
+static int measure_llama(FILE *f, struct vs_dev *dev, const struct vs_cuda_facts *facts)
+{
+    struct llama_shape shape = {32, 4096, 14336, 32, 8, 128, 128256, PROMPT};
+    struct llama_times t = {0};
+    struct llama *l = NULL;
+    struct vs_err err = {VS_OK, ""};
+    char why_not_fast[sizeof err.message] = "";
+    while (shape.layers > 1 && 1.3e9 + shape.layers * 0.46e9 + 2e9 > (double)facts->memory * 0.9)
+        shape.layers /= 2;
+    enum vs_code code = llama_open(dev, &shape, &l, &err);
+    if (!code)
+        code = time_llama(dev, l, &t, why_not_fast, sizeof why_not_fast, &err);
+    fprintf(f, " \"llama\": {\"layers\": %u,\n", shape.layers);
+    if (!code)
+        put_llama(f, l, &t, facts);
+    fprintf(f, "  \"no_fast_mode\": ");
+    put_text(f, why_not_fast);
+    fprintf(f, ", \"error\": ");
+    put_text(f, code ? err.message : "");
+    fprintf(f, "},\n");
+    fflush(f);
+    llama_close(l);
+    return code || t.nmse < 0;
+}
+
 int main(int argc, char **argv)
 {
     struct vs_err err;
@@ -106,6 +213,8 @@ int main(int argc, char **argv)
             facts.driver, facts.runtime, (unsigned long long)facts.memory, facts.copy_rate * 1e-9);
     int status = verify(f, dev);
     status |= measure(f, dev, &facts);
+    vs_cuda_tune(dev, 64u << 20, false);
+    status |= measure_llama(f, dev, &facts);
     fprintf(f, " \"seconds\": %lld,\n \"passed\": %s}\n", (long long)(time(NULL) - start), status ? "false" : "true");
     vs_dev_close(dev);
     if (ferror(f) | (f != stdout ? fclose(f) : fflush(f)))

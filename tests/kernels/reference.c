@@ -177,6 +177,6 @@ struct vs_dev *reference_open(void)
 {
     struct vs_dev *dev = calloc(1, sizeof *dev);
     if (dev)
-        *dev = (struct vs_dev){&backend, VS_DEV_CPU, "reference"};
+        *dev = (struct vs_dev){.backend = &backend, .forward = &reference_forward, .kind = VS_DEV_CPU, .name = "reference"};
     return dev;
 }

@@ -21,12 +21,23 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
     static void name(args_type a);                                                          \
     static void name##_thunk(const void *args) { name(*(const args_type *)args); }          \
     static void name(args_type a)
+#define VS_DEVICE static inline __attribute__((unused))
 #define VS_START(name, blocks, threads, stream, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
 
 void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads);
 void emu_barrier(void);
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width);
 
+void emu_all(const void *value, void *out, size_t bytes); /* out[32]: the values of the whole warp */
+void emu_mma(float *d, const uint32_t *a, const uint32_t *b);
+
+#define VS_MMA emu_mma
+#define __shfl_xor_sync(mask, v, bit)                                                \
+    __extension__({                                                                  \
+        float emu_in_ = (v), emu_out_[32];                                           \
+        emu_all(&emu_in_, emu_out_, sizeof emu_in_);                                 \
+        emu_out_[threadIdx.x % 32 ^ (bit)];                                           \
+    })
 #define __syncthreads() emu_barrier()
 #define EMU_SHFL_DOWN(mask, v, d, width)                                             \
     __extension__({                                                                  \
@@ -44,6 +55,13 @@ void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsi
         emu_old_;                         \
     })
 
+#define atomicMax(p, v)                          \
+    __extension__({                              \
+        __typeof__(*(p)) emu_old_ = *(p);        \
+        *(p) = (v) > emu_old_ ? (v) : emu_old_;  \
+        emu_old_;                                \
+    })
+
 typedef enum {
     cudaSuccess = 0,
     cudaErrorMemoryAllocation = 2,
@@ -53,7 +71,7 @@ typedef enum {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 typedef void *cudaStream_t;
 typedef void *cudaEvent_t;
-struct cudaDeviceProp { char name[256]; int major, minor; size_t totalGlobalMem; };
+struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount; size_t totalGlobalMem; };
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
@@ -69,6 +87,11 @@ cudaError_t cudaFreeHost(void *p);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
                               enum cudaMemcpyKind kind, cudaStream_t stream);
+enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
+cudaError_t cudaMemGetInfo(size_t *available, size_t *all);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
 cudaError_t cudaStreamCreate(cudaStream_t *stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);

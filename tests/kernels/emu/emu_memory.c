@@ -110,7 +110,7 @@ cudaError_t cudaGetDeviceCount(int *count)
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 {
-    *prop = (struct cudaDeviceProp){.name = "emulated device", .major = 7, .minor = 5, .totalGlobalMem = 1 << 20};
+    *prop = (struct cudaDeviceProp){.name = "emulated device", .major = 8, .minor = 0, .multiProcessorCount = 2, .totalGlobalMem = 1 << 20};
     return cudaSuccess;
 }
 
@@ -123,6 +123,10 @@ cudaError_t cudaDriverGetVersion(int *version) { *version = 13000; return cudaSu
 cudaError_t cudaRuntimeGetVersion(int *version) { *version = 13000; return cudaSuccess; }
 cudaError_t cudaSetDevice(int device) { return cudaSuccess; }
 cudaError_t cudaGetLastError(void) { return cudaSuccess; }
+cudaError_t cudaMemGetInfo(size_t *available, size_t *all) { *available = *all = 1 << 20; return cudaSuccess; }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) { *stream = NULL; return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) { return cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) { *event = NULL; return cudaSuccess; }
 cudaError_t cudaStreamCreate(cudaStream_t *stream) { *stream = NULL; return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) { return cudaSuccess; }

@@ -102,6 +102,18 @@ void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsi
     memcpy(out, fibers[lane + distance < width ? me + distance : me].slot[turn], bytes);
 }
 
+void emu_all(const void *value, void *out, size_t bytes)
+{
+    struct fiber *f = &fibers[running];
+    const unsigned first = running / WARP * WARP, turn = f->turn++ & 1;
+    if (bytes > sizeof f->slot[0] || count % WARP)
+        emu_die("exchange: only whole warps are emulated");
+    memcpy(f->slot[turn], value, bytes);
+    wait_as(AT_SHUFFLE);
+    for (unsigned i = 0; i < WARP; i++)
+        memcpy((char *)out + i * bytes, fibers[first + i].slot[turn], bytes);
+}
+
 /* Releases whoever waits for threads that have all come. */
 static bool release(void)
 {

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * 16 lanes are one AVX-512 register or two AVX registers. All accumulators of a tile stay in registers.
+ */
+#include "canon.h"
+#include "dots.h"
+
+/* The rest of a row that fills no more than a part of the lanes, then the tree. */
+VS_BODY float finish(float *lanes, const float *x, const float *w, uint64_t k, uint64_t n)
+{
+    for (uint64_t l = 0; k + l < n; l++)
+        lanes[l] = vs_fmaf(x[k + l], w[k + l], lanes[l]);
+    return vs_dot_finish(lanes);
+}
+
+static void dots_portable(const float *const *x, unsigned m, const float *const *w, unsigned rows, uint64_t n, float *out)
+{
+    for (unsigned i = 0; i < m; i++)
+        for (unsigned r = 0; r < rows; r++) {
+            float lanes[VS_DOT_LANES] = {0};
+            uint64_t k = 0;
+            for (; n - k >= VS_DOT_LANES; k += VS_DOT_LANES)
+                for (uint64_t l = 0; l < VS_DOT_LANES; l++)
+                    lanes[l] = vs_fmaf(x[i][k + l], w[r][k + l], lanes[l]);
+            out[i * VS_TILE_ROWS + r] = finish(lanes, x[i], w[r], k, n);
+        }
+}
+
+#if VS_CPU_X86
+#include <immintrin.h>
+
+/* ---- AVX-512: 4 by 6 ---- */
+
+/* Lanes l and l + 8 of a and of b. */
+VS_TARGET_AVX512 VS_BODY __m512 halves(__m512 a, __m512 b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+}
+
+VS_TARGET_AVX512 VS_BODY __m512 quarters(__m512 a, __m512 b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+
+/* The trees of 16 accumulators side by side: sums of acc[0..15], in this order. */
+VS_TARGET_AVX512 VS_BODY __m512 trees(const __m512 *acc)
+{
+    __m512 four[4], two[2];
+    for (int i = 0; i < 4; i++) /* accumulator 4 b + i goes to part b */
+        four[i] = quarters(halves(acc[i], acc[4 + i]), halves(acc[8 + i], acc[12 + i]));
+    for (int i = 0; i < 2; i++)
+        two[i] = _mm512_add_ps(_mm512_shuffle_ps(four[2 * i], four[2 * i + 1], 0x44), _mm512_shuffle_ps(four[2 * i], four[2 * i + 1], 0xee));
+    return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88), _mm512_shuffle_ps(two[0], two[1], 0xdd));
+}
+
+VS_TARGET_AVX512 VS_BODY void tile_avx512(const float *const *x, const float *const *w, uint64_t n, float *out, const int M)
+{
+    const int N = VS_TILE_ROWS;
+    __m512 acc[32];
+    uint64_t k = 0;
+    for (int i = 0; i < 32; i++)
+        acc[i] = _mm512_setzero_ps();
+    for (; n - k >= VS_DOT_LANES; k += VS_DOT_LANES) {
+        __m512 row[VS_TILE_ROWS];
+        for (int r = 0; r < N; r++)
+            row[r] = _mm512_loadu_ps(w[r] + k);
+        for (int i = 0; i < M; i++) {
+            const __m512 token = _mm512_loadu_ps(x[i] + k);
+            for (int r = 0; r < N; r++)
+                acc[i * N + r] = _mm512_fmadd_ps(token, row[r], acc[i * N + r]);
+        }
+    }
+    if (k < n) {
+        const __mmask16 rest = (__mmask16)((1u << (n - k)) - 1);
+        for (int r = 0; r < N; r++) {
+            const __m512 row = _mm512_maskz_loadu_ps(rest, w[r] + k);
+            for (int i = 0; i < M; i++)
+                acc[i * N + r] = _mm512_mask3_fmadd_ps(_mm512_maskz_loadu_ps(rest, x[i] + k), row, acc[i * N + r], rest);
+        }
+    }
+    _mm512_storeu_ps(out, trees(acc));
+    if (M * N > 16)
+        _mm512_mask_storeu_ps(out + 16, 0xff, trees(acc + 16));
+}
+
+VS_TARGET_AVX512 static void dots_avx512(const float *const *x, unsigned m, const float *const *w, unsigned rows, uint64_t n, float *out)
+{
+    switch (m) {
+    case 1: tile_avx512(x, w, n, out, 1); break;
+    case 2: tile_avx512(x, w, n, out, 2); break;
+    case 3: tile_avx512(x, w, n, out, 3); break;
+    default: tile_avx512(x, w, n, out, 4); break;
+    }
+}
+
+/* ---- AVX2: 2 by 3 at a time ---- */
+
+VS_TARGET_AVX2 VS_BODY float tree_avx2(__m256 low, __m256 high)
+{
+    const __m256 eight = _mm256_add_ps(low, high);
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+VS_TARGET_AVX2 VS_BODY void tile_avx2(const float *const *x, const float *const *w, uint64_t n, float *out, const int M)
+{
+    __m256 low[2][3], high[2][3]; /* lanes 0-7 and 8-15 */
+    uint64_t k = 0;
+    for (int i = 0; i < M; i++)
+        for (int r = 0; r < 3; r++)
+            low[i][r] = high[i][r] = _mm256_setzero_ps();
+    for (; n - k >= VS_DOT_LANES; k += VS_DOT_LANES)
+        for (int r = 0; r < 3; r++) {
+            const __m256 w0 = _mm256_loadu_ps(w[r] + k), w1 = _mm256_loadu_ps(w[r] + k + 8);
+            for (int i = 0; i < M; i++) {
+                low[i][r] = _mm256_fmadd_ps(_mm256_loadu_ps(x[i] + k), w0, low[i][r]);
+                high[i][r] = _mm256_fmadd_ps(_mm256_loadu_ps(x[i] + k + 8), w1, high[i][r]);
+            }
+        }
+    for (int i = 0; i < M; i++)
+        for (int r = 0; r < 3; r++) {
+            float lanes[VS_DOT_LANES];
+            _mm256_storeu_ps(lanes, low[i][r]);
+            _mm256_storeu_ps(lanes + 8, high[i][r]);
+            out[(unsigned)i * VS_TILE_ROWS + (unsigned)r] = k < n ? finish(lanes, x[i], w[r], k, n) : tree_avx2(low[i][r], high[i][r]);
+        }
+}
+
+VS_TARGET_AVX2 static void dots_avx2(const float *const *x, unsigned m, const float *const *w, unsigned rows, uint64_t n, float *out)
+{
+    for (unsigned r = 0; r < rows; r += 3) {
+        unsigned i = 0;
+        for (; i + 2 <= m; i += 2)
+            tile_avx2(x + i, w + r, n, out + i * VS_TILE_ROWS + r, 2);
+        if (i < m)
+            tile_avx2(x + i, w + r, n, out + i * VS_TILE_ROWS + r, 1);
+    }
+}
+
+vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = {dots_portable, dots_avx2, dots_avx512};
+#else
+vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = {dots_portable, dots_portable, dots_portable};
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Element by element: activations, additions, scaling; and whole rows moved or added.
+ */
+#include "canon_f32.h"
+#include "forward.h"
+
+#define THREADS 256u
+#define MOST_BLOCKS 4096u
+
+static unsigned blocks_for(uint64_t n)
+{
+    const uint64_t blocks = vs_cuda_blocks(n, THREADS);
+    return blocks < MOST_BLOCKS ? (unsigned)blocks : MOST_BLOCKS;
+}
+
+#define FOR_ALL(i, n) for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += (uint64_t)gridDim.x * blockDim.x)
+
+struct act_args { enum vs_f_act act; const float *gate, *x; uint64_t n; float *y; };
+
+VS_KERNEL(act, struct act_args)
+{
+#define CASE(kind)                                                                              \
+    case kind:                                                                                  \
+        FOR_ALL(i, a.n)                                                                         \
+            a.y[i] = vs_quiet(a.gate ? vs_act2(kind, a.gate[i], a.x[i]) : vs_act1(kind, a.x[i])); \
+        break;
+    switch (a.act) {
+        CASE(VS_F_SILU)
+        CASE(VS_F_GELU_ERF)
+        CASE(VS_F_GELU_TANH)
+        CASE(VS_F_RELU)
+        CASE(VS_F_RELU2)
+        CASE(VS_F_SWIGLU_OAI)
+        CASE(VS_F_SIGMOID)
+        CASE(VS_F_TANH)
+    }
+#undef CASE
+}
+
+enum vs_code vs_cuda_act(struct vs_dev *dev, enum vs_f_act kind, const float *gate, const float *x, uint64_t n, float *y, struct vs_err *err)
+{
+    const struct act_args a = {kind, gate, x, n, y};
+    enum vs_code code = VS_OK;
+    VS_LAUNCH((struct vs_cuda *)dev, code, act, blocks_for(n), THREADS, a, err);
+    return code;
+}
+
+struct scale_args { float *x; const float *y; float scale, cap; uint64_t n; };
+
+VS_KERNEL(add, struct scale_args)
+{
+    FOR_ALL(i, a.n)
+        a.x[i] = vs_quiet(a.x[i] + a.y[i] * a.scale);
+}
+
+enum vs_code vs_cuda_add(struct vs_dev *dev, float *x, const float *y, float factor, uint64_t n, struct vs_err *err)
+{
+    const struct scale_args a = {x, y, factor, 0, n};
+    enum vs_code code = VS_OK;
+    VS_LAUNCH((struct vs_cuda *)dev, code, add, blocks_for(n), THREADS, a, err);
+    return code;
+}
+
+VS_KERNEL(scale, struct scale_args)
+{
+    FOR_ALL(i, a.n)
+        a.x[i] = vs_quiet(a.cap > 0 ? vs_softcap(a.x[i] * a.scale, a.cap) : a.x[i] * a.scale);
+}
+
+enum vs_code vs_cuda_scale(struct vs_dev *dev, float *x, float factor, float cap, uint64_t n, struct vs_err *err)
+{
+    const struct scale_args a = {x, NULL, factor, cap, n};
+    enum vs_code code = VS_OK;
+    VS_LAUNCH((struct vs_cuda *)dev, code, scale, blocks_for(n), THREADS, a, err);
+    return code;
+}
+
+/* ---- rows ---- */
+
+struct rows_args { const float *from; float *to; const uint32_t *rows; const float *weights; uint64_t n, cols; };
+
+VS_KERNEL(take, struct rows_args)
+{
+    FOR_ALL(i, a.n * a.cols)
+        a.to[i] = a.from[a.rows[i / a.cols] * a.cols + i % a.cols];
+}
+
+enum vs_code vs_cuda_take(struct vs_dev *dev, const float *x, const uint32_t *rows, uint64_t n, uint64_t cols, float *out, struct vs_err *err)
+{
+    const struct rows_args a = {x, out, rows, NULL, n, cols};
+    enum vs_code code = VS_OK;
+    VS_LAUNCH((struct vs_cuda *)dev, code, take, blocks_for(n * cols), THREADS, a, err);
+    return code;
+}
+
+VS_KERNEL(put_back, struct rows_args)
+{
+    FOR_ALL(i, a.n * a.cols) {
+        float *x = &a.to[a.rows[i / a.cols] * a.cols + i % a.cols];
+        *x = vs_quiet(*x + a.from[i] * a.weights[i / a.cols]);
+    }
+}
+
+enum vs_code vs_cuda_put_back(struct vs_dev *dev, float *x, const uint32_t *rows, const float *weights, const float *y, uint64_t n,
+                              uint64_t cols, struct vs_err *err)
+{
+    const struct rows_args a = {y, x, rows, weights, n, cols};
+    enum vs_code code = VS_OK;
+    VS_LAUNCH((struct vs_cuda *)dev, code, put_back, blocks_for(n * cols), THREADS, a, err);
+    return code;
+}

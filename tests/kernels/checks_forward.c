@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The forward pass's operations on rows of activations: products, norms, activations, moves.
+ */
+#include <stdlib.h>
+#include "checks.h"
+#include "canon_f32.h"
+#include "mat.h"
+
+/* ---- elementary functions against libm in float64 ---- */
+
+static double ulps(float got, double want)
+{
+    const float nearest = (float)want;
+    int e;
+    if (!isfinite(nearest))
+        return got == nearest ? 0 : INFINITY;
+    frexp(want, &e);
+    const double d = fabs((double)got - want) / ldexp(1, e < -125 ? -149 : e - 24);
+    return d == d ? d : INFINITY;
+}
+
+void check_elementary(struct run *r)
+{
+    describe(r, "exp, tanh, erf over all exponents");
+    double worst[3] = {0, 0, 0};
+    for (int i = 0; i < 400000; i++) {
+        const float x = vs_bits_f32((uint32_t)next_random(r));
+        if (isnan(x))
+            continue;
+        const double u[3] = {ulps(vs_exp(x), exp(x)), ulps(vs_tanh(x), tanh(x)), ulps(vs_erf(x), erf(x))};
+        for (int f = 0; f < 3; f++)
+            worst[f] = u[f] > worst[f] ? u[f] : worst[f];
+    }
+    expect(r, "exp is off by more than 1 unit in the last place", worst[0] <= 1);
+    expect(r, "tanh is off by more than 1.5 units in the last place", worst[1] <= 1.5);
+    expect(r, "erf is off by more than 2 units in the last place", worst[2] <= 2);
+    expect(r, "the exponential of a NaN is none", isnan(vs_exp(NAN)) && isnan(vs_tanh(NAN)) && isnan(vs_erf(NAN)));
+    expect(r, "exp at the ends", vs_exp(INFINITY) == INFINITY && vs_exp(-INFINITY) == 0 && vs_exp(0) == 1);
+    expect(r, "tanh and erf at the ends", vs_tanh(-INFINITY) == -1 && vs_erf(INFINITY) == 1 && signbit(vs_tanh(-0.0f)) && signbit(vs_erf(-0.0f)));
+}
+
+/* ---- matrix product ---- */
+
+static const enum vs_dtype mats[] = {VS_F32, VS_BF16, VS_F16, VS_F64, VS_F8_E4M3, VS_F8_E5M2, VS_Q4_0, VS_Q4_1, VS_Q5_0,
+                                     VS_Q5_1, VS_Q8_0, VS_Q4_K, VS_Q5_K, VS_Q6_K, VS_MXFP4};
+
+static float *floats(struct run *r, uint64_t n, enum fill how)
+{
+    float *p = take(r, n * 4);
+    fill(r, p, VS_F32, n, how);
+    return p;
+}
+
+/* Any bytes are values of a block dtype; scales that are no specials make finite products. */
+static void fill_mat(struct run *r, const struct vs_mat *w, uint8_t *data, enum fill how)
+{
+    const uint64_t row_bytes = vs_mat_row_bytes(w);
+    for (uint64_t i = 0; i < w->rows * w->stride; i++)
+        data[i] = (uint8_t)next_random(r);
+    for (uint64_t i = 0; i < w->rows; i++) {
+        uint8_t *row = data + i * w->stride;
+        if (vs_float_size(w->dtype))
+            fill(r, row, w->dtype, w->cols, how);
+        for (uint64_t at = 0; vs_quant_elements(w->dtype) && !w->scales && how == FILL_VALUES && at < row_bytes; at += vs_quant_bytes(w->dtype)) {
+            if (w->dtype == VS_MXFP4)
+                row[at] = (uint8_t)(120 + below(r, 12));
+            else if (w->dtype == VS_Q6_K)
+                vs_store_uint16_t(row + at + 208, 0, vs_f32_to_f16((float)below(r, 1000) * 1e-4f));
+            else {
+                vs_store_uint16_t(row + at, 0, vs_f32_to_f16((float)below(r, 1000) * 1e-4f));
+                if (w->dtype != VS_Q4_0 && w->dtype != VS_Q5_0 && w->dtype != VS_Q8_0)
+                    vs_store_uint16_t(row + at, 1, vs_f32_to_f16((float)below(r, 1000) * -1e-4f));
+            }
+        }
+    }
+}
+
+static void linear_case(struct run *r, enum vs_dtype dtype, uint64_t rows, uint64_t cols, uint64_t m, enum fill how, bool split)
+{
+    describe(r, "%llu rows of %llu %s, %llu tokens, data %u%s", (unsigned long long)rows, (unsigned long long)cols, vs_dtype_name(dtype),
+             (unsigned long long)m, how, split ? ", scales apart" : "");
+    const uint64_t x_stride = cols + below(r, 5), y_stride = rows + below(r, 5);
+    const uint64_t size = vs_float_size(dtype) ? vs_float_size(dtype) : 1;
+    struct vs_mat w = {.dtype = dtype, .rows = rows, .cols = cols, .scales = split ? "" : NULL, .scale_stride = cols / 32 + below(r, 3)};
+    w.stride = vs_mat_row_bytes(&w) + size * below(r, 3);
+    uint8_t *data = take(r, rows * w.stride), *scales = split ? take(r, rows * w.scale_stride) : NULL;
+    fill_mat(r, &w, data, how);
+    for (uint64_t i = 0; i < rows * w.scale_stride && split; i++)
+        scales[i] = (uint8_t)(how == FILL_VALUES ? 120 + below(r, 12) : next_random(r));
+    float *x = floats(r, m * x_stride, how == FILL_EDGES ? FILL_EDGES : FILL_VALUES), *bias = below(r, 2) ? floats(r, rows, how) : NULL;
+    float *a = take(r, m * y_stride * 4), *b = to_device(r, NULL, m * y_stride * 4);
+    const float *dx = to_device(r, x, m * x_stride * 4), *dbias = bias ? to_device(r, bias, rows * 4) : NULL;
+    struct vs_mat dw = w;
+    w.data = data;
+    w.scales = scales;
+    dw.data = rows_to_device(r, data, rows * w.stride);
+    dw.scales = split ? rows_to_device(r, scales, rows * w.scale_stride) : NULL;
+    BOTH(r, vs_f_linear(r->ref, &w, x, x_stride, m, bias, a, y_stride, &err_), vs_f_linear(r->dev, &dw, dx, x_stride, m, dbias, b, y_stride, &err_));
+    same(r, "product", a, from_device(r, b, m * y_stride * 4), m * y_stride * 4);
+    release(r);
+}
+
+void check_linear(struct run *r)
+{
+    static const uint16_t tokens[] = {1, 2, 3, 4, 5, 7, 9, 33};
+    for (unsigned d = 0; d < sizeof mats / sizeof *mats; d++) {
+        const uint32_t block = vs_quant_elements(mats[d]);
+        for (unsigned i = 0; i < sizeof tokens / sizeof *tokens; i++)
+            for (unsigned how = FILL_VALUES; how <= FILL_EDGES; how++) {
+                const uint64_t cols = block ? block * (1 + below(r, block == 32 ? 40 : 6)) : 1 + below(r, 700);
+                linear_case(r, mats[d], 1 + below(r, 70), cols, tokens[i], (enum fill)how, mats[d] == VS_MXFP4 && i % 2);
+            }
+        linear_case(r, mats[d], 3, block ? block * 3 : 15, 6, FILL_VALUES, false);
+        linear_case(r, mats[d], 257, block ? 256 : 64, 12, FILL_VALUES, false);
+        linear_case(r, mats[d], 9, 9216, 1 + d % 8, FILL_VALUES, false);
+        if (r->large) {
+            linear_case(r, mats[d], 4099, 4096, 1, FILL_VALUES, false);
+            linear_case(r, mats[d], 1031, 2048, 300, FILL_VALUES, false);
+        }
+    }
+}
+
+/* Fast mode where there is one: not the same bits, but close. */
+void check_fast(struct run *r)
+{
+    struct vs_err err = {VS_OK, ""};
+    const uint64_t rows = 264, cols = 512, m = 40;
+    describe(r, "fast mode");
+    const enum vs_code code = vs_dev_fast(r->dev, true, &err);
+    expect(r, "neither fast nor a reason", !code || (code == VS_EUNSUPPORTED && err.message[0]));
+    struct vs_mat w = {.dtype = VS_BF16, .rows = rows, .cols = cols, .stride = cols * 2}, dw = w;
+    uint8_t *data = take(r, rows * w.stride);
+    fill(r, data, VS_BF16, rows * cols, FILL_VALUES);
+    float *x = floats(r, m * cols, FILL_VALUES), *bias = floats(r, rows, FILL_VALUES), *a = take(r, m * rows * 4);
+    float *b = to_device(r, NULL, m * rows * 4);
+    const float *dx = to_device(r, x, m * cols * 4), *dbias = to_device(r, bias, rows * 4);
+    w.data = data;
+    dw.data = to_device(r, data, rows * w.stride);
+    BOTH(r, vs_f_linear(r->ref, &w, x, cols, m, bias, a, rows, &err_), vs_f_linear(r->dev, &dw, dx, cols, m, dbias, b, rows, &err_));
+    const float *got = from_device(r, b, m * rows * 4);
+    double squares = 0, sum = 0;
+    for (uint64_t i = 0; i < m * rows; i++) {
+        squares += ((double)got[i] - a[i]) * ((double)got[i] - a[i]);
+        sum += (double)a[i] * a[i];
+    }
+    expect(r, "fast products are off by more than rounding to BF16 explains", squares <= 5e-4 * sum);
+    expect(r, "without fast mode the bits are not the strict ones", !code || !memcmp(got, a, m * rows * 4));
+    expect(r, "fast mode cannot be left", !vs_dev_fast(r->dev, false, &err));
+    release(r);
+}
+
+/* ---- norm ---- */
+
+static void norm_case(struct run *r, uint64_t rows, uint64_t cols, enum fill how, bool in_place)
+{
+    const enum vs_f_norm_kind kind = below(r, 2) ? VS_F_RMS : VS_F_LAYER;
+    describe(r, "%s norm of %llu rows of %llu, data %u%s", kind == VS_F_RMS ? "rms" : "layer", (unsigned long long)rows,
+             (unsigned long long)cols, how, in_place ? ", in place" : "");
+    float *x = floats(r, rows * cols, how), *weight = below(r, 3) ? floats(r, cols, FILL_VALUES) : NULL;
+    float *bias = below(r, 2) ? floats(r, cols, FILL_VALUES) : NULL, *a = take(r, rows * cols * 4);
+    float *dx = to_device(r, x, rows * cols * 4), *b = in_place ? dx : to_device(r, NULL, rows * cols * 4);
+    const float *dw = weight ? to_device(r, weight, cols * 4) : NULL, *db = bias ? to_device(r, bias, cols * 4) : NULL;
+    BOTH(r, vs_f_norm(r->ref, kind, x, rows, cols, weight, bias, 1e-6, a, &err_), vs_f_norm(r->dev, kind, dx, rows, cols, dw, db, 1e-6, b, &err_));
+    same(r, "normed row", a, from_device(r, b, rows * cols * 4), rows * cols * 4);
+    release(r);
+}
+
+void check_norm(struct run *r)
+{
+    for (int i = 0; i < 60; i++)
+        norm_case(r, 1 + below(r, 20), 1 + below(r, i % 3 ? 200 : 1500), (enum fill)(i % 4 == 3 ? FILL_EDGES : i % 4 == 2 ? FILL_BITS : FILL_VALUES), i % 5 == 0);
+    norm_case(r, 3, 5120, FILL_VALUES, false);
+}
+
+/* ---- element by element ---- */
+
+void check_act(struct run *r)
+{
+    for (unsigned act = VS_F_SILU; act <= VS_F_TANH; act++)
+        for (unsigned i = 0; i < 9; i++) {
+            const uint64_t n = 1 + below(r, i % 3 ? 100 : 5000);
+            const bool gated = act == VS_F_SWIGLU_OAI || i % 2;
+            const enum fill how = (enum fill)(i / 3);
+            describe(r, "activation %u of %llu values, data %u%s", act, (unsigned long long)n, how, gated ? ", gated" : "");
+            float *x = floats(r, n, how), *gate = gated ? floats(r, n, how) : NULL, *a = take(r, n * 4);
+            float *dx = to_device(r, x, n * 4), *dgate = gated ? to_device(r, gate, n * 4) : NULL;
+            float *b = i % 3 == 0 ? to_device(r, NULL, n * 4) : i % 3 == 1 || !gated ? dx : dgate;
+            BOTH(r, vs_f_act(r->ref, (enum vs_f_act)act, gate, x, n, a, &err_), vs_f_act(r->dev, (enum vs_f_act)act, dgate, dx, n, b, &err_));
+            same(r, "value", a, from_device(r, b, n * 4), n * 4);
+            release(r);
+        }
+}
+
+void check_add_scale(struct run *r)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        const uint64_t n = 1 + below(r, i % 3 ? 100 : 20000);
+        const float factor = i % 2 ? 0.22f : 1.0f, cap = i % 3 ? 30.0f : 0.0f;
+        describe(r, "addition and scaling of %llu values, data %u", (unsigned long long)n, i % 3);
+        float *x = floats(r, n, (enum fill)(i % 3)), *y = floats(r, n, (enum fill)(i % 3));
+        float *dx = to_device(r, x, n * 4);
+        const float *dy = to_device(r, y, n * 4);
+        BOTH(r, vs_f_add(r->ref, x, y, factor, n, &err_), vs_f_add(r->dev, dx, dy, factor, n, &err_));
+        same(r, "sum", x, from_device(r, dx, n * 4), n * 4);
+        BOTH(r, vs_f_scale(r->ref, x, 1 / factor, cap, n, &err_), vs_f_scale(r->dev, dx, 1 / factor, cap, n, &err_));
+        same(r, "scaled value", x, from_device(r, dx, n * 4), n * 4);
+        release(r);
+    }
+}
+
+/* ---- experts ---- */
+
+void check_move_rows(struct run *r)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        const uint64_t cols = 1 + below(r, 200), all = 5 + below(r, 60), n = 1 + below(r, all);
+        describe(r, "%llu of %llu rows of %llu values", (unsigned long long)n, (unsigned long long)all, (unsigned long long)cols);
+        float *x = floats(r, all * cols, FILL_VALUES), *weights = floats(r, n, FILL_VALUES), *a = take(r, n * cols * 4);
+        uint32_t *rows = take(r, n * 4);
+        for (uint64_t k = 0, at = below(r, all); k < n; k++, at = (at + 1) % all)
+            rows[k] = (uint32_t)(all - 1 - at);
+        float *dx = to_device(r, x, all * cols * 4), *b = to_device(r, NULL, n * cols * 4);
+        const float *dweights = to_device(r, weights, n * 4);
+        const uint32_t *drows = to_device(r, rows, n * 4);
+        BOTH(r, vs_f_take(r->ref, x, rows, n, cols, a, &err_), vs_f_take(r->dev, dx, drows, n, cols, b, &err_));
+        same(r, "taken row", a, from_device(r, b, n * cols * 4), n * cols * 4);
+        BOTH(r, vs_f_put_back(r->ref, x, rows, weights, a, n, cols, &err_), vs_f_put_back(r->dev, dx, drows, dweights, b, n, cols, &err_));
+        same(r, "row put back", x, from_device(r, dx, all * cols * 4), all * cols * 4);
+        release(r);
+    }
+}
+
+void check_route(struct run *r)
+{
+    static const float logits[6] = {1, 3, -2, 3, NAN, 0.5f};
+    uint32_t chosen[6];
+    float w[6];
+    describe(r, "choice of experts");
+    vs_f_route(VS_F_TOPK_SOFTMAX, logits, 4, 2, false, chosen, w);
+    expect(r, "ties go to the lower expert", chosen[0] == 1 && chosen[1] == 3 && w[0] == 0.5f && w[1] == 0.5f);
+    vs_f_route(VS_F_SOFTMAX_TOPK, logits, 4, 2, false, chosen, w);
+    const double all = 2 + exp(-2) + exp(-5);
+    expect(r, "softmax over all", fabs(w[0] - 1 / all) < 1e-7 && w[0] == w[1]);
+    vs_f_route(VS_F_SOFTMAX_TOPK, logits, 4, 3, true, chosen, w);
+    expect(r, "weights of the chosen sum to 1", chosen[2] == 0 && fabs((double)w[0] + w[1] + w[2] - 1) < 1e-6);
+    vs_f_route(VS_F_TOPK_SOFTMAX, logits, 6, 6, false, chosen, w);
+    expect(r, "a NaN is chosen last", chosen[5] == 4 && isnan(w[5]) && chosen[4] == 2);
+    expect(r, "sigmoid", vs_f_sigmoid(0) == 0.5f && vs_f_sigmoid(-INFINITY) == 0 && vs_f_sigmoid(INFINITY) == 1);
+}
+
+/* ---- memory ---- */
+
+void check_memory(struct run *r)
+{
+    struct vs_err err = {VS_OK, ""};
+    void *device[2] = {NULL, NULL}, *host[2] = {NULL, NULL};
+    uint64_t available = 0, all = 0;
+    const uint64_t n = 12345;
+    describe(r, "memory of the device, read-ahead");
+    bool ok = !vs_dev_memory(r->dev, &available, &all, &err) && all && available <= all;
+    for (unsigned lane = 0; lane < 2; lane++) {
+        ok = ok && !vs_dev_alloc(r->dev, n, &device[lane], &err) && !vs_dev_host_alloc(r->dev, n, &host[lane], &err);
+        ok = ok && (uintptr_t)device[lane] % 256 == 0;
+    }
+    unsigned char *back = take(r, n);
+    for (unsigned i = 0; i < 6 && ok; i++) {
+        const unsigned lane = i % 2;
+        ok = ok && !vs_dev_sent(r->dev, lane, &err);
+        memset(host[lane], (int)i + 1, n);
+        ok = ok && !vs_dev_send(r->dev, lane, device[lane], host[lane], n, &err) && !vs_dev_arrived(r->dev, lane, &err);
+        ok = ok && !vs_dev_get(r->dev, back, device[lane], n, &err) && !vs_dev_used(r->dev, lane, &err);
+        ok = ok && back[0] == i + 1 && back[n - 1] == i + 1;
+    }
+    expect(r, err.message[0] ? err.message : "what was sent is not what arrived", ok && !vs_dev_wait(r->dev, &err));
+    expect(r, "a third lane", vs_dev_send(r->dev, 2, device[0], host[0], n, &err) == VS_EUSAGE);
+    for (unsigned lane = 0; lane < 2; lane++) {
+        vs_dev_free(r->dev, device[lane]);
+        vs_dev_host_free(r->dev, host[lane]);
+    }
+    release(r);
+}
+
+/* ---- what no caller may ask for ---- */
+
+void check_forward_refused(struct run *r)
+{
+    struct vs_err err;
+    float x[64] = {0}, y[64];
+    struct vs_mat w = {.data = x, .dtype = VS_Q4_K, .rows = 1, .cols = 32, .stride = 144};
+    describe(r, "arguments that cannot be");
+    expect(r, "a part of a block", vs_f_linear(r->dev, &w, x, 32, 1, NULL, y, 1, &err) == VS_EUNSUPPORTED);
+    w.dtype = VS_I64;
+    expect(r, "integers", vs_f_linear(r->dev, &w, x, 32, 1, NULL, y, 1, &err) == VS_EUNSUPPORTED);
+    w = (struct vs_mat){.data = x, .dtype = VS_F32, .rows = 2, .cols = 16, .stride = 60};
+    expect(r, "rows that overlap", vs_f_linear(r->dev, &w, x, 16, 1, NULL, y, 2, &err) == VS_EUSAGE);
+    w.stride = 64;
+    expect(r, "outputs that overlap", vs_f_linear(r->dev, &w, x, 16, 2, NULL, y, 1, &err) == VS_EUSAGE);
+    w.rows = UINT64_MAX / 8;
+    expect(r, "too many bytes", vs_f_linear(r->dev, &w, x, 16, 1, NULL, y, 1, &err) == VS_ELIMIT);
+    struct vs_f_span span = {0, 2, 0, 1};
+    struct vs_f_heads h = {x, 16, 4, 3, 4}, kv = {x, 16, 4, 2, 4};
+    struct vs_f_attention a = {.q = h, .k = kv, .v = kv, .spans = &span, .span_count = 1, .causal = true, .scores = y, .out = y};
+    expect(r, "heads that do not divide", vs_f_attend(r->dev, &a, &err) == VS_EUSAGE);
+    a.q.heads = 2;
+    expect(r, "more queries than keys", vs_f_attend(r->dev, &a, &err) == VS_EUSAGE);
+    span.q_count = 1;
+    a.causal = false;
+    a.window = 3;
+    expect(r, "a window without order", vs_f_attend(r->dev, &a, &err) == VS_EUSAGE);
+    const uint32_t zero = 0;
+    expect(r, "more pairs than half a head", vs_f_rope(r->dev, &h, 1, &zero, x, 3, false, &err) == VS_EUSAGE);
+    expect(r, "an activation without its gate", vs_f_act(r->dev, VS_F_SWIGLU_OAI, NULL, x, 1, y, &err) == VS_EUSAGE);
+}

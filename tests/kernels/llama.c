@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+#include "canon.h"
+#include "cuda/measure.h"
+#include "llama.h"
+
+struct layer { struct vs_mat q, k, v, o, gate, up, down; float *keys, *values; };
+
+struct llama {
+    struct vs_dev *dev;
+    struct llama_shape s;
+    struct layer *layers;
+    struct vs_mat head;
+    float *start, *x, *h, *q, *attended, *gate, *up, *scores, *cos_sin, *logits, *before;
+    uint32_t *positions;
+    uint64_t scores_count, weight_bytes;
+    void **blocks; /* all device memory */
+    uint32_t block_count;
+};
+
+#define MOST_BLOCKS 600u
+
+static enum vs_code room(struct llama *l, uint64_t bytes, void *out, struct vs_err *err)
+{
+    void *p = NULL;
+    const enum vs_code code = vs_dev_alloc(l->dev, bytes, &p, err);
+    if (p)
+        l->blocks[l->block_count++] = p;
+    memcpy(out, &p, sizeof p);
+    return code;
+}
+
+/* Variance 1 / cols: activations keep their size. */
+static enum vs_code matrix(struct llama *l, uint64_t rows, uint64_t cols, struct vs_mat *m, struct vs_err *err)
+{
+    void *p;
+    *m = (struct vs_mat){.dtype = VS_BF16, .rows = rows, .cols = cols, .stride = cols * 2};
+    const enum vs_code code = room(l, rows * cols * 2, &p, err);
+    m->data = p;
+    l->weight_bytes += rows * cols * 2;
+    return code ? code : vs_cuda_fill_bf16(l->dev, p, rows * cols, l->block_count, sqrtf(3.0f / (float)cols), err);
+}
+
+static enum vs_code make_layer(struct llama *l, struct layer *y, struct vs_err *err)
+{
+    const struct llama_shape *s = &l->s;
+    const uint64_t q = (uint64_t)s->heads * s->dim, kv = (uint64_t)s->kv_heads * s->dim;
+    const struct { struct vs_mat *m; uint64_t rows, cols; } all[] = {
+        {&y->q, q, s->width}, {&y->k, kv, s->width}, {&y->v, kv, s->width}, {&y->o, s->width, q},
+        {&y->gate, s->inner, s->width}, {&y->up, s->inner, s->width}, {&y->down, s->width, s->inner},
+    };
+    enum vs_code code = VS_OK;
+    for (unsigned i = 0; i < sizeof all / sizeof *all && !code; i++)
+        code = matrix(l, all[i].rows, all[i].cols, all[i].m, err);
+    if (!code)
+        code = room(l, s->context * kv * 4, &y->keys, err);
+    return code ? code : room(l, s->context * kv * 4, &y->values, err);
+}
+
+static void attention_of(const struct llama *l, const struct layer *y, const struct vs_f_span *span, struct vs_f_attention *a)
+{
+    const struct llama_shape *s = &l->s;
+    *a = (struct vs_f_attention){.q = {l->q, (uint64_t)s->heads * s->dim, s->dim, s->heads, s->dim},
+                                 .k = {y->keys, (uint64_t)s->kv_heads * s->dim, s->dim, s->kv_heads, s->dim},
+                                 .v = {y->values, (uint64_t)s->kv_heads * s->dim, s->dim, s->kv_heads, s->dim},
+                                 .spans = span, .span_count = 1, .scale = 1 / sqrtf((float)s->dim), .causal = true, .scores = l->scores,
+                                 .out = l->attended};
+}
+
+static enum vs_code make_buffers(struct llama *l, struct vs_err *err)
+{
+    const struct llama_shape *s = &l->s;
+    const struct vs_f_span whole = {0, s->context, 0, s->context};
+    const uint64_t n = s->context, q = (uint64_t)s->heads * s->dim;
+    struct vs_f_attention a;
+    attention_of(l, &l->layers[0], &whole, &a);
+    l->scores_count = vs_f_attention_scores(l->dev, &a);
+    const struct { float **p; uint64_t floats; } all[] = {
+        {&l->start, n * s->width}, {&l->x, n * s->width}, {&l->h, n * s->width}, {&l->q, n * q}, {&l->attended, n * q}, {&l->gate, n * s->inner},
+        {&l->up, n * s->inner}, {&l->scores, l->scores_count}, {&l->cos_sin, n * s->dim}, {&l->logits, s->vocabulary}, {&l->before, s->vocabulary},
+    };
+    enum vs_code code = room(l, n * 4, &l->positions, err);
+    for (unsigned i = 0; i < sizeof all / sizeof *all && !code; i++)
+        code = room(l, all[i].floats * 4, all[i].p, err);
+    return code;
+}
+
+/* Activations, positions and the rotary table come from the host. */
+static enum vs_code send_inputs(struct llama *l, struct vs_err *err)
+{
+    const uint64_t n = l->s.context, width = l->s.width, pairs = l->s.dim / 2;
+    float *x = malloc(n * width * 4), *table = malloc(n * pairs * 8);
+    uint32_t *positions = malloc(n * 4);
+    enum vs_code code = x && table && positions ? VS_OK : vs_fail(err, VS_ENOMEM, "no memory for the inputs of the test");
+    for (uint64_t i = 0; i < n * width && !code; i++)
+        x[i] = (float)((double)(vs_mix64(i) >> 40) * 0x1p-23 - 1);
+    for (uint64_t i = 0; i < n * pairs && !code; i++) {
+        const double angle = (double)(i / pairs) * pow(500000.0, -(double)(i % pairs) / (double)pairs);
+        table[2 * i] = (float)cos(angle);
+        table[2 * i + 1] = (float)sin(angle);
+    }
+    for (uint64_t i = 0; i < n && !code; i++)
+        positions[i] = (uint32_t)i;
+    if (!code)
+        code = vs_dev_put(l->dev, l->start, x, n * width * 4, err);
+    if (!code)
+        code = vs_dev_put(l->dev, l->cos_sin, table, n * pairs * 8, err);
+    if (!code)
+        code = vs_dev_put(l->dev, l->positions, positions, n * 4, err);
+    free(x);
+    free(table);
+    free(positions);
+    return code;
+}
+
+enum vs_code llama_open(struct vs_dev *dev, const struct llama_shape *shape, struct llama **out, struct vs_err *err)
+{
+    struct llama *l = calloc(1, sizeof *l);
+    *out = l;
+    if (l) {
+        l->dev = dev;
+        l->s = *shape;
+        l->layers = calloc(shape->layers, sizeof *l->layers);
+        l->blocks = calloc(MOST_BLOCKS, sizeof *l->blocks);
+    }
+    if (!l || !l->layers || !l->blocks)
+        return vs_fail(err, VS_ENOMEM, "no memory for the model of the test");
+    enum vs_code code = matrix(l, shape->vocabulary, shape->width, &l->head, err);
+    for (uint32_t i = 0; i < shape->layers && !code; i++)
+        code = make_layer(l, &l->layers[i], err);
+    if (!code)
+        code = make_buffers(l, err);
+    return code ? code : send_inputs(l, err);
+}
+
+void llama_close(struct llama *l)
+{
+    if (!l)
+        return;
+    for (uint32_t i = 0; i < l->block_count; i++)
+        vs_dev_free(l->dev, l->blocks[i]);
+    free(l->blocks);
+    free(l->layers);
+    free(l);
+}
+
+#define TRY(call)                  \
+    do {                           \
+        enum vs_code try_ = call;  \
+        if (try_)                  \
+            return try_;           \
+    } while (0)
+
+static enum vs_code attend(struct llama *l, const struct layer *y, uint32_t at, uint32_t n, struct vs_err *err)
+{
+    const struct vs_f_span span = {0, n, 0, at + n};
+    const uint64_t width = l->s.width, kv = (uint64_t)l->s.kv_heads * l->s.dim;
+    struct vs_f_attention a;
+    attention_of(l, y, &span, &a);
+    struct vs_f_heads k = a.k;
+    k.data += at * kv;
+    TRY(vs_f_linear(l->dev, &y->q, l->h, width, n, NULL, l->q, y->q.rows, err));
+    TRY(vs_f_linear(l->dev, &y->k, l->h, width, n, NULL, k.data, kv, err));
+    TRY(vs_f_linear(l->dev, &y->v, l->h, width, n, NULL, y->values + at * kv, kv, err));
+    TRY(vs_f_rope(l->dev, &a.q, n, l->positions + at, l->cos_sin, l->s.dim / 2, false, err));
+    TRY(vs_f_rope(l->dev, &k, n, l->positions + at, l->cos_sin, l->s.dim / 2, false, err));
+    TRY(vs_f_attend(l->dev, &a, err));
+    return vs_f_linear(l->dev, &y->o, l->attended, y->o.cols, n, NULL, l->h, width, err);
+}
+
+static enum vs_code run_layer(struct llama *l, const struct layer *y, uint32_t at, uint32_t n, struct vs_err *err)
+{
+    const uint64_t width = l->s.width, inner = l->s.inner;
+    TRY(vs_f_norm(l->dev, VS_F_RMS, l->x, n, width, NULL, NULL, 1e-5, l->h, err));
+    TRY(attend(l, y, at, n, err));
+    TRY(vs_f_add(l->dev, l->x, l->h, 1, n * width, err));
+    TRY(vs_f_norm(l->dev, VS_F_RMS, l->x, n, width, NULL, NULL, 1e-5, l->h, err));
+    TRY(vs_f_linear(l->dev, &y->gate, l->h, width, n, NULL, l->gate, inner, err));
+    TRY(vs_f_linear(l->dev, &y->up, l->h, width, n, NULL, l->up, inner, err));
+    TRY(vs_f_act(l->dev, VS_F_SILU, l->gate, l->up, n * inner, l->up, err));
+    TRY(vs_f_linear(l->dev, &y->down, l->up, inner, n, NULL, l->h, width, err));
+    return vs_f_add(l->dev, l->x, l->h, 1, n * width, err);
+}
+
+enum vs_code llama_run(struct llama *l, uint32_t at, uint32_t n, struct vs_err *err)
+{
+    const uint64_t width = l->s.width;
+    TRY(vs_f_take(l->dev, l->start, l->positions + at, n, width, l->x, err));
+    for (uint32_t i = 0; i < l->s.layers; i++)
+        TRY(run_layer(l, &l->layers[i], at, n, err));
+    TRY(vs_f_norm(l->dev, VS_F_RMS, l->x + (n - 1) * width, 1, width, NULL, NULL, 1e-5, l->h, err));
+    TRY(vs_f_linear(l->dev, &l->head, l->h, width, 1, NULL, l->logits, l->s.vocabulary, err));
+    return vs_dev_wait(l->dev, err);
+}
+
+enum vs_code llama_compare(struct llama *l, struct vs_f_diff *out, struct vs_err *err)
+{
+    const uint64_t n = l->s.vocabulary;
+    *out = (struct vs_f_diff){.first = UINT64_MAX};
+    TRY(vs_f_compare(l->dev, l->before, n, l->logits, n, 1, n, out, err));
+    return vs_f_take(l->dev, l->logits, l->positions, 1, n, l->before, err); /* row 0 */
+}
+
+uint64_t llama_bytes(const struct llama *l)
+{
+    return l->weight_bytes;
+}
+
+double llama_operations(const struct llama *l, uint32_t n)
+{
+    const double trunk = (double)l->weight_bytes / 2 - (double)l->head.rows * (double)l->head.cols;
+    const double pairs = (double)n * (n + 1) / 2, attention = 4.0 * pairs * l->s.heads * l->s.dim * l->s.layers;
+    return 2 * trunk * n + attention + 2.0 * (double)l->head.rows * (double)l->head.cols;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A model of the shape of Llama-3-8B with random BF16 weights, driven through vs_forward_kernels.h alone.
+ */
+#ifndef VS_TESTS_LLAMA_H
+#define VS_TESTS_LLAMA_H
+
+#include "vs_forward_kernels.h"
+
+struct llama_shape { uint32_t layers, width, inner, heads, kv_heads, dim, vocabulary, context; };
+struct llama;
+
+enum vs_code llama_open(struct vs_dev *dev, const struct llama_shape *shape, struct llama **out, struct vs_err *err);
+void llama_close(struct llama *l); /* accepts NULL */
+/* n tokens at positions [at, at + n), whose activations are made up, through all layers; logits of the last one stay on the
+ * device. Waits. */
+enum vs_code llama_run(struct llama *l, uint32_t at, uint32_t n, struct vs_err *err);
+/* The logits now, beside those at the last call. */
+enum vs_code llama_compare(struct llama *l, struct vs_f_diff *out, struct vs_err *err);
+uint64_t llama_bytes(const struct llama *l);                 /* of weights that a token reads */
+double llama_operations(const struct llama *l, uint32_t n);  /* of a prompt of n tokens: products and attention */
+
+#endif
