@@ -11,6 +11,12 @@
 #include "backend.h"
 #include "canon.h"
 
+#if defined(__CUDA_ARCH__)
+#define VS_PREFETCH(p) asm volatile("prefetch.global.L2 [%0];" ::"l"(p))
+#else
+#define VS_PREFETCH(p) ((void)(p))
+#endif
+
 #ifndef VS_KERNEL
 #define VS_KERNEL(name, args_type) static __global__ void name(args_type a)
 #define VS_DEVICE static __device__ __forceinline__

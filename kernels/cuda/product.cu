@@ -29,7 +29,19 @@ VS_HD void put_product(const struct product_args *a, uint64_t token, uint64_t ro
 #define FEW 4u
 #define FEW_THREADS 256u
 #define ROW_THREADS 8u
-#define AHEAD 16u          /* pairs of weights in flight for each thread */
+#define AHEAD 32u          /* pairs of weights in flight for each thread */
+
+VS_HD void x_pair(const float *x, bool pairs, float *out)
+{
+    if (pairs) {
+        const uint64_t two = VS_LOAD(uint64_t, x, 0);
+        out[0] = vs_bits_f32((uint32_t)two);
+        out[1] = vs_bits_f32((uint32_t)(two >> 32));
+    } else {
+        out[0] = x[0];
+        out[1] = x[1];
+    }
+}
 
 VS_HD void pair_at(enum vs_dtype dtype, const uint8_t *row, const uint8_t *scales, uint64_t k, bool pairs, float *w)
 {
@@ -41,10 +53,21 @@ VS_HD void pair_at(enum vs_dtype dtype, const uint8_t *row, const uint8_t *scale
         const uint32_t two = VS_LOAD(uint32_t, row, k / 2);
         w[0] = vs_f16_to_f32((uint16_t)two);
         w[1] = vs_f16_to_f32((uint16_t)(two >> 16));
+    } else if (pairs && dtype == VS_F32) {
+        x_pair((const float *)(const void *)row + k, true, w);
     } else {
         w[0] = vs_mat_at(dtype, row, scales, k);
         w[1] = vs_mat_at(dtype, row, scales, k + 1);
     }
+}
+
+/* The chunk after the next of a row to the L2 cache, a line for each of the 8 threads: what a few thousand rows have in
+ * flight by themselves does not fill the memory's pipe. */
+VS_HD void fetch_ahead(enum vs_dtype dtype, const uint8_t *row, uint64_t k, uint64_t cols, uint32_t t)
+{
+    const uint64_t at = (k + 2 * AHEAD * VS_DOT_LANES) * vs_float_size(dtype) + t * 128;
+    if (vs_float_size(dtype) && at < cols * vs_float_size(dtype))
+        VS_PREFETCH(row + at);
 }
 
 /* The rest of a row: fewer than 16 values, of which this thread has up to two. */
@@ -58,8 +81,10 @@ VS_HD void last_values(const struct product_args *a, enum vs_dtype dtype, const 
                                     vs_mat_at(dtype, row, scales, k + lanes + e), acc[i][e]);
 }
 
-/* acc[i]: the two lanes of this thread for token i. tokens is a constant: 1 or FEW; tokens past the end repeat the last. */
-VS_HD void row_lanes(const struct product_args *a, enum vs_dtype dtype, uint64_t r, uint32_t t, const uint32_t tokens, float (*acc)[2])
+/* acc[i]: the two lanes of this thread for token i. pairs and tokens (1 or FEW) are constants, so that a chunk's loads stand
+ * together, before the first value is used; tokens past the end repeat the last. */
+VS_HD void row_lanes(const struct product_args *a, enum vs_dtype dtype, const bool pairs, uint64_t r, uint32_t t, const uint32_t tokens,
+                     float (*acc)[2])
 {
     const uint8_t *row = vs_mat_row(&a->w, r), *scales = vs_mat_scales(&a->w, r);
     uint64_t k = 0;
@@ -68,10 +93,12 @@ VS_HD void row_lanes(const struct product_args *a, enum vs_dtype dtype, uint64_t
     for (; a->w.cols - k >= AHEAD * VS_DOT_LANES; k += AHEAD * VS_DOT_LANES) {
         float w[AHEAD][2];
         for (uint32_t s = 0; s < AHEAD; s++)
-            pair_at(dtype, row, scales, k + s * VS_DOT_LANES + 2 * t, a->pairs, w[s]);
+            pair_at(dtype, row, scales, k + s * VS_DOT_LANES + 2 * t, pairs, w[s]);
+        fetch_ahead(dtype, row, k, a->w.cols, t);
         for (uint32_t s = 0; s < AHEAD; s++)
             for (uint32_t i = 0; i < tokens; i++) {
-                const float *x = a->x + (i < a->m ? i : a->m - 1) * a->x_stride + k + s * VS_DOT_LANES + 2 * t;
+                float x[2];
+                x_pair(a->x + (i < a->m ? i : a->m - 1) * a->x_stride + k + s * VS_DOT_LANES + 2 * t, pairs, x);
                 acc[i][0] = vs_fmaf(x[0], w[s][0], acc[i][0]);
                 acc[i][1] = vs_fmaf(x[1], w[s][1], acc[i][1]);
             }
@@ -90,13 +117,15 @@ VS_DEVICE float pair_tree(float *acc)
     return acc[0] + acc[1];
 }
 
-#define FOR_MAT(kind, call)                                                    \
-    switch ((int)(kind)) {                                                     \
-    case VS_BF16: call(VS_BF16); break;                                        \
-    case VS_F16: call(VS_F16); break;                                          \
-    case VS_F32: call(VS_F32); break;                                          \
-    default: call(a.w.dtype); break;                                           \
-    }
+#define FOR_MAT(call)                                                          \
+    if (a.w.dtype == VS_BF16 && a.pairs)                                       \
+        call(VS_BF16, true);                                                   \
+    else if (a.w.dtype == VS_F16 && a.pairs)                                   \
+        call(VS_F16, true);                                                    \
+    else if (a.w.dtype == VS_F32 && a.pairs)                                   \
+        call(VS_F32, true);                                                    \
+    else                                                                       \
+        call(a.w.dtype, false);
 
 #define FEW_KERNEL(name, tokens)                                                                                           \
     VS_KERNEL(name, struct product_args)                                                                                   \
@@ -105,7 +134,7 @@ VS_DEVICE float pair_tree(float *acc)
         for (uint64_t r0 = (uint64_t)blockIdx.x * per_block; r0 < a.w.rows; r0 += (uint64_t)gridDim.x * per_block) {       \
             const uint64_t r = r0 + threadIdx.x / ROW_THREADS;                                                             \
             float acc[tokens][2];                                                                                          \
-            FOR_MAT(a.w.dtype, tokens##_CALL)                                                                              \
+            FOR_MAT(tokens##_CALL)                                                                                         \
             for (uint32_t i = 0; i < tokens; i++) {                                                                        \
                 const float dot = pair_tree(acc[i]);                                                                       \
                 if (!t && r < a.w.rows && i < a.m)                                                                         \
@@ -114,8 +143,8 @@ VS_DEVICE float pair_tree(float *acc)
         }                                                                                                                  \
     }
 #define ONE 1u
-#define ONE_CALL(T) row_lanes(&a, T, r < a.w.rows ? r : a.w.rows - 1, t, ONE, acc)
-#define FEW_CALL(T) row_lanes(&a, T, r < a.w.rows ? r : a.w.rows - 1, t, FEW, acc)
+#define ONE_CALL(T, pairs) row_lanes(&a, T, pairs, r < a.w.rows ? r : a.w.rows - 1, t, ONE, acc)
+#define FEW_CALL(T, pairs) row_lanes(&a, T, pairs, r < a.w.rows ? r : a.w.rows - 1, t, FEW, acc)
 FEW_KERNEL(product_one, ONE)
 FEW_KERNEL(product_few, FEW)
 
@@ -218,7 +247,7 @@ enum vs_code vs_cuda_linear(struct vs_dev *dev, const struct vs_mat *w, const fl
                             const float *bias, float *y, uint64_t y_stride, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    const bool even = ((uintptr_t)w->data | w->stride) % 4 == 0;
+    const bool even = ((uintptr_t)w->data | w->stride | (uintptr_t)x | x_stride * sizeof *x) % 8 == 0;
     const struct product_args a = {*w, x, bias, x_stride, m, y, y_stride, even};
     const uint64_t tiles = (w->rows + TILE_ROWS - 1) / TILE_ROWS * ((m + TILE_TOKENS - 1) / TILE_TOKENS);
     enum vs_code code = VS_OK;
