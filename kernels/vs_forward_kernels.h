@@ -28,8 +28,9 @@ enum vs_code vs_dev_memory(struct vs_dev *dev, uint64_t *free_bytes, uint64_t *t
 enum vs_code vs_dev_put(struct vs_dev *dev, void *dst, const void *host, uint64_t bytes, struct vs_err *err); /* host may be reused */
 enum vs_code vs_dev_get(struct vs_dev *dev, void *host, const void *src, uint64_t bytes, struct vs_err *err); /* waits */
 enum vs_code vs_dev_wait(struct vs_dev *dev, struct vs_err *err);
-/* Fast mode: matrix products of BF16 weights by cuBLASLt where it can be loaded. VS_EUNSUPPORTED, with the reason, where
- * this device has no fast mode. */
+/* Fast mode: matrix products of BF16 weights with more than 4 tokens by cuBLASLt where it can be loaded (of fewer, memory
+ * is the bound: strict), attention of prompts on tensor cores. VS_EUNSUPPORTED, with the reason, where this device has no
+ * fast mode. */
 enum vs_code vs_dev_fast(struct vs_dev *dev, bool fast, struct vs_err *err);
 
 /* Read-ahead by two lanes (0 and 1), each a pair of a pinned host buffer and a device buffer of the caller's. send: copies
