@@ -17,7 +17,7 @@ struct vs_npy {
     char *path, *temp;
     int fd;
     bool force, staged;
-    uint64_t rows, cols, done;
+    uint64_t rows, cols, done, values; /* done: rows that were added; values: all that were written */
 };
 
 static enum vs_code check_target(struct vs_npy *f, struct vs_err *err)
@@ -31,7 +31,7 @@ static enum vs_code check_target(struct vs_npy *f, struct vs_err *err)
         if (!S_ISREG(st.st_mode))
             return vs_fail(err, VS_EEXIST, "%s: is %s; expected a regular file or none", f->path, S_ISLNK(st.st_mode) ? "a link" : "no regular file");
         if (!f->force)
-            return vs_fail(err, VS_EEXIST, "%s: exists; --force replaces it", f->path);
+            return vs_fail(err, VS_EEXIST, "%s: exists; name another file, or remove it", f->path);
     } else if (errno != ENOENT) {
         return vs_fail_errno(err, VS_EIO, f->path, "open");
     }
@@ -99,8 +99,21 @@ enum vs_code vs_npy_add(struct vs_npy *f, const float *values, uint64_t rows, st
         return vs_fail(err, VS_EUSAGE, "%s: row %llu of %llu", f->path, (unsigned long long)(f->done + rows), (unsigned long long)f->rows);
     const uint64_t row_bytes = f->cols * sizeof *values;
     enum vs_code code = vs_pwrite_all(f->fd, f->path, HEADER + f->done * row_bytes, values, (size_t)(rows * row_bytes), err);
-    if (!code)
+    if (!code) {
         f->done += rows;
+        f->values += rows * f->cols;
+    }
+    return code;
+}
+
+enum vs_code vs_npy_put(struct vs_npy *f, uint64_t row, uint64_t col, const float *values, uint64_t n, struct vs_err *err)
+{
+    if (row >= f->rows || col > f->cols || n > f->cols - col)
+        return vs_fail(err, VS_EUSAGE, "%s: columns %llu to %llu of row %llu", f->path, (unsigned long long)col, (unsigned long long)(col + n),
+                       (unsigned long long)row);
+    enum vs_code code = vs_pwrite_all(f->fd, f->path, HEADER + (row * f->cols + col) * sizeof *values, values, (size_t)(n * sizeof *values), err);
+    if (!code)
+        f->values += n;
     return code;
 }
 
@@ -124,12 +137,13 @@ static void free_npy(struct vs_npy *f)
 
 enum vs_code vs_npy_commit(struct vs_npy *f, struct vs_err *err)
 {
-    if (f->done != f->rows)
-        return vs_fail(err, VS_EUSAGE, "%s: %llu rows of %llu were written", f->path, (unsigned long long)f->done, (unsigned long long)f->rows);
+    if (f->values != f->rows * f->cols)
+        return vs_fail(err, VS_EUSAGE, "%s: %llu values of %llu were written", f->path, (unsigned long long)f->values,
+                       (unsigned long long)(f->rows * f->cols));
     const int synced = fsync(f->fd), closed = close(f->fd);
     f->fd = -1;
     if (synced != 0 || (closed != 0 && errno != EINTR) || !appear(f))
-        return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: exists by now; --force replaces it", f->path) : vs_fail_write(err, f->path);
+        return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: exists by now; name another file, or remove it", f->path) : vs_fail_write(err, f->path);
     free_npy(f);
     return VS_OK;
 }
