@@ -184,6 +184,7 @@ static enum vs_code read_config(struct vs_checkpoint *c, const struct vs_jdoc *d
         return code;
     c->config.text_vocab = find_text_size(c);
     const struct vs_jval *text = text_config(c, d, &text_at);
+    c->config.text = text;
     vs_jstr(vs_jget(d->root, "model_type"), &c->config.model_type);
     vs_jstr(vs_jget(text, "model_type"), &c->config.text_model_type);
     const struct vs_jval *hidden = spelled(c, text, "hidden_sizes");

@@ -15,6 +15,7 @@
 VS_C_BEGIN
 
 struct vs_jdoc; /* json/dom.h, for the library's own use */
+struct vs_jval;
 struct vs_gguf; /* format/gguf.h, likewise */
 
 enum vs_role { VS_ROLE_NONE, VS_ROLE_INPUT, VS_ROLE_HEAD, VS_ROLE_BIAS, VS_ROLE_PLE, VS_ROLE_VISION, VS_ROLE_AUDIO, VS_ROLE_OTHER };
@@ -60,6 +61,7 @@ struct vs_config {
     enum vs_tie tie_default;                 /* what the class of this model_type assumes without the flag, where that is known */
     const char *tie_at;                      /* JSON Pointer of the flag, or NULL */
     int64_t hidden_size;                     /* 0 when absent */
+    const struct vs_jval *text;              /* the nested text config in config.json, or NULL */
 };
 
 struct vs_checkpoint {

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which tensor is what: names of the description against the tensors of the checkpoint, shapes against the config. Every
+ * tensor must be known to the description, otherwise the model computes something that it does not describe.
+ */
+#include <stdio.h>
+#include "forward/arch.h"
+#include "quant.h"
+
+enum part { WHOLE, STACK, BY_HEAD, INTERLEAVE };
+
+/* One spelling of a role: the name without its suffix, and how the rows lie. */
+struct side {
+    struct vs_str name, suffix[3]; /* weight, bias, scales */
+    enum part part;
+    uint32_t nth;
+    bool transposed;
+};
+
+struct binder {
+    const struct vs_describe *d;
+    const struct vs_arch *a;
+    struct vs_binding *b;
+    struct vs_obstacle *o;
+    struct vs_err *err;
+    char prefix[128];
+    bool *used; /* by position in the checkpoint's tensors */
+};
+
+/* What a role is: its name in the description, sizes as used. */
+struct role { const char *name; uint64_t rows, cols, stored_rows; bool vector; };
+
+/* ---- spellings ---- */
+
+static struct side read_side(const struct vs_jdoc *doc, const struct vs_jval *v)
+{
+    static const char *const usual[3] = {".weight", ".bias", ""};
+    struct side s = {.part = WHOLE};
+    for (int i = 0; i < 3; i++)
+        s.suffix[i] = vs_cstr(usual[i]);
+    if (v->type == VS_JSON_STRING) {
+        s.name = v->str;
+        return s;
+    }
+    (void)vs_jstr(vs_jget(v, "name"), &s.name);
+    (void)vs_jbool(vs_jget(v, "transposed"), &s.transposed);
+    const struct vs_jval *suffix = vs_jget(v, "suffixes"), *part = vs_jget(v, "part");
+    int n = 0;
+    for (const struct vs_jval *x = suffix ? suffix->child : NULL; x && n < 3; x = x->next)
+        s.suffix[n++] = x->str;
+    if (part && part->count == 2) {
+        int64_t nth = 0;
+        (void)vs_ji64(doc, part->child->next, &nth);
+        s.nth = (uint32_t)nth;
+        s.part = vs_str_is(part->child->str, "stack") ? STACK : vs_str_is(part->child->str, "head") ? BY_HEAD : INTERLEAVE;
+    }
+    return s;
+}
+
+/* "layers.{l}.mlp.experts.{e}.w1" + suffix, behind the prefix unless it begins with '/'. */
+static const char *spell(const struct binder *k, const struct side *s, int suffix, uint32_t l, uint32_t e, char out[512])
+{
+    size_t n = 0, from = 0;
+    if (s->name.n && s->name.p[0] == '/')
+        from = 1;
+    else if (!k->d->gguf)
+        n = (size_t)snprintf(out, 512, "%s", k->prefix);
+    for (size_t i = from; i < s->name.n && n < 400; i++) {
+        bool place = s->name.p[i] == '{' && i + 2 < s->name.n && s->name.p[i + 2] == '}';
+        if (!place) {
+            out[n++] = s->name.p[i];
+            continue;
+        }
+        n += (size_t)snprintf(out + n, 512 - n, "%u", s->name.p[i + 1] == 'l' ? l : e);
+        i += 2;
+    }
+    snprintf(out + n, 512 - n, "%.*s", VS_STR(s->suffix[suffix]));
+    return out;
+}
+
+static const struct vs_tensor *look(const struct binder *k, const struct side *s, int suffix, uint32_t l, uint32_t e)
+{
+    char name[512];
+    return vs_checkpoint_tensor(k->d->c, vs_cstr(spell(k, s, suffix, l, e, name)));
+}
+
+/* The spelling that the checkpoint uses: the first whose weight is there; the first of all when none is. */
+static bool choose(const struct binder *k, struct vs_setting role, uint32_t l, uint32_t e, struct side *out, const struct vs_tensor **weight)
+{
+    const struct vs_jval *v = vs_jget(role.v, k->d->gguf ? "gguf" : "hf");
+    const struct vs_jval *first = v && v->type == VS_JSON_ARRAY ? v->child : v;
+    *weight = NULL;
+    if (!first)
+        return false;
+    *out = read_side(role.doc, first);
+    for (const struct vs_jval *x = first; x; x = v->type == VS_JSON_ARRAY ? x->next : NULL) {
+        struct side s = read_side(role.doc, x);
+        *weight = look(k, &s, 0, l, e);
+        if (*weight) {
+            *out = s;
+            return true;
+        }
+    }
+    return true;
+}
+
+/* The prefix under which the first layer stands. */
+static void find_prefix(struct binder *k)
+{
+    const struct vs_setting role = vs_describe_tensor(k->d, "q");
+    const struct vs_jval *list = NULL;
+    for (uint32_t i = 0; i < k->d->depth && !list; i++)
+        list = vs_jget(k->d->docs[i].root, "prefixes");
+    for (const struct vs_jval *v = list && !k->d->gguf ? list->child : NULL; v && role.v; v = v->next) {
+        const struct vs_tensor *weight;
+        struct side s;
+        snprintf(k->prefix, sizeof k->prefix, "%.*s", VS_STR(v->str));
+        if (choose(k, role, 0, 0, &s, &weight) && weight)
+            return;
+    }
+    if (list && list->child && !k->d->gguf)
+        snprintf(k->prefix, sizeof k->prefix, "%.*s", VS_STR(list->child->str));
+}
+
+/* ---- shapes ---- */
+
+static void say_shape(struct vs_obstacle *o, const struct vs_tensor *t)
+{
+    char text[200];
+    size_t n = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < t->ndim && i < 8; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, i ? ", %llu" : "%llu", (unsigned long long)t->shape[i]);
+    vs_obstacle_found(o, "%s [%s]", vs_dtype_name(t->dtype), text);
+}
+
+static const char *file_of(const struct binder *k, const struct vs_tensor *t)
+{
+    return k->d->c->files[t->file].name;
+}
+
+static void wrong_shape(const struct binder *k, const struct vs_tensor *t, const struct role *r, bool transposed)
+{
+    char name[200];
+    unsigned long long rows = r->stored_rows, cols = r->cols;
+    vs_obstacle_set(k->o, VS_BAD_SHAPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
+    say_shape(k->o, t);
+    if (r->vector)
+        vs_obstacle_expected(k->o, "%llu values, as the config says", rows);
+    else
+        vs_obstacle_expected(k->o, "[%llu, %llu], as the config says", transposed ? cols : rows, transposed ? rows : cols);
+}
+
+static bool readable(enum vs_dtype dtype, uint64_t cols)
+{
+    bool plain = vs_dtype_is_float(dtype) || dtype == VS_F8_E4M3 || dtype == VS_F8_E5M2;
+    return plain || (vs_quant_elements(dtype) && cols % vs_quant_elements(dtype) == 0);
+}
+
+/* Rows of the part that the role is: where they begin and how they step. */
+static void place(const struct vs_arch *a, const struct side *s, const struct role *r, struct vs_view *v)
+{
+    uint64_t q = (uint64_t)a->heads * a->head_dim, kv = (uint64_t)a->kv_heads * a->head_dim;
+    v->block = v->step = r->rows;
+    if (s->part == STACK && (r->name[0] == 'g' || r->name[0] == 'u' || r->name[0] == 'e'))
+        v->first = s->nth * r->rows;
+    else if (s->part == STACK)
+        v->first = s->nth == 0 ? 0 : q + (s->nth - 1) * kv;
+    else if (s->part == BY_HEAD) {
+        v->first = (uint64_t)s->nth * a->head_dim;
+        v->block = a->head_dim;
+        v->step = 3ull * a->head_dim;
+    } else if (s->part == INTERLEAVE) {
+        v->first = s->nth;
+        v->block = 1;
+        v->step = 2;
+    }
+}
+
+static uint64_t stored_rows(const struct vs_arch *a, const struct side *s, const struct role *r)
+{
+    bool mlp = r->name[0] == 'g' || r->name[0] == 'u' || r->name[0] == 'e';
+    uint64_t qkv = (a->heads + 2ull * a->kv_heads) * a->head_dim;
+    return s->part == STACK ? (mlp ? 2 * r->rows : qkv) : s->part == BY_HEAD ? 3ull * a->heads * a->head_dim : s->part == INTERLEAVE ? 2 * r->rows : r->rows;
+}
+
+/* Dimensions after those of the experts must be these. */
+static bool has_shape(const struct vs_tensor *t, uint32_t skip, const uint64_t *dims, uint32_t n)
+{
+    if (t->ndim != skip + n)
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (t->shape[skip + i] != dims[i])
+            return false;
+    return true;
+}
+
+/* ---- one role ---- */
+
+static void use(const struct binder *k, const struct vs_tensor *t)
+{
+    k->used[t - k->d->c->tensors] = true;
+}
+
+static void missing(const struct binder *k, const char *name)
+{
+    vs_obstacle_set(k->o, VS_MISSING, k->d->c->file_count ? k->d->c->files[0].name : NULL, name);
+    vs_obstacle_found(k->o, "absent");
+    vs_obstacle_expected(k->o, "a tensor of this name: %s has it", k->a->id);
+}
+
+static void view_matrix(const struct binder *k, const struct side *s, struct role *r, uint32_t experts, uint32_t e, const struct vs_tensor *scales,
+                        struct vs_view *v)
+{
+    const struct vs_tensor *t = v->tensor;
+    bool stacked = experts && t->ndim > 2, blocks = scales != NULL;
+    r->stored_rows = stored_rows(k->a, s, r);
+    uint64_t plain[2] = {r->stored_rows, r->cols}, turned[2] = {r->cols, r->stored_rows}, mx[3] = {r->stored_rows, r->cols / 32, 16};
+    bool fits = blocks ? r->cols % 32 == 0 && has_shape(t, stacked, mx, 3) && has_shape(scales, stacked, mx, 2) : has_shape(t, stacked, s->transposed ? turned : plain, 2);
+    fits = fits || (r->rows == 1 && r->stored_rows == 1 && has_shape(t, 0, &r->cols, 1));
+    if (!fits || (stacked && t->shape[0] != experts)) {
+        wrong_shape(k, t, r, s->transposed);
+        return;
+    }
+    if (blocks ? t->dtype != VS_U8 || scales->dtype != VS_U8 : !readable(t->dtype, r->cols)) {
+        char name[200];
+        vs_obstacle_set(k->o, VS_BAD_DTYPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
+        say_shape(k->o, t);
+        vs_obstacle_expected(k->o, "a dtype that holds numbers of its own: F32, F16, BF16, F8, or blocks of GGUF");
+        return;
+    }
+    v->scales = scales;
+    v->mxfp4 = blocks;
+    v->rows = r->rows;
+    v->cols = r->cols;
+    v->stored_rows = r->stored_rows;
+    v->transposed = s->transposed && !blocks;
+    v->offset = stacked ? (t->end - t->begin) / experts * e : 0;
+    v->scale_offset = stacked && blocks ? (scales->end - scales->begin) / experts * e : 0;
+    place(k->a, s, r, v);
+}
+
+static void view_vector(const struct binder *k, const struct side *s, const struct role *r, uint32_t experts, uint32_t e, struct vs_view *v)
+{
+    const struct vs_tensor *t = v->tensor;
+    bool stacked = experts && t->ndim == 2;
+    uint64_t n = stored_rows(k->a, s, r);
+    struct role all = {r->name, r->rows, 1, n, true};
+    if (!has_shape(t, stacked, &n, 1) || (stacked && t->shape[0] != experts)) {
+        wrong_shape(k, t, &all, false);
+        return;
+    }
+    if (!readable(t->dtype, 1)) {
+        char name[200];
+        vs_obstacle_set(k->o, VS_BAD_DTYPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
+        say_shape(k->o, t);
+        vs_obstacle_expected(k->o, "F32, F16, BF16 or F8");
+        return;
+    }
+    v->rows = r->rows; /* a vector is a column of rows: parts are laid out alike */
+    v->cols = 1;
+    v->stored_rows = n;
+    v->offset = stacked ? (t->end - t->begin) / experts * e : 0;
+    place(k->a, s, r, v);
+}
+
+static bool wants_bias(const struct binder *k, struct vs_setting role)
+{
+    bool want = false;
+    const struct vs_jval *v = vs_jget(role.v, "bias");
+    char name[64];
+    if (!v)
+        return false;
+    if (v->type != VS_JSON_STRING)
+        return vs_jbool(v, &want) && want;
+    snprintf(name, sizeof name, "%.*s", VS_STR(v->str));
+    if (k->d->gguf && vs_setting_is_looked_up(k->d, name))
+        return true;
+    return vs_setting_bool(vs_setting(k->d, name), &want) && want;
+}
+
+/* GGUF files do not keep the flag of a config: the tensor is there, or it is not. */
+static bool may_lack_bias(const struct binder *k, struct vs_setting role)
+{
+    const struct vs_jval *v = vs_jget(role.v, "bias");
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", VS_STR(v->str));
+    return k->d->gguf && v->type == VS_JSON_STRING && vs_setting_is_looked_up(k->d, name);
+}
+
+/* Binds one role; nothing happens when the model has no such role. */
+static void bind_role(struct binder *k, const struct role *r, uint32_t l, uint32_t experts, uint32_t e, struct vs_weight *w)
+{
+    const struct vs_setting role = vs_describe_tensor(k->d, r->name);
+    const struct vs_tensor *weight, *scales;
+    struct side s;
+    char name[512];
+    struct role copy = *r;
+    if (!role.v || k->o->kind || !choose(k, role, l, e, &s, &weight))
+        return;
+    if (!weight) {
+        missing(k, spell(k, &s, 0, l, e, name));
+        return;
+    }
+    use(k, weight);
+    scales = s.suffix[2].n ? look(k, &s, 2, l, e) : NULL;
+    if (scales)
+        use(k, scales);
+    w->weight.tensor = weight;
+    if (r->vector)
+        view_vector(k, &s, r, 0, 0, &w->weight);
+    else
+        view_matrix(k, &s, &copy, experts, e, scales, &w->weight);
+    if (k->o->kind || !wants_bias(k, role))
+        return;
+    w->bias.tensor = look(k, &s, 1, l, e);
+    if (!w->bias.tensor) {
+        if (!may_lack_bias(k, role))
+            missing(k, spell(k, &s, 1, l, e, name));
+        return;
+    }
+    use(k, w->bias.tensor);
+    view_vector(k, &s, r, experts, e, &w->bias);
+}
+
+/* ---- all of them ---- */
+
+static void bind_layer(struct binder *k, uint32_t l)
+{
+    const struct vs_arch *a = k->a;
+    uint64_t h = a->hidden, q = (uint64_t)a->heads * a->head_dim, kv = (uint64_t)a->kv_heads * a->head_dim, hd = a->head_dim;
+    bool full = a->qk_norm == VS_QK_FULL, moe = a->layer[l].moe;
+    const struct { enum vs_layer_role at; struct role role; } roles[] = {
+        {VS_W_ATTN_NORM, {"attn_norm", h, 1, 0, true}},
+        {VS_W_Q, {"q", q, h, 0, false}},
+        {VS_W_K, {"k", kv, h, 0, false}},
+        {VS_W_V, {"v", kv, h, 0, false}},
+        {VS_W_Q_NORM, {"q_norm", full ? q : hd, 1, 0, true}},
+        {VS_W_K_NORM, {"k_norm", full ? kv : hd, 1, 0, true}},
+        {VS_W_SINKS, {"sinks", a->heads, 1, 0, true}},
+        {VS_W_O, {"o", h, q, 0, false}},
+        {VS_W_ATTN_POST_NORM, {"attn_post_norm", h, 1, 0, true}},
+        {VS_W_FFN_NORM, {"ffn_norm", h, 1, 0, true}},
+        {VS_W_FFN_POST_NORM, {"ffn_post_norm", h, 1, 0, true}},
+    };
+    const struct { enum vs_layer_role at; struct role role; bool moe; } mlp[] = {
+        {VS_W_GATE, {"gate", a->intermediate, h, 0, false}, false},
+        {VS_W_UP, {"up", a->intermediate, h, 0, false}, false},
+        {VS_W_DOWN, {"down", h, a->intermediate, 0, false}, false},
+        {VS_W_ROUTER, {"router", a->experts, h, 0, false}, true},
+        {VS_W_SHARED_ROUTER, {"shared_router", 1, h, 0, false}, true},
+        {VS_W_SHARED_GATE, {"shared_gate", a->shared_size, h, 0, false}, true},
+        {VS_W_SHARED_UP, {"shared_up", a->shared_size, h, 0, false}, true},
+        {VS_W_SHARED_DOWN, {"shared_down", h, a->shared_size, 0, false}, true},
+    };
+    struct vs_weight *w = k->b->layer + (uint64_t)l * VS_LAYER_ROLES;
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        bind_role(k, &roles[i].role, l, 0, 0, &w[roles[i].at]);
+    for (size_t i = 0; i < sizeof mlp / sizeof *mlp; i++)
+        if (mlp[i].moe == moe && (a->shared_size || mlp[i].at < VS_W_SHARED_ROUTER))
+            bind_role(k, &mlp[i].role, l, 0, 0, &w[mlp[i].at]);
+    for (uint32_t e = 0; moe && e < a->experts && !k->o->kind; e++) {
+        struct vs_weight *x = k->b->expert + ((uint64_t)l * a->experts + e) * VS_EXPERT_ROLES;
+        bind_role(k, &(struct role){"expert_gate", a->expert_size, h, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_GATE]);
+        bind_role(k, &(struct role){"expert_up", a->expert_size, h, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_UP]);
+        bind_role(k, &(struct role){"expert_down", h, a->expert_size, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_DOWN]);
+    }
+}
+
+/* Tables have as many rows as they have. */
+static void bind_table(struct binder *k, const char *name, uint64_t cols, struct vs_weight *w)
+{
+    const struct vs_setting role = vs_describe_tensor(k->d, name);
+    const struct vs_tensor *t;
+    struct side s;
+    if (role.v && choose(k, role, 0, 0, &s, &t))
+        bind_role(k, &(struct role){name, t && t->ndim == 2 ? t->shape[0] : 1, cols, 0, false}, 0, 0, 0, w);
+}
+
+static bool has_tensor(const struct binder *k, const char *name)
+{
+    const struct vs_setting role = vs_describe_tensor(k->d, name);
+    const struct vs_tensor *t = NULL;
+    struct side s;
+    return role.v && choose(k, role, 0, 0, &s, &t) && t;
+}
+
+/* Tied: the input table is the head, and a head that is stored as well is left alone, as loaders do. */
+static void bind_head(struct binder *k)
+{
+    struct vs_weight *head = &k->b->model[VS_W_HEAD], *embed = &k->b->model[VS_W_EMBED];
+    bool stored = has_tensor(k, "head");
+    if (!vs_describe_tensor(k->d, "head").v)
+        return;
+    if (stored || !k->a->tied)
+        bind_table(k, "head", k->a->hidden, head);
+    if (k->a->tied && (!k->d->gguf || !stored))
+        head->weight = embed->weight;
+}
+
+static void bind_model(struct binder *k)
+{
+    const struct vs_arch *a = k->a;
+    struct vs_weight *w = k->b->model;
+    bind_table(k, "embed", a->hidden, &w[VS_W_EMBED]);
+    bind_table(k, "positions", a->hidden, &w[VS_W_POSITIONS]);
+    bind_table(k, "token_types", a->hidden, &w[VS_W_TOKEN_TYPES]);
+    bind_role(k, &(struct role){"embed_norm", a->hidden, 1, 0, true}, 0, 0, 0, &w[VS_W_EMBED_NORM]);
+    bind_role(k, &(struct role){"final_norm", a->hidden, 1, 0, true}, 0, 0, 0, &w[VS_W_FINAL_NORM]);
+    bind_head(k);
+}
+
+/* ---- what is left over ---- */
+
+static bool is_outside(const struct binder *k, struct vs_str name)
+{
+    for (uint32_t i = 0; i < k->d->depth; i++) {
+        const struct vs_jval *list = vs_jget(k->d->docs[i].root, "outside");
+        for (const struct vs_jval *v = list ? list->child : NULL; v; v = v->next)
+            if (vs_glob(v->str, name))
+                return true;
+    }
+    return false;
+}
+
+static bool other_modality(const struct vs_checkpoint *c, uint64_t tensor)
+{
+    for (uint32_t i = 0; i < c->table_count; i++)
+        if (c->tables[i].tensor == tensor)
+            return c->tables[i].role == VS_ROLE_VISION || c->tables[i].role == VS_ROLE_AUDIO;
+    return false;
+}
+
+static void find_unread(struct binder *k)
+{
+    const struct vs_checkpoint *c = k->d->c;
+    uint64_t unread = 0;
+    for (uint64_t i = 0; i < c->tensor_count && !k->o->kind; i++) {
+        if (k->used[i] || is_outside(k, c->tensors[i].name) || other_modality(c, i))
+            continue;
+        if (!unread++) {
+            char name[200];
+            vs_obstacle_set(k->o, VS_UNREAD, file_of(k, &c->tensors[i]), vs_escape(name, sizeof name, c->tensors[i].name));
+            vs_obstacle_found(k->o, "not known to %s", k->a->id);
+        }
+    }
+}
+
+enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o, struct vs_err *err)
+{
+    struct binder k = {.d = d, .a = a, .b = b, .o = o, .err = err};
+    uint64_t experts = (uint64_t)a->layers * a->experts;
+    *b = (struct vs_binding){0};
+    b->layer = vs_arena_array(&b->arena, (uint64_t)a->layers * VS_LAYER_ROLES, sizeof *b->layer);
+    b->expert = vs_arena_array(&b->arena, experts * VS_EXPERT_ROLES + 1, sizeof *b->expert);
+    k.used = vs_arena_array(&b->arena, d->c->tensor_count + 1, sizeof *k.used);
+    if (!b->layer || !b->expert || !k.used)
+        return vs_enomem(err, "names of weights", experts * VS_EXPERT_ROLES * sizeof *b->expert);
+    find_prefix(&k);
+    bind_model(&k);
+    for (uint32_t l = 0; l < a->layers && !o->kind; l++)
+        bind_layer(&k, l);
+    find_unread(&k);
+    return VS_OK;
+}
+
+void vs_binding_free(struct vs_binding *b)
+{
+    vs_arena_free(&b->arena);
+    *b = (struct vs_binding){0};
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which description fits a checkpoint, and what its settings say: a literal, or a key of the config with a default.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include "forward/arch.h"
+#include "json/schema.h"
+
+/* ---- obstacles ---- */
+
+void vs_obstacle_set(struct vs_obstacle *o, enum vs_obstacle_kind kind, const char *file, const char *at)
+{
+    *o = (struct vs_obstacle){.kind = kind};
+    snprintf(o->file, sizeof o->file, "%s", file ? file : "");
+    vs_escape(o->at, sizeof o->at, vs_cstr(at ? at : ""));
+}
+
+static void put(char *out, size_t n, const char *fmt, va_list ap)
+{
+    char text[512];
+    vsnprintf(text, sizeof text, fmt, ap);
+    vs_escape(out, n, vs_cstr(text));
+}
+
+void vs_obstacle_found(struct vs_obstacle *o, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    put(o->found, sizeof o->found, fmt, ap);
+    va_end(ap);
+}
+
+void vs_obstacle_expected(struct vs_obstacle *o, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    put(o->expected, sizeof o->expected, fmt, ap);
+    va_end(ap);
+}
+
+/* ---- finding one ---- */
+
+static bool lists(const struct vs_jval *list, struct vs_str name)
+{
+    for (const struct vs_jval *v = list ? list->child : NULL; v; v = v->next)
+        if (vs_str_eq(v->str, name))
+            return true;
+    return false;
+}
+
+static bool has_tensors(const struct vs_checkpoint *c, const struct vs_jval *names)
+{
+    for (const struct vs_jval *v = names ? names->child : NULL; v; v = v->next)
+        if (!vs_checkpoint_tensor(c, v->str))
+            return false;
+    return names != NULL;
+}
+
+/* Of the text model; of a GGUF file its architecture. */
+static struct vs_str type_of(const struct vs_checkpoint *c)
+{
+    const struct vs_config *config = &c->config;
+    return c->gguf ? c->gguf->architecture : config->text_model_type.n ? config->text_model_type : config->model_type;
+}
+
+/* Converters write some models under the name of another: a key tells them apart. */
+static bool has_key(const struct vs_checkpoint *c, const struct vs_jval *root)
+{
+    struct vs_str key;
+    char name[128];
+    int64_t v;
+    if (!vs_jstr(vs_jget(root, "gguf_key"), &key))
+        return false;
+    snprintf(name, sizeof name, "%.*s", VS_STR(key));
+    return vs_gguf_i64(vs_gguf_find_arch(c->gguf, name), &v) && v > 0;
+}
+
+static bool fits(const struct vs_describe *d, const struct vs_jval *root, bool by_key)
+{
+    struct vs_str type = type_of(d->c);
+    if (d->gguf && (vs_jget(root, "gguf_key") != NULL) != by_key)
+        return false;
+    if (by_key && !has_key(d->c, root))
+        return false;
+    if (has_tensors(d->c, vs_jget(root, "match")))
+        return true;
+    return type.n && lists(vs_jget(root, d->gguf ? "gguf" : "model_types"), type);
+}
+
+static enum vs_code read_one(const char *data_dir, const char *name, struct vs_jdoc *out, struct vs_err *err)
+{
+    char path[300];
+    snprintf(path, sizeof path, "arch/%s", name);
+    enum vs_code code = vs_data_read(data_dir, path, out, err);
+    return code ? code : vs_schema_check(data_dir, "arch", out, err);
+}
+
+static enum vs_code search(struct vs_describe *d, const char *data_dir, bool by_key, struct vs_err *err)
+{
+    struct vs_arena names_arena = {0};
+    const char **names;
+    size_t count;
+    enum vs_code code = vs_data_list(data_dir, "arch/", &names_arena, &names, &count, err);
+    for (size_t i = 0; !code && i < count && !d->depth; i++) {
+        const char *slash = strrchr(names[i], '/');
+        code = read_one(data_dir, slash ? slash + 1 : names[i], &d->docs[0], err);
+        if (!code && fits(d, d->docs[0].root, by_key))
+            d->depth = 1;
+        else
+            vs_jdoc_free(&d->docs[0]);
+    }
+    vs_arena_free(&names_arena);
+    return code;
+}
+
+static enum vs_code follow(struct vs_describe *d, const char *data_dir, struct vs_err *err)
+{
+    struct vs_str like;
+    while (vs_jstr(vs_jget(d->docs[d->depth - 1].root, "like"), &like)) {
+        char name[128];
+        if (d->depth == VS_LIKE_MAX)
+            return vs_fail(err, VS_ELIMIT, "%s: more than %d descriptions, each \"like\" the next", d->docs[0].file, VS_LIKE_MAX);
+        snprintf(name, sizeof name, "%.*s.json", VS_STR(like));
+        enum vs_code code = read_one(data_dir, name, &d->docs[d->depth], err);
+        if (code)
+            return code;
+        d->depth++;
+    }
+    return VS_OK;
+}
+
+enum vs_code vs_describe_open(const struct vs_checkpoint *c, const char *data_dir, const char *file, struct vs_describe *d,
+                              struct vs_obstacle *o, struct vs_err *err)
+{
+    *d = (struct vs_describe){.c = c, .gguf = c->gguf, .config = vs_checkpoint_json(c, "config.json")};
+    d->roots[0] = c->config.text;
+    d->roots[1] = d->config ? d->config->root : NULL;
+    enum vs_code code = VS_OK;
+    if (file) {
+        code = vs_jdoc_read(file, &d->docs[0], err);
+        if (!code)
+            code = vs_schema_check(data_dir, "arch", &d->docs[0], err);
+        d->depth = 1;
+    } else {
+        code = d->gguf ? search(d, data_dir, true, err) : VS_OK;
+        if (!code && !d->depth)
+            code = search(d, data_dir, false, err);
+    }
+    if (!code && !d->depth) {
+        struct vs_str type = type_of(c);
+        vs_obstacle_set(o, VS_NO_DESCRIPTION, d->config ? "config.json" : NULL, d->gguf ? "general.architecture" : "/model_type");
+        vs_obstacle_found(o, type.n ? "%.*s" : "no model_type", VS_STR(type));
+        return VS_OK;
+    }
+    return code ? code : follow(d, data_dir, err);
+}
+
+void vs_describe_close(struct vs_describe *d)
+{
+    for (uint32_t i = 0; i < VS_LIKE_MAX; i++)
+        vs_jdoc_free(&d->docs[i]);
+    d->depth = 0;
+}
+
+/* ---- looking up ---- */
+
+struct vs_str vs_describe_id(const struct vs_describe *d)
+{
+    struct vs_str id = {NULL, 0};
+    (void)vs_jstr(vs_jget(d->docs[0].root, "id"), &id);
+    return id;
+}
+
+struct vs_setting vs_config_value(const struct vs_describe *d, const char *key)
+{
+    if (d->gguf)
+        return (struct vs_setting){.kv = vs_gguf_find_arch(d->c->gguf, key)};
+    for (int i = 0; i < 2; i++) {
+        const struct vs_jval *v = vs_jget(d->roots[i], key);
+        if (v && v->type != VS_JSON_NULL)
+            return (struct vs_setting){.doc = d->config, .v = v};
+    }
+    return (struct vs_setting){0};
+}
+
+static struct vs_setting from_config(const struct vs_describe *d, const struct vs_jval *keys)
+{
+    for (const struct vs_jval *k = keys ? keys->child : NULL; k; k = k->next) {
+        char key[128];
+        snprintf(key, sizeof key, "%.*s", VS_STR(k->str));
+        struct vs_setting s = vs_config_value(d, key);
+        if (vs_setting_there(s))
+            return s;
+    }
+    return (struct vs_setting){0};
+}
+
+static struct vs_setting value_of(const struct vs_describe *d, const struct vs_jdoc *doc, const struct vs_jval *v)
+{
+    bool looked_up = v->type == VS_JSON_OBJECT && (vs_jget(v, "config") || vs_jget(v, "gguf"));
+    if (!looked_up)
+        return (struct vs_setting){.doc = doc, .v = v->type == VS_JSON_NULL ? NULL : v};
+    struct vs_setting s = from_config(d, vs_jget(v, d->gguf ? "gguf" : "config"));
+    const struct vs_jval *fallback = d->gguf ? vs_jget(v, "gguf_default") : NULL;
+    fallback = fallback ? fallback : vs_jget(v, "default");
+    return vs_setting_there(s) || !fallback ? s : (struct vs_setting){.doc = doc, .v = fallback};
+}
+
+static const struct vs_jval *member(const struct vs_describe *d, const char *group, const char *name, const struct vs_jdoc **doc)
+{
+    for (uint32_t i = 0; i < d->depth; i++) {
+        const struct vs_jval *v = vs_jget(vs_jget(d->docs[i].root, group), name);
+        *doc = &d->docs[i];
+        if (v)
+            return v;
+    }
+    return NULL;
+}
+
+struct vs_setting vs_setting(const struct vs_describe *d, const char *name)
+{
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *v = member(d, "settings", name, &doc);
+    return v ? value_of(d, doc, v) : (struct vs_setting){0};
+}
+
+bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name)
+{
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *v = member(d, "settings", name, &doc);
+    return v && v->type == VS_JSON_OBJECT;
+}
+
+struct vs_setting vs_describe_tensor(const struct vs_describe *d, const char *role)
+{
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *v = member(d, "tensors", role, &doc);
+    return (struct vs_setting){.doc = doc, .v = v && v->type == VS_JSON_OBJECT ? v : NULL};
+}
+
+/* ---- types ---- */
+
+bool vs_setting_f64(struct vs_setting s, double *out)
+{
+    int64_t whole;
+    if (s.kv && vs_gguf_i64(s.kv, &whole)) {
+        *out = (double)whole;
+        return true;
+    }
+    return s.kv ? vs_gguf_f64(s.kv, out) : s.v && vs_jf64(s.doc, s.v, out);
+}
+
+bool vs_setting_u64(struct vs_setting s, uint64_t *out)
+{
+    int64_t v;
+    bool known = s.kv ? vs_gguf_i64(s.kv, &v) : s.v && vs_ji64(s.doc, s.v, &v);
+    if (!known || v < 0)
+        return false;
+    *out = (uint64_t)v;
+    return true;
+}
+
+bool vs_setting_bool(struct vs_setting s, bool *out)
+{
+    return s.kv ? vs_gguf_bool(s.kv, out) : s.v && vs_jbool(s.v, out);
+}
+
+bool vs_setting_there(struct vs_setting s)
+{
+    return s.v || s.kv;
+}
+
+bool vs_setting_is(struct vs_setting s, const char *text)
+{
+    return s.v && s.v->type == VS_JSON_STRING && vs_str_is(s.v->str, text);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Prompts in batches through the trunk, then the head: what vocab-check runs.
+ *
+ * A batch begins with the prompts of old ids, so that a base can be compared on its first tokens.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+#include "forward/batch.h"
+
+#define BATCH_MOST 4096u /* tokens; more only when one prompt is longer */
+
+double vs_forward_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- order ---- */
+
+static bool is_old_id(const struct vs_forward_job *j, int64_t id)
+{
+    return j->row_class ? j->row_class[id] == VS_F_OLD : true;
+}
+
+static bool of_old_ids(const struct vs_forward_job *j, const struct vs_prompt *p)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (!is_old_id(j, j->prompts->ids[p->begin + i]))
+            return false;
+    return true;
+}
+
+static uint64_t rope_key(const struct vs_arch *a, uint64_t length)
+{
+    return a->has_rope ? vs_rope_key(&a->rope[0], length) : 0;
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->old != y->old)
+        return x->old ? -1 : 1;
+    return x->prompt < y->prompt ? -1 : x->prompt > y->prompt;
+}
+
+static enum vs_code order_prompts(struct runner *k, struct vs_err *err)
+{
+    const struct vs_prompts *p = k->j->prompts;
+    k->entries = vs_calloc(p->count + 1u, sizeof *k->entries);
+    if (!k->entries)
+        return vs_enomem(err, "prompts", p->count * sizeof *k->entries);
+    for (uint32_t i = 0; i < p->count; i++)
+        if (!p->list[i].skip && p->list[i].count) {
+            k->entries[k->entry_count++] = (struct entry){rope_key(&k->j->model->arch, p->list[i].count), of_old_ids(k->j, &p->list[i]), i};
+            k->longest = p->list[i].count > k->longest ? p->list[i].count : k->longest;
+            k->r->positions += p->list[i].count;
+        }
+    qsort(k->entries, k->entry_count, sizeof *k->entries, by_kind);
+    k->r->prompts = k->entry_count;
+    return VS_OK;
+}
+
+/* ---- sizes ---- */
+
+/* Bytes of workspace that a token costs, the attention scores of short prompts included. */
+uint64_t vs_pass_token_bytes(const struct vs_arch *a)
+{
+    uint64_t mlp = a->intermediate > a->expert_size ? a->intermediate : a->expert_size;
+    uint64_t wide = a->shared_size > mlp ? a->shared_size : mlp;
+    uint64_t heads = (uint64_t)a->head_dim * (2 * a->heads + 2 * a->kv_heads);
+    return sizeof(float) * (6 * a->hidden + heads + 2 * wide + a->experts + 64ull * a->heads);
+}
+
+static uint64_t memory_of(const struct vs_run *run)
+{
+    return run->memory ? run->memory : VS_MEMORY_DEFAULT;
+}
+
+static uint32_t batch_limit(const struct runner *k)
+{
+    uint64_t n = memory_of(k->j->run) / 4 / vs_pass_token_bytes(&k->j->model->arch);
+    n = n < 64 ? 64 : n > BATCH_MOST ? BATCH_MOST : n;
+    n = n < k->longest ? k->longest : n;
+    return (uint32_t)(n < k->r->positions ? n : k->r->positions);
+}
+
+/* ---- one batch ---- */
+
+/* Prompts from k->at on that fit: one behind the other. */
+static void fill(struct runner *k)
+{
+    const struct vs_prompts *p = k->j->prompts;
+    k->tokens = k->sequence_count = k->old_tokens = k->old_sequences = 0;
+    k->batch_key = k->entries[k->at].key;
+    k->batch_first = k->at;
+    k->batch_longest = 0;
+    while (k->at < k->entry_count && k->entries[k->at].key == k->batch_key) {
+        const struct vs_prompt *x = &p->list[k->entries[k->at].prompt];
+        if (k->tokens + x->count > k->limit)
+            return;
+        k->sequences[k->sequence_count++] = (struct vs_sequence){k->tokens, x->count, 0};
+        for (uint32_t i = 0; i < x->count; i++)
+            k->ids[k->tokens + i] = (uint32_t)p->ids[x->begin + i];
+        k->tokens += x->count;
+        k->batch_longest = x->count > k->batch_longest ? x->count : k->batch_longest;
+        if (k->entries[k->at].old) {
+            k->old_tokens = k->tokens;
+            k->old_sequences = k->sequence_count;
+        }
+        k->at++;
+    }
+}
+
+static struct vs_batch batch_of(const struct runner *k, const uint32_t *ids, bool old_only)
+{
+    return (struct vs_batch){.ids = ids, .count = old_only ? k->old_tokens : k->tokens, .sequences = k->sequences,
+                             .sequence_count = old_only ? k->old_sequences : k->sequence_count, .length = k->batch_longest};
+}
+
+static void note_looks(struct runner *k, const struct vs_f_stats *looks, uint32_t layers, bool old)
+{
+    for (uint32_t i = 0; i < layers + 2; i++) {
+        uint64_t bad = looks[i].nan + looks[i].inf;
+        if (bad && !k->v->hidden_bad)
+            k->v->hidden_layer = i;
+        k->v->hidden_bad += bad;
+        k->v->hidden_bad_sample = k->v->hidden_bad_sample || (bad && old);
+    }
+}
+
+/* The base's own trunk on the same old ids: where do the two part? */
+static enum vs_code run_base(struct runner *k, struct vs_err *err)
+{
+    const struct vs_forward_job *j = k->j;
+    struct vs_f_diff diff = {.first = UINT64_MAX};
+    for (uint32_t i = 0; i < k->old_tokens; i++)
+        k->base_ids[i] = k->ids[i] < j->shift_at || !j->shift_by ? k->ids[i] : k->ids[i] - (uint32_t)j->shift_by;
+    struct vs_batch b = batch_of(k, k->base_ids, true);
+    vs_pass_split(k->base_pass, k->old_tokens);
+    enum vs_code code = vs_pass_run(k->base_pass, k->base_trunk, &b, NULL, err);
+    if (!code)
+        code = vs_f_compare(j->dev, vs_pass_hidden(k->base_pass), j->base->arch.hidden, vs_pass_hidden(k->pass), j->model->arch.hidden, k->old_tokens,
+                            j->base->arch.hidden, &diff, err);
+    if (code)
+        return code;
+    for (uint32_t i = 0; i < j->base->arch.layers + 2 && k->r->first_differing_layer < 0; i++)
+        if (vs_pass_old_looks(k->base_pass)[i].hash != vs_pass_old_looks(k->pass)[i].hash)
+            k->r->first_differing_layer = i;
+    double nmse = diff.sum_reference > 0 ? diff.sum_squares / diff.sum_reference : diff.sum_squares > 0;
+    k->r->hidden_nmse = nmse > k->r->hidden_nmse ? nmse : k->r->hidden_nmse;
+    return VS_OK;
+}
+
+static enum vs_code dump_hidden(struct runner *k, struct vs_err *err)
+{
+    uint64_t h = k->j->model->arch.hidden;
+    enum vs_code code = vs_dev_get(k->j->dev, k->tile, vs_pass_hidden(k->pass), k->tokens * h * sizeof(float), err);
+    for (uint32_t s = 0; !code && s < k->sequence_count; s++) {
+        const struct vs_prompt *x = &k->j->prompts->list[k->entries[k->batch_first + s].prompt];
+        for (uint32_t i = 0; !code && x->origin == VS_PROMPT_USER && i < x->count; i++)
+            code = vs_npy_put(k->dump, x->dump_row + i, 0, k->tile + (k->sequences[s].begin + i) * h, h, err);
+    }
+    return code;
+}
+
+static enum vs_code run_batch(struct runner *k, struct vs_err *err)
+{
+    fill(k);
+    struct vs_batch b = batch_of(k, k->ids, false);
+    vs_pass_split(k->pass, k->old_tokens);
+    enum vs_code code = vs_pass_run(k->pass, k->trunk, &b, NULL, err);
+    if (code)
+        return code;
+    note_looks(k, vs_pass_old_looks(k->pass), k->j->model->arch.layers, true);
+    note_looks(k, vs_pass_looks(k->pass), k->j->model->arch.layers, false);
+    if (k->base_pass && k->old_tokens)
+        code = run_base(k, err);
+    if (!code && k->j->model->arch.encoder)
+        return k->dump ? dump_hidden(k, err) : VS_OK;
+    return code ? code : vs_run_heads(k, err);
+}
+
+/* ---- all of it ---- */
+
+static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err)
+{
+    const struct vs_forward_job *j = k->j;
+    const struct vs_model *m = j->model;
+    uint64_t memory = memory_of(j->run), total, room;
+    bool two = j->base && !j->same_trunk;
+    enum vs_code code = VS_OK;
+    if (!vs_dev_shares(j->dev)) {
+        code = vs_dev_memory(j->dev, &room, &total, err);
+        memory = keep && room / 4 * 3 > memory ? room / 4 * 3 : memory;
+    }
+    if (!code)
+        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_TRUNK, two ? memory / 2 : memory, keep, j->run, &k->trunk, err);
+    if (!code && two)
+        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_TRUNK, memory / 2, false, j->run, &k->base_trunk, err);
+    if (code || m->arch.encoder)
+        return code;
+    uint64_t used = vs_weights_bytes(k->trunk);
+    uint64_t left = keep && used < memory ? memory - used : memory / 2;
+    code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_HEAD, left, keep, j->run, &k->head, err);
+    if (!code && j->base)
+        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, memory / 2, false, j->run, &k->base_head, err);
+    return code;
+}
+
+static enum vs_code open_workspace(struct runner *k, struct vs_err *err)
+{
+    const struct vs_forward_job *j = k->j;
+    bool two = j->base && !j->same_trunk;
+    uint64_t tile = k->head ? vs_weights_tile_rows(k->head) : j->model->arch.hidden, base_tile = k->base_head ? vs_weights_tile_rows(k->base_head) : 0;
+    k->ids = vs_calloc(k->limit + 1u, sizeof *k->ids);
+    k->base_ids = vs_calloc(k->limit + 1u, sizeof *k->base_ids);
+    k->sequences = vs_calloc(k->limit + 1u, sizeof *k->sequences);
+    k->stats = vs_calloc(k->limit + 1u, sizeof *k->stats);
+    k->tile = vs_calloc(k->limit * tile + 1, sizeof *k->tile);
+    if (!k->ids || !k->base_ids || !k->sequences || !k->stats || !k->tile)
+        return vs_enomem(err, "a batch", k->limit * tile * sizeof *k->tile);
+    enum vs_code code = vs_pass_open(j->dev, j->model, k->limit, (uint32_t)k->longest, &k->pass, err);
+    if (!code && two)
+        code = vs_pass_open(j->dev, j->base, k->limit, (uint32_t)k->longest, &k->base_pass, err);
+    if (code || !k->head)
+        return code;
+    vs_pass_debug(k->pass, j->q->debug);
+    code = vs_dev_alloc(j->dev, k->limit * tile * sizeof(float), (void **)&k->logits, err);
+    if (!code && k->base_head)
+        code = vs_dev_alloc(j->dev, k->limit * base_tile * sizeof(float) + 4, (void **)&k->base_logits, err);
+    if (!code)
+        code = vs_dev_alloc(j->dev, tile + 4, (void **)&k->classes, err);
+    return code;
+}
+
+static enum vs_code begin_dump(struct runner *k, struct vs_err *err)
+{
+    const struct vs_model *m = k->j->model;
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < k->j->prompts->count; i++) {
+        struct vs_prompt *p = &k->j->prompts->list[i];
+        if (p->origin != VS_PROMPT_USER || p->skip)
+            continue;
+        p->dump_row = rows;
+        rows += p->count;
+    }
+    if (!rows) /* none of them can be run, and findings say why */
+        return VS_OK;
+    return vs_npy_begin(k->j->q->dump_logits, false, rows, m->arch.encoder ? m->arch.hidden : m->binding.model[VS_W_HEAD].weight.rows, &k->dump, err);
+}
+
+static void finish(struct runner *k)
+{
+    vs_npy_abort(k->dump);
+    vs_pass_close(k->pass);
+    vs_pass_close(k->base_pass);
+    vs_weights_close(k->trunk);
+    vs_weights_close(k->head);
+    vs_weights_close(k->base_trunk);
+    vs_weights_close(k->base_head);
+    void *device[] = {k->logits, k->base_logits, k->classes}, *host[] = {k->entries, k->ids, k->base_ids, k->sequences, k->stats, k->tile};
+    for (size_t i = 0; i < 3; i++)
+        vs_dev_free(k->j->dev, device[i]);
+    for (size_t i = 0; i < sizeof host / sizeof *host; i++)
+        vs_free(host[i]);
+}
+
+static void sum_up(struct runner *k, double seconds)
+{
+    struct vs_forward_report *r = k->r;
+    r->seconds = seconds;
+    r->mass_new_mean = k->mass_positions ? k->mass_sum / (double)k->mass_positions : -1;
+    r->row_sum_error = k->j->q->debug ? vs_pass_row_sum_error(k->pass) : -1;
+    k->v->compared = k->j->base != NULL;
+}
+
+enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
+                            struct vs_err *err)
+{
+    struct runner k = {.j = j, .r = r, .v = v};
+    double began = vs_forward_now();
+    *v = (struct vs_forward_verdicts){.logits_bad_id = UINT64_MAX, .first_different_id = UINT64_MAX};
+    *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1};
+    r->architecture = vs_arena_dup(arena, j->model->arch.id, strlen(j->model->arch.id));
+    enum vs_code code = r->architecture ? order_prompts(&k, err) : vs_enomem(err, "a name", 0);
+    if (!code && k.entry_count) {
+        k.limit = batch_limit(&k);
+        code = open_weights(&k, j->q->generate > 0, err);
+    }
+    if (!code && k.entry_count)
+        code = open_workspace(&k, err);
+    if (!code && j->q->dump_logits)
+        code = begin_dump(&k, err);
+    while (!code && k.at < k.entry_count)
+        code = run_batch(&k, err);
+    if (!code && k.dump) {
+        code = vs_npy_commit(k.dump, err);
+        k.dump = code ? k.dump : NULL;
+    }
+    if (!code && k.entry_count)
+        sum_up(&k, vs_forward_now() - began);
+    if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
+        code = vs_generate(j, k.trunk, k.head, arena, r, err);
+    finish(&k);
+    return code;
+}

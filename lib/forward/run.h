@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The passes that a check needs: prompts in batches through one model, or through two, and what their logits say.
+ */
+#ifndef VS_FORWARD_RUN_H
+#define VS_FORWARD_RUN_H
+
+#include <vs/forward.h>
+#include "forward/pass.h"
+#include "forward/prompts.h"
+
+struct vs_forward_job {
+    struct vs_dev *dev;
+    const struct vs_run *run;
+    const struct vs_forward_request *q;
+    const struct vs_model *model;
+    const struct vs_model *base;       /* NULL: nothing to compare with */
+    bool same_trunk;                   /* the base's trunk has the same bytes: one run serves both */
+    const struct vs_tokenizer *tokenizer; /* for the text of what is generated; or NULL */
+    const uint32_t *eos; uint32_t eos_count;
+    struct vs_prompts *prompts;        /* ids in range; prompts with skip set are left out */
+    const uint8_t *row_class;          /* [head rows], VS_F_OLD ... */
+    uint64_t old_end;                  /* base ids below it are compared */
+    uint64_t shift_at, shift_by;       /* base id i is i + shift_by here from shift_at on */
+    const uint64_t *fresh;             /* bitmap over rows: new tokens; or NULL */
+};
+
+#define VS_SHOWN_IDS 6
+/* What went wrong, in numbers; vocab-check words it. Lists hold the first few. */
+struct vs_forward_verdicts {
+    uint64_t hidden_bad; uint32_t hidden_layer;        /* NaN and Inf; the first layer with one (0 = embedded tokens) */
+    bool hidden_bad_sample;                            /* in a prompt of old ids */
+    uint64_t logits_bad, logits_bad_id;
+    uint64_t logits_different, first_different_id;     /* of old ids, against the base */
+    uint64_t live_positions, live_ids[VS_SHOWN_IDS]; uint32_t live_shown; /* the highest logit is a row without a token */
+    uint64_t intrusions;                               /* prompts of old ids whose highest logit is a new row */
+    bool compared;
+};
+
+/* Results in *r and *v; strings and lists go into the arena. */
+enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
+                            struct vs_err *err) VS_NODISCARD;
+
+/* ---- for the files of this room ---- */
+
+enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena,
+                         struct vs_forward_report *r, struct vs_err *err) VS_NODISCARD;
+uint64_t vs_pass_token_bytes(const struct vs_arch *a);
+double vs_forward_now(void);
+
+#endif

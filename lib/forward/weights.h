@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Weights in the order of use. A reader thread fills two buffers ahead of the computation; matrices come in tiles of rows,
+ * so that memory is bounded whatever the size of a layer. Weights that fit are kept for the next pass.
+ *
+ *     open -> (begin -> next ... next -> end)* -> close
+ */
+#ifndef VS_FORWARD_WEIGHTS_H
+#define VS_FORWARD_WEIGHTS_H
+
+#include "base/io.h"
+#include "forward/arch.h"
+
+/* What comes next: rows [first, first + rows) of a matrix with their bias, or a whole vector as float32 (of = its weight,
+ * bias or NULL beside it). Device memory; valid until the next call. */
+struct vs_piece {
+    const struct vs_weight *of;
+    struct vs_mat mat;
+    const float *vector, *bias;
+    uint64_t first, rows;
+};
+
+enum vs_part_of_model { VS_TRUNK, VS_HEAD };
+
+struct vs_weights;
+/* memory: bytes for the buffers. keep: hold everything when it fits into memory, so that later passes do not read. */
+enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, const struct vs_arch *a, const struct vs_binding *b,
+                             enum vs_part_of_model part, uint64_t memory, bool keep, const struct vs_run *run, struct vs_weights **out,
+                             struct vs_err *err) VS_NODISCARD;
+void vs_weights_close(struct vs_weights *w); /* accepts NULL; in the middle of a pass too */
+
+uint64_t vs_weights_bytes(const struct vs_weights *w);      /* of one pass */
+uint64_t vs_weights_tile_rows(const struct vs_weights *w);  /* the most rows that one piece has */
+
+enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
+/* out->of is NULL behind the last piece. */
+enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
+
+/* Single rows of a table, converted: ids may repeat, each below v->rows. out[n * v->cols] */
+enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v, const uint32_t *ids, uint64_t n, float *out,
+                          struct vs_err *err) VS_NODISCARD;
+
+/* read.c */
+uint64_t vs_view_row_bytes(const struct vs_view *v);
+/* Rows [first, first + rows) as they are stored, put in order; scratch: room of scratch_bytes, at least vs_view_scratch(). */
+enum vs_code vs_view_read(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+                          uint64_t scratch_bytes, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_view_read_scales(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out,
+                                 struct vs_err *err) VS_NODISCARD;
+uint64_t vs_view_scratch(const struct vs_view *v);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The forward pass as vocab-check runs it: what is asked for, and what came out. Part of a check, see vs/check.h.
+ */
+#ifndef VS_FORWARD_H
+#define VS_FORWARD_H
+
+#include <stdbool.h>
+#include <vs/err.h>
+
+VS_C_BEGIN
+
+/* All strings may be NULL. */
+struct vs_forward_request {
+    const char *prompt_ids;   /* "1 2 3", or a file with one prompt a line */
+    const char *prompt;       /* text, encoded by the model's tokenizer without its post-processor */
+    const char *arch_desc;    /* a description of the architecture, schemas/arch */
+    const char *dump_logits;  /* a .npy file: float32 [positions, rows] of the prompts of prompt_ids, one behind the other;
+                                 of an encoder the hidden states [positions, hidden] */
+    uint32_t generate;        /* tokens to continue each prompt with, greedily; 0 = none */
+    bool fast;                /* cuBLASLt, not bit-exact */
+    bool debug;               /* measures how far attention rows are from a sum of 1 */
+};
+
+struct vs_generated { const uint32_t *prompt; uint32_t prompt_count; const uint32_t *ids; uint32_t count; struct vs_str text; };
+
+struct vs_forward_report {
+    const char *architecture;
+    uint32_t prompts; uint64_t positions;
+    double seconds;                         /* of the passes */
+    double mass_new_max, mass_new_mean;     /* softmax mass on new rows, over positions of old ids alone; -1: no new rows */
+    double mass_surplus_max;                /* on rows without a token, over all positions */
+    double kl_max;                          /* KL(old || new) = -ln(1 - mass_new), the largest */
+    double hidden_nmse, logits_max_abs;     /* of two runs, where two were needed; else -1 and 0 */
+    int64_t first_differing_layer;          /* -1: none, or not compared; 0 = the embedded tokens */
+    double row_sum_error;                   /* -1: not measured */
+    struct vs_generated *generated; uint32_t generated_count;
+    double tokens_per_second;               /* of the continuation, 0 without one */
+};
+
+VS_C_END
+
+#endif
