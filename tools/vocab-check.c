@@ -4,6 +4,9 @@
 
 struct options {
     const char *base, *map, *receipt;
+    struct vs_forward_request forward;
+    int64_t generate;
+    bool run;
     int fail_on;
 };
 
@@ -11,6 +14,14 @@ static const struct cli_option options[] = {
     {0, "base", "DIR", "the model before: old rows and the trunk must be its", CLI_TEXT, offsetof(struct options, base), NULL},
     {0, "map", "FILE", "the vocab-map.json of the merge", CLI_TEXT, offsetof(struct options, map), NULL},
     {0, "receipt", "FILE", "the receipt.json of embed-extend: its ranges are hashed again", CLI_TEXT, offsetof(struct options, receipt), NULL},
+    {0, "forward", NULL, "run the model: L3, and L4 where L1 does not prove the trunks equal", CLI_FLAG, offsetof(struct options, run), NULL},
+    {0, "fast", NULL, "with cuBLASLt, not bit-exact (CUDA only)", CLI_FLAG, offsetof(struct options, forward.fast), NULL},
+    {0, "prompt-ids", "IDS", "run these ids too: \"1 2 3\", or a file with one prompt a line", CLI_TEXT, offsetof(struct options, forward.prompt_ids), NULL},
+    {0, "prompt", "TEXT", "run this text too, encoded by the tokenizer of the model", CLI_TEXT, offsetof(struct options, forward.prompt), NULL},
+    {0, "generate", "N", "continue the prompts by N tokens, the likeliest each time", CLI_NUMBER, offsetof(struct options, generate), NULL},
+    {0, "dump-logits", "FILE", "write the logits of the prompts as .npy: float32 [positions, rows]; of an encoder the hidden states", CLI_TEXT,
+     offsetof(struct options, forward.dump_logits), NULL},
+    {0, "arch-desc", "FILE", "the forward pass of an architecture that is not known, see schemas/arch", CLI_TEXT, offsetof(struct options, forward.arch_desc), NULL},
     {0, "fail-on", "error|warning|info", "exit 1 from this severity on (default error)", CLI_CHOICE, offsetof(struct options, fail_on),
      "error|warning|info"},
     {0},
@@ -24,9 +35,14 @@ static const struct cli_tool tool = {
         "Opens everything from disk again and checks it: structure (L0), bytes against the base (L1), rows and head (L2). Every id that\n"
         "can occur is looked up in the table with strict range checks, on CUDA when there is a device, else on the CPU.\n\n"
         "DIR may be a .gguf file: its list of tokens is checked against its tables and its keys.\n\n"
-        "L3 and L4, the forward pass, are not covered yet and are reported as not run.",
+        "With --forward the model runs on prompts that cover old ids by a sample, every new id and the special ids (L3): hidden states and\n"
+        "logits must be finite, logits of old ids those of the base to the last bit, and no row without a token may win. Where the bytes do\n"
+        "not prove the two trunks equal, both run (L4). Weights stream through --memory. --prompt-ids, --prompt, --generate and\n"
+        "--dump-logits imply --forward. An architecture without a description is checked up to L2, and the report says why.",
     .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
-                "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n",
+                "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n"
+                "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --forward\n"
+                "$ vocab-check extended/ --prompt \"Once upon a time\" --generate 20\n",
     .options = options,
     .min_args = 1,
     .max_args = 1,
@@ -54,9 +70,15 @@ int main(int argc, char **argv)
     int exit_code = cli_begin(&c, &tool, &o, argc, argv);
     if (exit_code >= 0)
         return exit_code;
+    struct vs_forward_request *f = &o.forward;
+    if (o.generate > 100000)
+        return cli_usage(&c, "--generate: at most 100000");
+    f->generate = (uint32_t)o.generate;
+    f->debug = c.verbose > 0;
+    bool forward = o.run || f->generate || f->dump_logits || f->prompt_ids || f->prompt;
     struct vs_check_request q = {
         .path = c.args[0], .base = o.base, .map = o.map, .receipt = o.receipt, .device = devices[c.device],
-        .fail_on = severities[o.fail_on], .data_dir = c.data_dir,
+        .fail_on = severities[o.fail_on], .data_dir = c.data_dir, .forward = forward ? f : NULL,
     };
     struct vs_err err = {0};
     struct vs_check_result *r = NULL;

@@ -203,7 +203,7 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         k.impl = r->impl = vs_calloc(1, sizeof *r->impl);
     enum vs_code code = r && r->impl ? VS_OK : vs_enomem(err, "a check", sizeof *r);
     if (!code) {
-        r->levels[3].why = r->levels[4].why = "the forward pass is not covered yet";
+        r->levels[3].why = r->levels[4].why = "no --forward";
         code = open_device(&k);
     }
     if (!code)
@@ -216,6 +216,8 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         code = level_1(&k);
     if (!code)
         code = level_2(&k);
+    if (!code && q->forward)
+        code = vs_check_forward(&k);
     if (!code && k.stopped)
         code = err->code;
     if (!code) {

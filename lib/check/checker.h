@@ -90,5 +90,6 @@ enum vs_code vs_probe_head(struct checker *k, bool *good) VS_NODISCARD;         
 bool vs_prove_keys(struct checker *k, const struct vs_gguf *base);                     /* L1 between two .gguf files */
 bool vs_can_probe_head(const struct checker *k);
 enum vs_code vs_check_receipt(struct checker *k, bool *good) VS_NODISCARD;
+enum vs_code vs_check_forward(struct checker *k) VS_NODISCARD;                        /* L3 and L4; sets their levels */
 
 #endif

@@ -88,11 +88,75 @@ static bool add_findings(cJSON *top, const struct vs_check_result *r)
     return good;
 }
 
+/* null where a thing was not measured. */
+static bool add_number(cJSON *o, const char *key, double v, bool known)
+{
+    return cJSON_AddItemToObject(o, key, known ? cJSON_CreateNumber(v) : cJSON_CreateNull());
+}
+
+static bool add_forward(cJSON *top, const struct vs_check_result *r)
+{
+    const struct vs_forward_report *f = r->forward;
+    if (!f)
+        return cJSON_AddNullToObject(top, "forward") != NULL;
+    cJSON *o = cJSON_AddObjectToObject(top, "forward");
+    return o && add(o, "architecture", f->architecture) && add_number(o, "prompts", f->prompts, true) && add_number(o, "positions", (double)f->positions, true) &&
+           add_number(o, "mass_new_max", f->mass_new_max, f->mass_new_max >= 0) && add_number(o, "mass_new_mean", f->mass_new_mean, f->mass_new_mean >= 0) &&
+           add_number(o, "mass_surplus_max", f->mass_surplus_max, true) && add_number(o, "kl_max", f->kl_max, f->mass_new_max >= 0) &&
+           add_number(o, "hidden_nmse", f->hidden_nmse, f->hidden_nmse >= 0) && add_number(o, "logits_max_abs", f->logits_max_abs, true) &&
+           add_number(o, "first_differing_layer", (double)f->first_differing_layer, f->first_differing_layer >= 0) &&
+           add_number(o, "row_sum_error", f->row_sum_error, f->row_sum_error >= 0);
+}
+
+static bool add_ids(cJSON *o, const char *key, const uint32_t *ids, uint32_t count)
+{
+    cJSON *list = cJSON_AddArrayToObject(o, key);
+    for (uint32_t i = 0; list && i < count; i++) {
+        cJSON *n = cJSON_CreateNumber(ids[i]);
+        if (!n || !cJSON_AddItemToArray(list, n))
+            return false;
+    }
+    return list != NULL;
+}
+
+/* A continuation may end in the middle of a character: what is no UTF-8 becomes U+FFFD. */
+static bool add_text(cJSON *o, struct vs_str s)
+{
+    struct vs_buf b = {0};
+    while (s.n) {
+        size_t n = vs_utf8_valid(s.p, s.n);
+        vs_buf_add(&b, s.p, n);
+        if (n < s.n) {
+            vs_buf_puts(&b, "\xEF\xBF\xBD");
+            n++;
+        }
+        s.p += n;
+        s.n -= n;
+    }
+    bool good = !b.failed && add(o, "text", b.n ? b.p : "");
+    vs_buf_free(&b);
+    return good;
+}
+
+static bool add_generated(cJSON *top, const struct vs_check_result *r)
+{
+    const struct vs_forward_report *f = r->forward;
+    cJSON *list = cJSON_AddArrayToObject(top, "generated");
+    bool good = list;
+    for (uint32_t i = 0; good && f && i < f->generated_count; i++) {
+        const struct vs_generated *g = &f->generated[i];
+        cJSON *o = cJSON_CreateObject();
+        good = o && cJSON_AddItemToArray(list, o) && add_ids(o, "prompt", g->prompt, g->prompt_count) && add_ids(o, "ids", g->ids, g->count) && add_text(o, g->text);
+    }
+    return good && add_number(top, "tokens_per_second", f ? f->tokens_per_second : 0, f && f->tokens_per_second > 0);
+}
+
 enum vs_code vs_check_json(const struct vs_check_result *r, struct vs_buf *out, struct vs_err *err)
 {
     cJSON *top = cJSON_CreateObject(), *facts = vs_facts_to_json(r->facts);
     bool good = top && facts && add(top, "schema", "vocabsurgeon/findings/1") && add(top, "path", r->facts->path) && add(top, "verdict", verdict(r)) &&
-                add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_head(top, r) && add_findings(top, r);
+                add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_head(top, r) && add_forward(top, r) && add_generated(top, r) &&
+                add_findings(top, r);
     if (good) {
         good = vs_json_put(top, "facts", facts);
         facts = NULL;

@@ -75,6 +75,31 @@ static void put_head(const struct vs_check_result *r, struct vs_buf *b)
         vs_buf_printf(b, "head       %u probes: argmax never at or above %llu\n", r->head.count, (unsigned long long)r->head.end);
 }
 
+static void put_forward(const struct vs_forward_report *f, const struct vs_look *look, struct vs_buf *b)
+{
+    vs_buf_printf(b, "forward    %s: %u prompt%s, %llu positions, %.1f s", f->architecture, f->prompts, f->prompts == 1 ? "" : "s",
+                  (unsigned long long)f->positions, f->seconds);
+    if (f->mass_new_max >= 0)
+        vs_buf_printf(b, "; new tokens take %.2g of the probability at most, %.2g on average (KL %.2g)", f->mass_new_max, f->mass_new_mean, f->kl_max);
+    if (f->mass_surplus_max > 0)
+        vs_buf_printf(b, "; rows without a token %.2g", f->mass_surplus_max);
+    if (f->hidden_nmse >= 0)
+        vs_buf_printf(b, "; hidden states against the base's: NMSE %.2g", f->hidden_nmse);
+    vs_buf_puts(b, "\n");
+    if (look->verbose && f->row_sum_error >= 0)
+        vs_buf_printf(b, "           attention rows sum to 1 within %.2g\n", f->row_sum_error);
+    for (uint32_t i = 0; i < f->generated_count; i++) {
+        const struct vs_generated *g = &f->generated[i];
+        vs_buf_printf(b, "%-10s %u id%s +%u: ", i ? "" : "generated", g->prompt_count, g->prompt_count == 1 ? "" : "s", g->count);
+        for (uint32_t t = 0; !g->text.n && t < g->count; t++)
+            vs_buf_printf(b, t ? " %u" : "%u", g->ids[t]);
+        vs_buf_escaped(b, g->text);
+        vs_buf_puts(b, "\n");
+    }
+    if (f->tokens_per_second > 0)
+        vs_buf_printf(b, "           %.1f tokens a second\n", f->tokens_per_second);
+}
+
 static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
 {
     if (!n)
@@ -99,6 +124,8 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
         put_levels(r, look, b);
         put_device(r, b);
         put_head(r, b);
+        if (r->forward)
+            put_forward(r->forward, look, b);
     }
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);

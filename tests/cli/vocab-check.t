@@ -8,8 +8,8 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
   levels     L0 structure      pass
              L1 bytes          not run (no --base)
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...); no usable CUDA device: ...
   gather     520 ids, each has a row
   head       16 probes: argmax never at or above 515
@@ -23,8 +23,8 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
   levels     L0 structure      pass
              L1 bytes          not run (no --base)
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...); no usable CUDA device: ...
   gather     520 ids, each has a row
   head       16 probes: argmax never at or above 515
@@ -35,10 +35,35 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
   [4]
   $ vocab-check base --device cpu -q
   no errors and no warnings in base (1 note: -v)
-  $ vocab-check base --forward
-  vocab-check: unknown option --forward
-    try: vocab-check --help
+  $ vocab-check base --forward --device cpu
+  levels     L0 structure      pass
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        pass
+             L4 two forwards   not run (no --base)
+  device     cpu (...)
+  gather     520 ids, each has a row
+  head       16 probes: argmax never at or above 515
+  forward    llama: 4 prompts, 26 positions, ...
+  no errors and no warnings in base (1 note: -v)
+  $ vocab-check base --prompt-ids "1 2 576" --device cpu | grep -v why
+  error   VOC431  1 id of the prompts has no row, the first is 576 at position 2; the table ends at 575
+    remedy  give ids that the tokenizer of this model gives
+  
+  levels     ...
+  ...
+  1 error in base (1 note: -v)
+  $ vocab-check base --prompt-ids 1,x
+  vocab-check: 1,x: cannot open: No such file or directory
+  [3]
+  $ vocab-check base --dump-logits logits.npy --device cpu
+  vocab-check: --dump-logits: of which prompts? give --prompt-ids or --prompt
   [2]
+  $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
+  no errors and no warnings in base (1 note: -v)
+  $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
+  vocab-check: logits.npy: exists; name another file, or remove it
+  [4]
   $ vocab-check base --fail-on never
   vocab-check: --fail-on never: expected error|warning|info
     try: vocab-check --help
@@ -59,8 +84,8 @@ A tokenizer alone, a model without one: what cannot be judged is not run.
   levels     L0 structure      not run (no weights)
              L1 bytes          not run (no --base)
              L2 rows and head  not run (no weights)
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...)
   no errors and no warnings in tokenizer
   $ mkdir model && cp base/config.json base/model.safetensors model
@@ -68,8 +93,8 @@ A tokenizer alone, a model without one: what cannot be judged is not run.
   levels     L0 structure      not run (no tokenizer)
              L1 bytes          not run (no --base)
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...)
   gather     578 ids, each has a row
   no errors and no warnings in model
@@ -77,8 +102,8 @@ A tokenizer alone, a model without one: what cannot be judged is not run.
   levels     L0 structure      not run (no tokenizer)
              L1 bytes          not run (no --base)
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...)
   gather     576 ids, each has a row
   no errors and no warnings in base/model.safetensors
@@ -92,8 +117,8 @@ A grown model against its base, its map and its receipt; then one byte of a norm
   levels     L0 structure      pass
              L1 bytes          pass
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...)
   gather     581 ids, each has a row
   no errors and no warnings in out (1 note: -v)
@@ -110,8 +135,8 @@ A grown model against its base, its map and its receipt; then one byte of a norm
   levels     L0 structure      pass
              L1 bytes          FAIL
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...)
   gather     581 ids, each has a row
   1 error in out (1 note: -v)
@@ -140,8 +165,8 @@ Findings of two severities: --fail-on decides about the status, not about what i
   levels     L0 structure      FAIL
              L1 bytes          not run (no --base)
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...)
   gather     521 ids, each has a row
   head       16 probes: argmax never at or above 516
@@ -160,8 +185,8 @@ Findings of two severities: --fail-on decides about the status, not about what i
   levels     L0 structure      pass
              L1 bytes          not run (no --base)
              L2 rows and head  pass
-             L3 forward        not run (the forward pass is not covered yet)
-             L4 two forwards   not run (the forward pass is not covered yet)
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
   device     cpu (...)
   gather     520 ids, each has a row
   head       16 probes: argmax never at or above 515

@@ -6,6 +6,7 @@
 #define VS_CHECK_H
 
 #include <vs/checkpoint.h>
+#include <vs/forward.h>
 #include <vs/plan.h>
 #include <vs/tokenizer.h>
 
@@ -58,6 +59,7 @@ struct vs_check_request {
     enum vs_device device;
     enum vs_severity fail_on;
     const char *data_dir;
+    const struct vs_forward_request *forward; /* NULL: no forward pass, L3 and L4 are not run */
 };
 /* What the head's probes predicted where rows stand behind the last token: how many of them a row at or above end. count 0:
  * not probed, or there are no such rows. */
@@ -69,6 +71,7 @@ struct vs_check_result {
     struct vs_level levels[5];             /* L0 .. L4 */
     const char *device_kind, *device_name; /* "cpu" "AVX-512, 2 threads" */
     struct vs_gather gather;
+    struct vs_forward_report *forward;     /* NULL: the model was not run */
     struct vs_head_probes head;
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L3 and L4: the model runs. Which ids it is asked, which of its rows are old, new or without a token, and whether the
+ * base must run as well.
+ */
+#include "check/forward.h"
+
+#define PROMPT_LENGTH 8u
+#define SAMPLE_CPU 24u   /* old ids; as many tokens again for new and special ones make a batch that costs no more than reading */
+#define SAMPLE_GPU 256u
+
+struct forward {
+    struct checker *k;
+    const struct vs_forward_request *q;
+    struct vs_model model, base;
+    struct vs_prompts prompts;
+    uint64_t rows, class_rows;  /* of the input table; of the longer of input table and head */
+    uint8_t *classes;
+    struct vs_bits *fresh;
+    uint32_t *eos, eos_count;
+};
+
+static bool not_run(struct checker *k, const char *why)
+{
+    k->r->levels[3].why = k->r->levels[4].why = why;
+    return false;
+}
+
+/* ---- rows ---- */
+
+static const struct vs_vocab_map *map_of(const struct forward *f)
+{
+    return f->k->impl->map;
+}
+
+/* New: what the map says; without a map, tokens behind those of the base. */
+static bool is_new(const struct forward *f, uint64_t id)
+{
+    const struct checker *k = f->k;
+    const struct vs_facts *base = k->impl->base;
+    if (map_of(f))
+        return id < f->rows && vs_bit(k->impl->fresh, id);
+    return base && base->tokenizer && id >= base->tokenizer->rows_needed;
+}
+
+static enum vs_code classify(struct forward *f)
+{
+    struct checker *k = f->k;
+    uint64_t head = f->model.binding.model[VS_W_HEAD].weight.rows;
+    bool blocks = k->r->facts->block_count > 1; /* ids of other modalities have no token */
+    f->rows = f->model.binding.model[VS_W_EMBED].weight.rows;
+    f->class_rows = head > f->rows ? head : f->rows;
+    f->classes = vs_arena_array(&k->impl->arena, f->class_rows + 1, sizeof *f->classes);
+    f->fresh = vs_bits_new(k, f->class_rows);
+    if (!f->classes || !f->fresh)
+        return vs_enomem(k->err, "classes of rows", f->class_rows);
+    for (uint64_t id = 0; id < f->class_rows; id++) {
+        bool token = !k->t || blocks || vs_has_token(k, id);
+        f->classes[id] = !token ? VS_F_SURPLUS : is_new(f, id) ? VS_F_NEW : VS_F_OLD;
+        if (f->classes[id] == VS_F_NEW || is_new(f, id))
+            vs_bit_set(f->fresh, id);
+    }
+    return VS_OK;
+}
+
+/* ---- prompts ---- */
+
+static uint64_t positions_of(const struct forward *f)
+{
+    const struct vs_arch *a = &f->model.arch;
+    uint64_t n = a->positions, table = f->model.binding.model[VS_W_POSITIONS].weight.rows;
+    if (a->has_rope && a->rope[0].kind == VS_ROPE_DYNAMIC)
+        n = (uint64_t)((double)n * a->rope[0].factor);
+    return table && table < n ? table : n;
+}
+
+static enum vs_code add_specials(struct forward *f)
+{
+    struct checker *k = f->k;
+    struct vs_bits *set = vs_bits_new(k, f->rows);
+    if (!set)
+        return k->err->code;
+    for (size_t i = 0; i < k->c->config.special_id_count; i++) {
+        int64_t id = k->c->config.special_ids[i].value;
+        if (id >= 0 && (uint64_t)id < f->rows)
+            vs_bit_set(set, (uint64_t)id);
+    }
+    return vs_prompts_every(set->words, f->rows, PROMPT_LENGTH, VS_PROMPT_SPECIAL, &f->prompts, k->err);
+}
+
+static enum vs_code add_sets(struct forward *f)
+{
+    struct checker *k = f->k;
+    struct vs_bits *old = vs_bits_new(k, f->rows), *fresh = vs_bits_new(k, f->rows);
+    uint64_t n = vs_dev_shares(k->dev) ? SAMPLE_CPU : SAMPLE_GPU;
+    uint32_t length = positions_of(f) < PROMPT_LENGTH ? (uint32_t)positions_of(f) : PROMPT_LENGTH;
+    if (!old || !fresh)
+        return k->err->code;
+    for (uint64_t id = 0; id < f->rows; id++)
+        if (f->classes[id] != VS_F_SURPLUS)
+            vs_bit_set(f->classes[id] == VS_F_NEW ? fresh : old, id);
+    enum vs_code code = vs_prompts_sample(old->words, f->rows, n, length, &f->prompts, k->err);
+    if (!code)
+        code = vs_prompts_every(fresh->words, f->rows, length, VS_PROMPT_NEW, &f->prompts, k->err);
+    return code ? code : add_specials(f);
+}
+
+static const struct vs_config_int *special(const struct checker *k, const char *name)
+{
+    for (size_t i = 0; i < k->c->config.special_id_count; i++)
+        if (vs_str_is(k->c->config.special_ids[i].name, name) && k->c->config.special_ids[i].value >= 0)
+            return &k->c->config.special_ids[i];
+    return NULL;
+}
+
+/* Something to continue when the user gave nothing. */
+static enum vs_code add_opening(struct forward *f)
+{
+    struct checker *k = f->k;
+    const struct vs_config_int *bos = special(k, "bos_token_id");
+    if (!bos || (uint64_t)bos->value >= f->rows)
+        return k->t && !k->c->gguf ? vs_prompts_text(k->t, "The", &f->prompts, k->err) : VS_OK;
+    enum vs_code code = vs_prompts_begin(&f->prompts, VS_PROMPT_USER, k->err);
+    return code ? code : vs_prompts_add(&f->prompts, bos->value, k->err);
+}
+
+/* Ids of the user's prompts against the table, on the device; prompts with an id that has no row are not run. */
+static enum vs_code check_range(struct forward *f)
+{
+    struct checker *k = f->k;
+    const struct vs_k_range all = {0, f->rows};
+    const struct vs_rows window = {.data = f->classes, .dtype = VS_F32, .first = 0, .count = 0, .total = f->rows, .cols = 1};
+    struct vs_k_bad bad[8];
+    uint64_t bad_count = 0;
+    enum vs_code code = vs_k_gather(k->dev, &window, f->prompts.ids, f->prompts.id_count, &all, 1, NULL, bad, 8, &bad_count, k->err);
+    if (code || !bad_count)
+        return code;
+    vs_say(k, "n", "%llu", (unsigned long long)bad_count);
+    vs_say(k, "found", "%lld", (long long)bad[0].id);
+    vs_say(k, "position", "%llu", (unsigned long long)bad[0].position);
+    vs_say(k, "at", "position %llu", (unsigned long long)bad[0].position);
+    vs_say(k, "last", "%llu", (unsigned long long)f->rows - 1);
+    vs_say(k, "expected", "0 .. %llu", (unsigned long long)f->rows - 1);
+    vs_found(k, "VOC431");
+    for (uint32_t i = 0; i < f->prompts.count; i++)
+        for (uint32_t t = 0; t < f->prompts.list[i].count; t++) {
+            int64_t id = f->prompts.ids[f->prompts.list[i].begin + t];
+            f->prompts.list[i].skip = f->prompts.list[i].skip || id < 0 || (uint64_t)id >= f->rows;
+        }
+    return VS_OK;
+}
+
+static void check_holes(struct forward *f)
+{
+    struct checker *k = f->k;
+    uint64_t holes = 0, first = 0, at = 0;
+    for (uint64_t i = 0; i < f->prompts.id_count; i++) {
+        int64_t id = f->prompts.ids[i];
+        if (id < 0 || (uint64_t)id >= f->rows || f->classes[id] != VS_F_SURPLUS)
+            continue;
+        first = holes ? first : (uint64_t)id;
+        at = holes ? at : i;
+        holes++;
+    }
+    if (!holes)
+        return;
+    vs_say(k, "n", "%llu", (unsigned long long)holes);
+    vs_say(k, "found", "%llu", (unsigned long long)first);
+    vs_say(k, "at", "position %llu", (unsigned long long)at);
+    vs_found(k, "VOC432");
+}
+
+static void check_lengths(struct forward *f)
+{
+    struct checker *k = f->k;
+    uint64_t limit = positions_of(f), most = 0;
+    for (uint32_t i = 0; i < f->prompts.count; i++) {
+        uint64_t n = f->prompts.list[i].count + (f->q->generate ? f->q->generate - 1ull : 0);
+        if (n <= limit)
+            continue;
+        f->prompts.list[i].skip = true;
+        most = n > most ? n : most;
+    }
+    if (!most)
+        return;
+    vs_say(k, "found", "%llu", (unsigned long long)most);
+    vs_say(k, "expected", "%llu", (unsigned long long)limit);
+    vs_found(k, "VOC433");
+}
+
+/* The user's prompts first: they are checked, and continued. */
+static enum vs_code make_prompts(struct forward *f)
+{
+    struct checker *k = f->k;
+    enum vs_code code = f->q->prompt_ids ? vs_prompts_parse(f->q->prompt_ids, &f->prompts, k->err) : VS_OK;
+    if (!code && f->q->prompt && k->c->gguf)
+        code = vs_fail(k->err, VS_EUSAGE, "--prompt: text is not encoded with the keys of a .gguf file; give --prompt-ids");
+    if (!code && f->q->prompt)
+        code = vs_prompts_text(k->t, f->q->prompt, &f->prompts, k->err);
+    if (!code && !f->prompts.count && f->q->generate)
+        code = add_opening(f);
+    if (!code && !f->prompts.count && f->q->dump_logits)
+        code = vs_fail(k->err, VS_EUSAGE, "--dump-logits: of which prompts? give --prompt-ids or --prompt");
+    if (!code && f->prompts.count)
+        code = check_range(f);
+    if (code)
+        return code;
+    check_holes(f);
+    check_lengths(f);
+    return add_sets(f);
+}
+
+/* ---- running ---- */
+
+static enum vs_code read_eos(struct forward *f)
+{
+    struct checker *k = f->k;
+    f->eos = vs_arena_array(&k->impl->arena, k->c->config.special_id_count + 1, sizeof *f->eos);
+    if (!f->eos)
+        return vs_enomem(k->err, "end tokens", k->c->config.special_id_count);
+    for (size_t i = 0; i < k->c->config.special_id_count; i++)
+        if (vs_str_is(k->c->config.special_ids[i].name, "eos_token_id") && k->c->config.special_ids[i].value >= 0)
+            f->eos[f->eos_count++] = (uint32_t)k->c->config.special_ids[i].value;
+    return VS_OK;
+}
+
+static uint64_t old_end(const struct forward *f, uint64_t rows)
+{
+    const struct vs_tokenizer *t = f->k->impl->base->tokenizer;
+    return f->k->impl->shift.by || !t || t->rows_needed > rows ? rows : t->rows_needed;
+}
+
+static bool comparable(const struct forward *f)
+{
+    return f->base.c && !f->base.obstacle.kind && f->base.arch.hidden == f->model.arch.hidden && f->base.arch.encoder == f->model.arch.encoder;
+}
+
+static enum vs_code run(struct forward *f)
+{
+    struct checker *k = f->k;
+    bool compare = comparable(f), proved = k->r->levels[1].state == VS_PASS, two = compare && !proved, good;
+    struct vs_forward_verdicts v;
+    struct vs_forward_job j = {
+        .dev = k->dev, .run = k->run, .q = f->q, .model = &f->model, .base = compare ? &f->base : NULL, .same_trunk = proved, .tokenizer = k->t,
+        .prompts = &f->prompts, .row_class = f->classes, .shift_at = k->impl->shift.at, .shift_by = k->impl->shift.by,
+        .fresh = f->fresh->words, .eos = f->eos, .eos_count = f->eos_count,
+        .old_end = compare ? old_end(f, f->base.binding.model[f->model.arch.encoder ? VS_W_EMBED : VS_W_HEAD].weight.rows) : 0};
+    struct vs_forward_report *r = vs_arena_alloc(&k->impl->arena, sizeof *r);
+    enum vs_code code = r ? vs_forward_run(&j, &k->impl->arena, r, &v, k->err) : vs_enomem(k->err, "a report", sizeof *r);
+    if (code)
+        return code;
+    k->r->forward = r;
+    vs_forward_findings(k, &v, two, &good);
+    if (!r->prompts) {
+        (void)not_run(k, "no prompt that can be run");
+        return VS_OK;
+    }
+    k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || r->first_differing_layer < 0) ? VS_PASS : VS_FAIL, NULL};
+    k->r->levels[two ? 3 : 4].why = two ? "L1 does not prove the trunks equal" : compare ? "L1 proves the trunks equal: one run stands for both"
+                                    : f->base.c ? "the base cannot be run" : "no --base";
+    return VS_OK;
+}
+
+static enum vs_code open_models(struct forward *f, bool *runnable)
+{
+    struct checker *k = f->k;
+    *runnable = false;
+    enum vs_code code = vs_model_open(k->c, k->q->data_dir, f->q->arch_desc, &f->model, k->err);
+    if (!code && f->model.obstacle.kind) {
+        const char *why = vs_obstacle_finding(k, &f->model.obstacle);
+        *runnable = not_run(k, why);
+        return f->q->dump_logits ? vs_fail(k->err, VS_EUNSUPPORTED, "%s: no logits to write: %s", k->q->path, why) : VS_OK;
+    }
+    *runnable = true;
+    if (!code && k->impl->base && k->impl->base->checkpoint && k->impl->base->checkpoint->file_count)
+        code = vs_model_open(k->impl->base->checkpoint, k->q->data_dir, f->q->arch_desc, &f->base, k->err);
+    return code;
+}
+
+enum vs_code vs_check_forward(struct checker *k)
+{
+    struct forward f = {.k = k, .q = k->q->forward};
+    bool runnable = k->c && k->c->file_count;
+    enum vs_code code = VS_OK;
+    if (!runnable)
+        (void)not_run(k, "no weights");
+    else
+        code = open_models(&f, &runnable);
+    if (!code && runnable && f.q->fast)
+        code = vs_dev_fast(k->dev, true, k->err);
+    if (!code && runnable)
+        code = classify(&f);
+    if (!code && runnable)
+        code = make_prompts(&f);
+    if (!code && runnable)
+        code = read_eos(&f);
+    if (!code && runnable)
+        code = run(&f);
+    vs_prompts_free(&f.prompts);
+    vs_model_close(&f.model);
+    vs_model_close(&f.base);
+    return code;
+}
