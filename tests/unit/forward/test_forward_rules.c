@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is done to a model, and what a run must say then: one line a rule. And the levels that a run stands for.
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "fixture.h"
+#include "base/str.h"
+#include "json/schema.h"
+#include "support.h"
+
+#define NORM1 "model.layers.1.input_layernorm.weight"
+
+struct broken { const char *rule; struct tiny tiny, base; bool against, grown; const char *prompts; enum vs_level_state l3, l4; const char *at; };
+
+static const struct broken table[] = {
+    {"VOC419", {.extra = "model.layers.0.altup.weight"}, .at = "model.layers.0.altup.weight"},
+    {"VOC419", {.from = "\"llama\"", .to = "\"mystery\""}, .at = "/model_type"},
+    {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"hidden_act\": \"mish\""}, .at = "hidden_act"},
+    {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"spiral\"}"}, .at = "rope_type"},
+    {"VOC421", {.from = "heads\": 2", .to = "heads\": 3"}, .at = "num_key_value_heads"},
+    {"VOC421", {.from = "layers\": 3", .to = "layers\": 0"}, .at = "layers"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2], \"long_factor\": [1, 2, 3]}"}, .at = "short_factor"},
+    {"VOC421", {.kind = GEMMA2, .from = "\"sliding_window\": 3", .to = "\"sliding_window\": 3, \"layer_types\": [\"full_attention\"]"}, .at = "layer_types"},
+    {"VOC422", {.kind = QWEN2, .drop = "model.layers.1.self_attn.q_proj.bias"}, .at = "model.layers.1.self_attn.q_proj.bias"},
+    {"VOC422", {.drop = "model.layers.2.mlp.up_proj.weight"}, .at = "model.layers.2.mlp.up_proj.weight"},
+    {"VOC422", {.from = "layers\": 3", .to = "layers\": 4"}, .at = "model.layers.3.input_layernorm.weight"},
+    {"VOC423", {.from = "intermediate_size\": 23", .to = "intermediate_size\": 24"}, .at = "model.layers.0.mlp.gate_proj.weight"},
+    {"VOC424", {.as_i32 = "model.layers.0.mlp.up_proj.weight"}, .at = "model.layers.0.mlp.up_proj.weight"},
+    {"VOC425", {.poke = NORM1, .poke_value = NAN}, .l3 = VS_FAIL, .at = "layer 1"},
+    {"VOC426", {.poke = "lm_head.weight", .poke_at = 5 * HIDDEN, .poke_value = INFINITY}, .l3 = VS_FAIL, .at = "lm_head.weight"},
+    {"VOC427", {.words = 36, .poke = "lm_head.weight", .poke_at = 38 * HIDDEN, .poke_value = 9, .poke_count = HIDDEN}, .l3 = VS_FAIL, .at = "lm_head.weight"},
+    {"VOC428", {.poke = "lm_head.weight", .poke_at = 3 * HIDDEN, .poke_value = 2}, .against = true, .l4 = VS_FAIL, .at = "lm_head.weight"},
+    {"VOC429", {.rows = 48, .words = 44, .poke = "lm_head.weight", .poke_at = 41 * HIDDEN, .poke_value = 9, .poke_count = HIDDEN}, .against = true, .grown = true, .l3 = VS_PASS, .at = "lm_head.weight"},
+    {"VOC430", {.poke = NORM1, .poke_at = 2, .poke_value = 2}, .against = true, .l4 = VS_FAIL, .at = "layer 1"},
+    {"VOC431", {0}, .prompts = "1 2 40", .l3 = VS_PASS, .at = "position 2"},
+    {"VOC431", {0}, .prompts = "-1", .l3 = VS_PASS, .at = "position 0"},
+    {"VOC431", {0}, .prompts = "99999999999999999999", .l3 = VS_PASS, .at = "position 0"},
+    {"VOC432", {.words = 36}, .prompts = "1 37", .l3 = VS_PASS, .at = "position 1"},
+    {"VOC433", {.from = "embeddings\": 64", .to = "embeddings\": 9"}, .prompts = "1 2 3 4 5 6 7 8 9 10", .l3 = VS_PASS},
+};
+#define CASES (sizeof table / sizeof *table)
+
+static const struct vs_finding *find(const struct vs_check_result *r, const char *rule)
+{
+    for (uint32_t i = 0; i < r->finding_count; i++)
+        if (strcmp(r->findings[i].rule, rule) == 0)
+            return &r->findings[i];
+    return NULL;
+}
+
+Test(forward_rules, each)
+{
+    for (size_t i = 0; i < CASES; i++) {
+        const struct broken *b = &table[i];
+        const char *dir = make_tiny(&b->tiny), *base = b->against ? make_tiny(&b->base) : NULL, *map = b->grown ? tiny_map(base, ROWS, 4) : NULL;
+        struct vs_check_result *r = run_check(dir, base, map, &(struct vs_forward_request){.prompt_ids = b->prompts}, 0);
+        const struct vs_finding *f = find(r, b->rule);
+        cr_expect(f, "case %zu: no %s", i, b->rule);
+        if (f && b->at)
+            cr_expect(f->at && strcmp(f->at, b->at) == 0, "case %zu: %s at %s, not at %s", i, b->rule, f->at ? f->at : "nowhere", b->at);
+        cr_expect_eq(r->levels[3].state, b->l3, "case %zu, %s: L3 is %d", i, b->rule, (int)r->levels[3].state);
+        cr_expect_eq(r->levels[4].state, b->l4, "case %zu, %s: L4 is %d", i, b->rule, (int)r->levels[4].state);
+        cr_expect(r->levels[3].state != VS_NOT_RUN || r->levels[3].why, "case %zu", i);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+Test(forward_rules, healthy_models_have_no_findings)
+{
+    struct vs_jdoc d = {0};
+    struct vs_err err;
+    cr_assert_eq(vs_data_read(NULL, "rules.json", &d, &err), VS_OK, "%s", err.message);
+    for (enum kind kind = 0; kind < KINDS; kind++) {
+        struct vs_check_result *r = run_check(make_tiny(&(struct tiny){.kind = kind, .tied = kind == GEMMA2}), NULL, NULL, &(struct vs_forward_request){0}, 0);
+        for (const struct vs_jval *rule = vs_jget(d.root, "rules")->child; rule; rule = rule->next) {
+            char id[8] = "";
+            memcpy(id, vs_jget(rule, "id")->str.p, 6);
+            cr_expect(!vs_jget(rule, "needs") || !says(r, id), "kind %d: %s", (int)kind, id);
+        }
+        cr_expect_eq(r->levels[3].state, VS_PASS);
+        vs_check_free(r);
+    }
+    vs_jdoc_free(&d);
+    vst_cleanup();
+}
+
+/* Bytes proved equal: one run stands for both, old logits are the base's to the last bit, with text appended or inserted. */
+Test(forward_rules, extended_by_appending)
+{
+    const char *base = make_tiny(&(struct tiny){.kind = QWEN2}), *dir = make_tiny(&(struct tiny){.kind = QWEN2, .rows = 48, .words = 44});
+    struct vs_check_result *r = run_check(dir, base, tiny_map(base, ROWS, 4), &(struct vs_forward_request){0}, 0);
+    cr_expect_eq(r->levels[1].state, VS_PASS);
+    cr_expect_eq(r->levels[3].state, VS_PASS);
+    cr_expect_eq(r->levels[4].state, VS_NOT_RUN);
+    cr_expect_not(says(r, "VOC428"));
+    cr_assert(r->forward);
+    cr_expect(r->forward->mass_new_max > 0 && r->forward->mass_new_max < 1);
+    cr_expect(fabs(r->forward->kl_max + log1p(-r->forward->mass_new_max)) < 1e-12);
+    cr_expect(r->forward->mass_surplus_max > 0);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* The same trunk under another dtype of one norm's bytes is another trunk; without differences L4 passes. */
+Test(forward_rules, two_runs_that_agree)
+{
+    const char *base = make_tiny(&(struct tiny){.kind = QWEN3}), *dir = make_tiny(&(struct tiny){.kind = QWEN3, .from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000"});
+    struct vs_check_result *r = run_check(dir, base, NULL, &(struct vs_forward_request){0}, 0);
+    cr_assert_eq(r->levels[1].state, VS_FAIL);
+    cr_expect_eq(r->levels[4].state, VS_PASS, "%s", r->levels[4].why ? r->levels[4].why : "");
+    cr_expect_eq(r->levels[3].state, VS_NOT_RUN);
+    cr_expect(r->forward && r->forward->hidden_nmse == 0 && r->forward->first_differing_layer < 0);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+Test(forward_rules, every_rule_has_a_case)
+{
+    struct vs_jdoc d = {0};
+    struct vs_err err;
+    cr_assert_eq(vs_data_read(NULL, "rules.json", &d, &err), VS_OK, "%s", err.message);
+    for (const struct vs_jval *r = vs_jget(d.root, "rules")->child; r; r = r->next) {
+        bool tested = !vs_jget(r, "needs");
+        for (size_t i = 0; i < CASES; i++)
+            tested |= vs_str_is(vs_jget(r, "id")->str, table[i].rule);
+        cr_expect(tested, "%.*s has no case", VS_STR(vs_jget(r, "id")->str));
+    }
+    vs_jdoc_free(&d);
+    vst_cleanup();
+}
+
+/* A description of one's own makes an unknown model run. */
+Test(forward_rules, arch_desc)
+{
+    const char *dir = make_tiny(&(struct tiny){.from = "\"llama\"", .to = "\"mystery\""}), *file = vst_path(vst_tempdir(), "mystery.json");
+    struct vs_err err = {0};
+    struct vs_check_result *r;
+    vst_write_text(file, "{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"mystery\", \"like\": \"llama\", \"model_types\": [\"mystery\"], \"gguf\": []}\n");
+    r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.arch_desc = file}, 0);
+    cr_expect_eq(r->levels[3].state, VS_PASS);
+    cr_expect_str_eq(r->forward->architecture, "mystery");
+    vs_check_free(r);
+    vst_write_text(file, "{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"mystery\", \"like\": \"llama\", \"model_types\": [], \"gguf\": [], \"setings\": {}}\n");
+    struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.arch_desc = file}};
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EFORMAT);
+    cr_expect(strstr(err.message, "setings"), "%s", err.message);
+    vst_cleanup();
+}
