@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Weights by every way they can come: one memory or two, streamed in tiles or kept; and when memory is short.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include "backend.h"
+#include "base/mem.h"
+#include "fixture.h"
+#include "forward/run.h"
+#include "support.h"
+
+/* The host's operations under the name of a device with memory of its own: sending is copying then. */
+static struct vs_dev *open_device(bool apart)
+{
+    struct vs_err err;
+    struct vs_dev *dev;
+    cr_assert_eq(vs_dev_open(VS_DEV_CPU, 2, &dev, &err), VS_OK, "%s", err.message);
+    if (apart)
+        dev->kind = VS_DEV_CUDA;
+    return dev;
+}
+
+static const float *logits(const char *dir, bool apart, uint64_t memory, uint32_t generate, uint32_t *continued)
+{
+    struct vs_err err = {0};
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_prompts prompts = {0};
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    struct vs_forward_verdicts v;
+    struct vs_dev *dev = open_device(apart);
+    const char *out = vst_path(vst_tempdir(), "logits.npy");
+    const uint8_t classes[ROWS] = {0};
+    uint64_t rows, cols;
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(m.obstacle.kind, VS_RUNNABLE, "%s", m.obstacle.at);
+    cr_assert_eq(vs_prompts_parse("4 8 15 16 23 39", &prompts, &err), VS_OK);
+    struct vs_run run = {.memory = memory};
+    struct vs_forward_request q = {.dump_logits = out, .generate = generate};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes};
+    cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
+    for (uint32_t i = 0; i < generate; i++)
+        continued[i] = r.generated[0].ids[i];
+    vs_arena_free(&arena);
+    vs_prompts_free(&prompts);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    return read_npy(out, &rows, &cols);
+}
+
+Test(lanes, every_way_gives_the_same_bits)
+{
+    const struct { bool apart; uint64_t memory; uint32_t generate; } ways[] = {
+        {false, 0, 0}, {false, 1, 0}, {true, 0, 0}, {true, 1, 0}, {false, 1, 5}, {false, 0, 5}, {true, 0, 5}, {true, 1, 5}};
+    const char *dir = make_tiny(&(struct tiny){.kind = GEMMA2});
+    uint32_t first[5], continued[5];
+    const float *want = logits(dir, false, 1 << 30, 5, first);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const float *got = logits(dir, ways[i].apart, ways[i].memory, ways[i].generate, continued);
+        cr_expect_eq(memcmp(want, got, 6 * ROWS * sizeof *want), 0, "way %zu", i);
+        cr_expect(!ways[i].generate || memcmp(first, continued, sizeof first) == 0, "way %zu", i);
+    }
+    vst_cleanup();
+}
+
+/* Whatever allocation fails, the run ends with the message for it and leaves nothing. */
+Test(lanes, short_of_memory)
+{
+    const char *dir = make_tiny(&(struct tiny){.kind = QWEN2});
+    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 2};
+    struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
+    enum vs_code code = VS_ENOMEM;
+    for (unsigned long n = 1; code == VS_ENOMEM; n += 1 + n / 12) {
+        struct vs_err err = {0};
+        struct vs_check_result *r = NULL;
+        vs_mem_fail_at(n, true);
+        code = vs_check(&request, &(struct vs_run){.threads = 1}, &r, &err);
+        vs_mem_fail_at(0, false);
+        cr_expect(code == VS_ENOMEM || code == VS_OK, "allocation %lu: %d, %s", n, (int)code, err.message);
+        cr_expect(code != VS_ENOMEM || err.message[0], "allocation %lu", n);
+        vs_check_free(code ? NULL : r);
+    }
+    cr_expect_eq(code, VS_OK);
+    vst_cleanup();
+}
