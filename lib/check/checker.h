@@ -22,6 +22,7 @@ struct vs_check_impl {
     struct vs_jdoc rules, known_good, receipt;
     struct vs_table_rows *table_rows;      /* per checkpoint table, or NULL before they were read */
     struct vs_bits *fresh;                 /* rows of new tokens of the map; NULL without a map */
+    struct vs_bits *suppressed;            /* made when it is asked for */
     struct vs_shift shift;                 /* of old ids, as the map says */
     uint64_t gathered, bad_count;          /* of the range-checked gather */
     uint32_t finding_cap;
@@ -66,6 +67,7 @@ bool vs_bit(const struct vs_bits *bits, uint64_t i); /* false for NULL */
 void vs_bit_set(struct vs_bits *bits, uint64_t i);
 struct vs_bits *vs_bits_new(struct checker *k, uint64_t count); /* empty, in the arena; NULL (and stopped) when memory is short */
 bool vs_has_token(const struct checker *k, uint64_t id);
+bool vs_is_suppressed(struct checker *k, uint64_t id); /* a config has generation leave it out, always */
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c); /* the size of the text table, or NULL */
 /* The entry of known-good.json for this model type that has the key, with the value wanted (negative: any); or NULL. */
 const struct vs_jval *vs_known_model(const struct checker *k, const char *key, int64_t wanted);
