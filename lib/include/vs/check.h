@@ -54,7 +54,9 @@ struct vs_bad_id { uint64_t position; int64_t id; };
 struct vs_gather { uint64_t checked, bad_count; struct vs_bad_id bad[8]; uint32_t shown; };
 
 struct vs_check_request {
-    const char *path, *base, *map, *receipt; /* base, map, receipt may be NULL */
+    /* base, map, receipt may be NULL; a vocab-map.json and a receipt.json in the directory itself are used then, the receipt only
+     * for what it says about ids: its hashes are compared when it is given. */
+    const char *path, *base, *map, *receipt;
     enum vs_device device;
     enum vs_severity fail_on;
     const char *data_dir;
@@ -70,6 +72,7 @@ struct vs_check_result {
     const char *device_kind, *device_name; /* "cpu" "AVX-512, 2 threads" */
     struct vs_gather gather;
     struct vs_head_probes head;
+    const char *map, *receipt;             /* the files that told which ids are new, given or found; or NULL */
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;

@@ -79,6 +79,9 @@ static const struct broken table[] = {
     {"VOC124", VS_ERROR, "*", NULL, "*", NULL, NULL,
      {.shard = "model-00001-of-00001.safetensors",
       .edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"ghost\": \"model-00001-of-00001.safetensors\"}}"}}}, "VOC123"},
+    {"VOC125", VS_ERROR, "model.safetensors", GEMMA_TABLE, "40 rows", "42 rows", "offset-receipt.json /shift", /* and nothing about sizes, which follow from it */
+     {.name = "gemma3n", .edits = {CONFIG("\"vocab_size\": 40", "\"vocab_size\": 42"), {"offset-receipt.json", NULL,
+      "{\"shift\": {\"at\": 24, \"by\": 2}, \"blocks\": [{\"end\": 42}, {\"end\": 34}]}\n"}}}, "VOC511"},
     /* 2xx */
     {"VOC201", VS_WARNING, "tokenizer.json", "/model/vocab", NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\": 5, \"t6\": 6, ", "")}}, "VOC110"},
     {"VOC202", VS_ERROR, "tokenizer.json", "/model/vocab", "t6", "t5", NULL, {.edits = {TOKENIZER("\"t5\": 5", "\"t5\": 6")}}, "VOC201"},
@@ -119,8 +122,10 @@ static const struct broken table[] = {
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"tokenizer_config.json", "{\n", "{\n\"chat_template\": [{\"name\": \"default\", \"template\": \"<pad>\"}],\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
     {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\"", "\"<unused5>\"")}, .pokes = {{EMBED, 5, POKE_ZERO}}}},
     {"VOC403", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.words = 23, .live = 23, .pokes = {{EMBED, 23, POKE_ZERO}}}, "VOC106"},
-    {"VOC404", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.name = "gemma4", .pokes = {{EMBED, 6, POKE_COPY, 5}}}},
-    {"VOC404", VS_WARNING, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC404", VS_ERROR, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, {.name = "gemma4", .pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC404", VS_WARNING, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, {.pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC404", VS_INFO, IN_TABLE, "row 30 equal to row 5", "a row of its own for each token", NULL, /* a new token of one piece */
+     {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}, .pokes = {{EMBED, 30, POKE_COPY, 5}}}, NULL, MAP},
     {"VOC407", VS_WARNING, IN_TABLE, "*", NULL, NULL, {.pokes = {{EMBED, 5, POKE_SCALE, 100}}}},
     {"VOC407", VS_WARNING, "model.safetensors", HEAD, "*", NULL, NULL, {.pokes = {{HEAD, 5, POKE_SCALE, 100}}}},
     {"VOC408", VS_WARNING, "model.safetensors", HEAD, NULL, NULL, NULL, {.words = 23}, "VOC106"},
