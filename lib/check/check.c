@@ -72,7 +72,7 @@ static void set_level(struct checker *k, int level, bool good, const char *why)
 /* L0 is about structure: every error but those of the rows (the 4xx, without the tie) and of the comparison with the base. */
 static bool is_structure(const struct vs_finding *f)
 {
-    return strcmp(f->rule, "VOC409") == 0 || (f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0);
+    return strcmp(f->rule, "VOC409") == 0 || (f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0);
 }
 
 static void level_0(struct checker *k)

@@ -25,6 +25,7 @@ struct vs_check_impl {
     struct vs_bits *suppressed;            /* made when it is asked for */
     struct vs_shift shift;                 /* of the base's ids */
     struct vs_shift inserted;              /* as the directory's own offset-receipt.json says; {0, 0} without one */
+    bool another_model;                    /* the base is one: VOC126 */
     uint64_t moved_end;                    /* of the blocks, as it says */
     uint64_t gathered, bad_count;          /* of the range-checked gather */
     uint32_t finding_cap;
@@ -103,6 +104,7 @@ enum vs_code vs_measure_rows(struct checker *k) VS_NODISCARD;
 enum vs_code vs_measure_gather(struct checker *k) VS_NODISCARD;
 enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good) VS_NODISCARD;   /* L1 */
 enum vs_code vs_probe_head(struct checker *k, bool *good) VS_NODISCARD;               /* L2 */
+bool vs_is_another_model(struct checker *k); /* says so, when the base is one */
 bool vs_prove_keys(struct checker *k, const struct vs_gguf *base);                     /* L1 between two .gguf files */
 bool vs_can_probe_head(const struct checker *k);
 enum vs_code vs_check_receipt(struct checker *k, bool *good) VS_NODISCARD;

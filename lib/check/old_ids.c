@@ -52,6 +52,7 @@ enum vs_code vs_read_map(struct checker *k)
     if (!code) {
         k->impl->map = map;
         k->r->map = path;
+        k->r->found_map = !k->q->map;
         return VS_OK;
     }
     vs_vocab_map_free(map);
@@ -74,6 +75,7 @@ enum vs_code vs_read_receipt(struct checker *k)
         code = vs_schema_check(k->q->data_dir, "receipt", doc, &why);
     if (!code) {
         k->r->receipt = path;
+        k->r->found_receipt = !k->q->receipt;
         return VS_OK;
     }
     vs_jdoc_free(doc);

@@ -204,7 +204,7 @@ enum vs_code vs_probe_head(struct checker *k, bool *good)
     if (k->t && k->t->rows_needed > 1 && k->t->rows_needed < ids)
         ids = k->t->rows_needed;
     *good = true;
-    if (before && (before->cols != head->cols || !base->gguf != !k->c->gguf)) /* of another format: rounded otherwise */
+    if (before && (k->impl->another_model || before->cols != head->cols || !base->gguf != !k->c->gguf)) /* of another format: rounded otherwise */
         before = NULL;
     hidden = vs_calloc(PROBES * head->cols, sizeof *hidden);
     enum vs_code code = hidden ? make_hidden(k, k->c, head, ids, hidden) : vs_enomem(k->err, "probes", 0);

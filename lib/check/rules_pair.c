@@ -60,5 +60,7 @@ void vs_rules_pair(struct checker *k)
         map_ids(k);
     }
     if (k->impl->base)
+        k->impl->another_model = vs_is_another_model(k);
+    if (k->impl->base && !k->impl->another_model)
         shrunk(k);
 }

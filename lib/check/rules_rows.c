@@ -249,7 +249,7 @@ static void report_new(struct checker *k, const struct id_set *s, double ratio, 
     vs_say_ids(k, s);
     vs_say(k, "found", "%.2g", ratio);
     vs_say(k, "expected", "0.5 to 2");
-    vs_say(k, "how", ratio > 1 ? "up to" : "down to");
+    vs_say(k, "how", ratio > 1 ? "too long, up to" : "short, down to");
     vs_found_as(k, "VOC411", severity);
 }
 

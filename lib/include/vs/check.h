@@ -51,7 +51,8 @@ struct vs_level { enum vs_level_state state; const char *why; };
 enum vs_device { VS_DEVICE_AUTO, VS_DEVICE_CPU, VS_DEVICE_CUDA };
 /* What the range-checked gather on the device saw. position: in the order ids were fed, tokens first. */
 struct vs_bad_id { uint64_t position; int64_t id; };
-struct vs_gather { uint64_t checked, bad_count; struct vs_bad_id bad[8]; uint32_t shown; };
+/* checked: tokens (rows, where there is no tokenizer) and the ids of the configs. */
+struct vs_gather { uint64_t checked, tokens, bad_count; struct vs_bad_id bad[8]; uint32_t shown; };
 
 struct vs_check_request {
     /* base, map, receipt may be NULL; a vocab-map.json and a receipt.json in the directory itself are used then, the receipt only
@@ -72,7 +73,8 @@ struct vs_check_result {
     const char *device_kind, *device_name; /* "cpu" "AVX-512, 2 threads" */
     struct vs_gather gather;
     struct vs_head_probes head;
-    const char *map, *receipt;             /* the files that told which ids are new, given or found; or NULL */
+    const char *map, *receipt;             /* the files that told which ids are new; or NULL */
+    bool found_map, found_receipt;         /* in the directory: nobody gave them */
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;

@@ -82,6 +82,7 @@ static const struct broken table[] = {
     {"VOC125", VS_ERROR, "model.safetensors", GEMMA_TABLE, "40 rows", "42 rows", "offset-receipt.json /shift", /* and nothing about sizes, which follow from it */
      {.name = "gemma3n", .edits = {CONFIG("\"vocab_size\": 40", "\"vocab_size\": 42"), {"offset-receipt.json", NULL,
       "{\"shift\": {\"at\": 24, \"by\": 2}, \"blocks\": [{\"end\": 42}, {\"end\": 34}]}\n"}}}, "VOC511"},
+    {"VOC126", VS_ERROR, "config.json", NULL, "llama", "gemma3n", "*", {0}, NULL, BASE, {.name = "gemma3n"}}, /* and no list of all that differs */
     /* 2xx */
     {"VOC201", VS_WARNING, "tokenizer.json", "/model/vocab", NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\": 5, \"t6\": 6, ", "")}}, "VOC110"},
     {"VOC202", VS_ERROR, "tokenizer.json", "/model/vocab", "t6", "t5", NULL, {.edits = {TOKENIZER("\"t5\": 5", "\"t5\": 6")}}, "VOC201"},
@@ -120,6 +121,8 @@ static const struct broken table[] = {
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 1, POKE_ZERO}}}},           /* an end of generation */
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"chat_template.jinja", NULL, "{{ '<pad>' }}\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"tokenizer_config.json", "{\n", "{\n\"chat_template\": [{\"name\": \"default\", \"template\": \"<pad>\"}],\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
+    {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 2, POKE_ZERO}}}},            /* the padding token of tokenizer_config.json */
+    {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.edits = {CONFIG("\"bos", "\"pad_token_id\": 3, \"bos"), {"tokenizer_config.json", "  \"pad_token\": \"<pad>\"\n", "  \"unk_token\": \"<unk>\"\n"}}, .pokes = {{EMBED, 3, POKE_ZERO}}}},
     {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\"", "\"<unused5>\"")}, .pokes = {{EMBED, 5, POKE_ZERO}}}},
     {"VOC403", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.words = 23, .live = 23, .pokes = {{EMBED, 23, POKE_ZERO}}}, "VOC106"},
     {"VOC404", VS_ERROR, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, {.name = "gemma4", .pokes = {{EMBED, 6, POKE_COPY, 5}}}},
