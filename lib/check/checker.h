@@ -18,11 +18,15 @@ struct vs_value { const char *name, *text; };
 struct vs_check_impl {
     struct vs_arena arena;
     struct vs_facts *base;                 /* --base, or NULL */
-    struct vs_vocab_map *map;              /* --map, or NULL */
+    struct vs_vocab_map *map;              /* of r->map, or NULL */
     struct vs_jdoc rules, known_good, receipt;
     struct vs_table_rows *table_rows;      /* per checkpoint table, or NULL before they were read */
-    struct vs_bits *fresh;                 /* rows of new tokens of the map; NULL without a map */
-    struct vs_shift shift;                 /* of old ids, as the map says */
+    struct vs_bits *fresh;                 /* rows that are not the base's; NULL when nothing says which */
+    struct vs_bits *suppressed;            /* made when it is asked for */
+    struct vs_shift shift;                 /* of the base's ids */
+    struct vs_shift inserted;              /* as the directory's own offset-receipt.json says; {0, 0} without one */
+    bool another_model;                    /* the base is one: VOC126 */
+    uint64_t moved_end;                    /* of the blocks, as it says */
     uint64_t gathered, bad_count;          /* of the range-checked gather */
     uint32_t finding_cap;
 };
@@ -66,6 +70,7 @@ bool vs_bit(const struct vs_bits *bits, uint64_t i); /* false for NULL */
 void vs_bit_set(struct vs_bits *bits, uint64_t i);
 struct vs_bits *vs_bits_new(struct checker *k, uint64_t count); /* empty, in the arena; NULL (and stopped) when memory is short */
 bool vs_has_token(const struct checker *k, uint64_t id);
+bool vs_is_suppressed(struct checker *k, uint64_t id); /* a config has generation leave it out, always */
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c); /* the size of the text table, or NULL */
 /* The entry of known-good.json for this model type that has the key, with the value wanted (negative: any); or NULL. */
 const struct vs_jval *vs_known_model(const struct checker *k, const char *key, int64_t wanted);
@@ -73,6 +78,18 @@ uint64_t vs_input_extra(const struct checker *k); /* input rows that have no hea
 
 /* dead_rows.c: sets[severity] of tokens whose row is dead, by what they are for. rows ascend. */
 void vs_sort_dead(struct checker *k, const uint64_t *rows, uint64_t count, struct id_set sets[3]);
+
+/* old_ids.c: opens what says where the base's ids are now and which rows are new, and takes it in. */
+enum vs_code vs_read_map(struct checker *k) VS_NODISCARD;
+enum vs_code vs_read_receipt(struct checker *k) VS_NODISCARD;
+enum vs_code vs_find_old_ids(struct checker *k) VS_NODISCARD;
+bool vs_only_ids_moved(const struct checker *k); /* configs and tokenizer were moved, the rows were not */
+/* Path of a file in the checkpoint's directory; NULL where there is none. */
+enum vs_code vs_beside(struct checker *k, const struct vs_checkpoint *c, const char *name, const char **path) VS_NODISCARD;
+struct vs_receipt_range { uint64_t begin, end, from; bool kept; }; /* kept: rows of the input, which began at from there */
+const struct vs_jval *vs_receipt_table(const struct checker *k, struct vs_str tensor); /* its entry, or NULL */
+bool vs_receipt_range(const struct checker *k, const struct vs_jval *range, struct vs_receipt_range *out);
+bool vs_receipt_explains(const struct checker *k); /* that the input has as many rows as it has */
 
 void vs_rules_sizes(struct checker *k);
 void vs_rules_tokens(struct checker *k);
@@ -87,6 +104,7 @@ enum vs_code vs_measure_rows(struct checker *k) VS_NODISCARD;
 enum vs_code vs_measure_gather(struct checker *k) VS_NODISCARD;
 enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good) VS_NODISCARD;   /* L1 */
 enum vs_code vs_probe_head(struct checker *k, bool *good) VS_NODISCARD;               /* L2 */
+bool vs_is_another_model(struct checker *k); /* says so, when the base is one */
 bool vs_prove_keys(struct checker *k, const struct vs_gguf *base);                     /* L1 between two .gguf files */
 bool vs_can_probe_head(const struct checker *k);
 enum vs_code vs_check_receipt(struct checker *k, bool *good) VS_NODISCARD;

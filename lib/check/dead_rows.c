@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How much a dead row hurts: a token that the model must read or produce (in the chat template, in the set of ends) is an
- * error, a token that is reserved by its name is none of anybody's business, any other one is a warning.
+ * error, the padding token and one that is reserved by its name are none of anybody's business, any other one is a warning.
  */
 #include "check/checker.h"
 #include "format/gguf.h"
@@ -54,6 +54,20 @@ static bool is_end(const struct checker *k, uint64_t id)
     return false;
 }
 
+/* Libraries keep the row of the padding token at zero on purpose. */
+static bool is_padding(const struct checker *k, uint64_t id)
+{
+    for (size_t i = 0; i < k->c->config.special_id_count; i++) {
+        const struct vs_config_int *s = &k->c->config.special_ids[i];
+        if (s->value == (int64_t)id && vs_str_is(s->name, "pad_token_id"))
+            return true;
+    }
+    for (uint32_t i = 0; k->t && i < k->t->named_count; i++)
+        if (k->t->named[i].effective == id && vs_str_is(k->t->named[i].name, "pad_token"))
+            return true;
+    return false;
+}
+
 static bool is_reserved(const struct checker *k, struct vs_str token)
 {
     const struct vs_jval *list = vs_jget(k->impl->known_good.root, "reserved_tokens");
@@ -77,7 +91,7 @@ void vs_sort_dead(struct checker *k, const uint64_t *rows, uint64_t count, struc
     for (uint64_t i = 0; i < count; i++) {
         struct vs_str token = k->t ? vs_token_text(k->t, (uint32_t)rows[i]) : (struct vs_str){NULL, 0};
         bool needed = is_end(k, rows[i]) || (k->t && in_template(k, &templates, rows[i], token));
-        vs_set_add(&sets[needed ? VS_ERROR : is_reserved(k, token) ? VS_INFO : VS_WARNING], rows[i]);
+        vs_set_add(&sets[needed ? VS_ERROR : is_padding(k, rows[i]) || is_reserved(k, token) ? VS_INFO : VS_WARNING], rows[i]);
     }
     vs_buf_free(&templates);
 }

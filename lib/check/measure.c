@@ -67,7 +67,7 @@ enum vs_code vs_measure_rows(struct checker *k)
 
 struct gather {
     struct checker *k;
-    int64_t *ids; uint64_t n;
+    int64_t *ids; uint64_t n, tokens;
     struct vs_k_range *ranges; uint32_t range_count;
     float *out; int64_t sample[SAMPLE]; uint64_t sampled;
     struct vs_k_bad bad[8]; uint64_t bad_count;
@@ -84,6 +84,7 @@ static enum vs_code collect_ids(struct gather *g)
     for (uint64_t id = 0; id < (k->t ? k->t->rows_needed : k->input->rows); id++)
         if (!k->t || vs_has_token(k, id))
             g->ids[g->n++] = (int64_t)id;
+    g->tokens = g->n;
     for (size_t i = 0; i < k->c->config.special_id_count; i++)
         if (k->c->config.special_ids[i].value >= 0)
             g->ids[g->n++] = k->c->config.special_ids[i].value;
@@ -132,7 +133,7 @@ enum vs_code vs_measure_gather(struct checker *k)
     if (!code) {
         k->impl->gathered = g.n;
         k->impl->bad_count = g.bad_count;
-        k->r->gather = (struct vs_gather){.checked = g.n, .bad_count = g.bad_count};
+        k->r->gather = (struct vs_gather){.checked = g.n, .tokens = g.tokens, .bad_count = g.bad_count};
         for (uint64_t i = 0; i < g.bad_count && i < 8; i++)
             k->r->gather.bad[k->r->gather.shown++] = (struct vs_bad_id){g.bad[i].position, g.bad[i].id};
     }

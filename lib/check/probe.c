@@ -145,7 +145,8 @@ static enum vs_code judge_argmax(struct checker *k, const struct vs_table *head,
     enum vs_code code = vs_k_argmax(k->dev, logits, PROBES, head->rows, NULL, best, k->err);
     for (uint64_t p = 0; !code && p < PROBES; p++) {
         broken += best[p].nan + best[p].inf;
-        bool real = best[p].index == UINT64_MAX || !k->t || vs_has_token(k, best[p].index) || k->r->facts->block_count > 1;
+        bool real = best[p].index == UINT64_MAX || !k->t || vs_has_token(k, best[p].index) || k->r->facts->block_count > 1 ||
+                    vs_is_suppressed(k, best[p].index);
         if (!real)
             vs_set_add(&live, best[p].index);
         k->r->head.above += k->t && best[p].index != UINT64_MAX && best[p].index >= k->t->rows_needed;
@@ -162,7 +163,7 @@ static enum vs_code judge_argmax(struct checker *k, const struct vs_table *head,
     if (!code && live.count && !told(k)) {
         vs_say_table(k, k->c, head);
         vs_say_ids(k, &live);
-        vs_say(k, "found", "the highest logit of %llu of %d probes", (unsigned long long)live.count, PROBES);
+        vs_say(k, "how", "the best answer to %llu of %d probes", (unsigned long long)live.count, PROBES);
         vs_found(k, "VOC408");
     }
     *good = !broken && !live.count;
@@ -203,7 +204,7 @@ enum vs_code vs_probe_head(struct checker *k, bool *good)
     if (k->t && k->t->rows_needed > 1 && k->t->rows_needed < ids)
         ids = k->t->rows_needed;
     *good = true;
-    if (before && (before->cols != head->cols || !base->gguf != !k->c->gguf)) /* of another format: rounded otherwise */
+    if (before && (k->impl->another_model || before->cols != head->cols || !base->gguf != !k->c->gguf)) /* of another format: rounded otherwise */
         before = NULL;
     hidden = vs_calloc(PROBES * head->cols, sizeof *hidden);
     enum vs_code code = hidden ? make_hidden(k, k->c, head, ids, hidden) : vs_enomem(k->err, "probes", 0);

@@ -34,15 +34,6 @@ static void report_as(struct checker *k, const struct vs_table *t, const struct 
     vs_found_as(k, rule, severity);
 }
 
-static void report_set(struct checker *k, const struct vs_table *t, const struct id_set *s, const char *rule)
-{
-    if (!s->count)
-        return;
-    vs_say_table(k, k->c, t);
-    vs_say_ids(k, s);
-    vs_found(k, rule);
-}
-
 /* ---- one table ---- */
 
 static void bad_values(struct checker *k, const struct vs_table *t, const struct vs_table_rows *r)
@@ -83,10 +74,40 @@ static int by_hash(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
+/* A row and one that is equal to it. */
+struct twin { uint64_t row, other; };
+struct twin_set { struct id_set rows; struct twin first; };
+
 static int by_row(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    const struct twin *x = a, *y = b;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* [0]: rows of the base that are equal to each other. [1]: new ones, which are equal to whatever has the same mean. */
+static void add_twin(const struct checker *k, struct twin_set sets[2], const struct twin *twin)
+{
+    bool fresh = vs_bit(k->impl->fresh, twin->row);
+    if (!fresh && vs_bit(k->impl->fresh, twin->other))
+        return; /* the new one is the one to tell */
+    struct twin_set *s = &sets[fresh];
+    if (!s->rows.count)
+        s->first = *twin;
+    vs_set_add(&s->rows, twin->row);
+}
+
+static void report_twins(struct checker *k, const struct vs_table *t, const struct twin_set *s, enum vs_severity severity)
+{
+    if (!s->rows.count)
+        return;
+    bool by_rows = vs_checkpoint_table(k->c, VS_ROLE_PLE) && vs_known_model(k, "ids_from_rows", -1);
+    vs_say_table(k, k->c, t);
+    vs_say_ids(k, &s->rows);
+    vs_say_token(k, "other", (uint32_t)s->first.other);
+    vs_say(k, "found", "row %llu equal to row %llu", (unsigned long long)s->first.row, (unsigned long long)s->first.other);
+    vs_say(k, "expected", "a row of its own for each token");
+    vs_say(k, "what", severity == VS_INFO ? "the mean of the same pieces is the same" : "they were initialised alike and not trained since");
+    vs_found_as(k, "VOC404", by_rows ? VS_ERROR : severity);
 }
 
 /* Rows of tokens that are equal to another one. Blocks other than text may hold copies by design (Gemma3n's converter). */
@@ -95,8 +116,8 @@ static void twins(struct checker *k, const struct vs_table *t, const struct vs_t
     const struct vs_facts *f = k->r->facts;
     uint64_t end = f->block_count > 1 ? f->blocks[0].end : t->rows, n = 0, m = 0;
     struct hashed *all = vs_calloc(t->rows + 1, sizeof *all);
-    uint64_t *same = vs_calloc(t->rows + 1, sizeof *same);
-    struct id_set s = {0};
+    struct twin *same = vs_calloc(t->rows + 1, sizeof *same);
+    struct twin_set sets[2] = {0};
     if (!all || !same) {
         k->stopped = vs_enomem(k->err, "row hashes", 0) != VS_OK;
         goto out;
@@ -107,12 +128,12 @@ static void twins(struct checker *k, const struct vs_table *t, const struct vs_t
     qsort(all, n, sizeof *all, by_hash);
     for (uint64_t i = 0; i < n; i++)
         if ((i && all[i].hash == all[i - 1].hash) || (i + 1 < n && all[i].hash == all[i + 1].hash))
-            same[m++] = all[i].row;
+            same[m++] = (struct twin){all[i].row, all[i && all[i].hash == all[i - 1].hash ? i - 1 : i + 1].row};
     qsort(same, m, sizeof *same, by_row);
     for (uint64_t i = 0; i < m; i++)
-        vs_set_add(&s, same[i]);
-    bool by_rows = vs_checkpoint_table(k->c, VS_ROLE_PLE) && vs_known_model(k, "ids_from_rows", -1);
-    report_as(k, t, &s, "VOC404", by_rows ? VS_ERROR : VS_WARNING);
+        add_twin(k, sets, &same[i]);
+    report_twins(k, t, &sets[0], VS_WARNING);
+    report_twins(k, t, &sets[1], VS_INFO);
 out:
     vs_free(all);
     vs_free(same);
@@ -168,9 +189,14 @@ static void live_padding(struct checker *k)
     if (!r || !k->t || k->r->facts->block_count > 1)
         return;
     for (uint64_t i = k->t->rows_needed; i < head->rows; i++)
-        if (!broken(&r->rows[i]) && sqrt(r->rows[i].sum_squares) >= 0.5 * r->median && r->median > 0)
+        if (!broken(&r->rows[i]) && sqrt(r->rows[i].sum_squares) >= 0.5 * r->median && r->median > 0 && !vs_is_suppressed(k, i))
             vs_set_add(&s, i);
-    report_set(k, head, &s, "VOC408");
+    if (!s.count)
+        return;
+    vs_say_table(k, k->c, head);
+    vs_say_ids(k, &s);
+    vs_say(k, "how", "at least half as long as the median row");
+    vs_found(k, "VOC408");
 }
 
 /* A model whose class has no head stores none, whatever the flag says. */
@@ -223,7 +249,7 @@ static void report_new(struct checker *k, const struct id_set *s, double ratio, 
     vs_say_ids(k, s);
     vs_say(k, "found", "%.2g", ratio);
     vs_say(k, "expected", "0.5 to 2");
-    vs_say(k, "how", ratio > 1 ? "up to" : "down to");
+    vs_say(k, "how", ratio > 1 ? "too long, up to" : "short, down to");
     vs_found_as(k, "VOC411", severity);
 }
 
@@ -238,7 +264,7 @@ static void new_rows(struct checker *k)
         return;
     for (uint64_t i = 0; i < k->input->rows; i++) {
         double ratio = sqrt(r->rows[i].sum_squares) / r->median;
-        if (!vs_bit(k->impl->fresh, i) || broken(&r->rows[i]) || !(r->rows[i].max_abs > DEAD))
+        if (!vs_bit(k->impl->fresh, i) || !live_token(k, i) || broken(&r->rows[i]) || !(r->rows[i].max_abs > DEAD))
             continue;
         if (ratio > 2)
             vs_set_add(&longer, i);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "check/checker.h"
+#include "plan/offsets.h"
 
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c)
 {
@@ -72,10 +73,25 @@ static void tokens_without_row(struct checker *k)
     vs_say(k, "found", "%llu rows", (unsigned long long)k->input->rows);
     vs_say(k, "expected", "at least %u, as %s needs", k->t->rows_needed, vs_path_base(k->t->path));
     vs_say_also_token(k, (uint32_t)all.first);
+    vs_say(k, "first", "%s", k->t->moved_count ? "first write the added tokens into model.vocab under the ids that the model was trained with "
+           "(VOC205, VOC206, VOC207), then " : "");
     if (sentinels)
         vs_found_as(k, "VOC101", VS_WARNING);
     else
         vs_found(k, placeholders ? "VOC102" : "VOC101");
+}
+
+/* ---- ids that moved without their rows ---- */
+
+static void rows_left_behind(struct checker *k)
+{
+    vs_say_table(k, k->c, k->input);
+    vs_say(k, "n", "%llu", (unsigned long long)k->impl->inserted.by);
+    vs_say(k, "first", "%llu", (unsigned long long)k->impl->inserted.at);
+    vs_say(k, "found", "%llu rows", (unsigned long long)k->input->rows);
+    vs_say(k, "expected", "%llu rows", (unsigned long long)k->impl->moved_end);
+    vs_say_also(k, VS_OFFSETS_RECEIPT, "/shift");
+    vs_found(k, "VOC125");
 }
 
 /* ---- config against tables ---- */
@@ -228,6 +244,14 @@ static void other_tables(struct checker *k)
 
 /* ---- surplus ---- */
 
+/* Rows without a token that somebody is known to have wanted: the makers of the model, whoever extended it, or the base has them. */
+static bool is_meant(const struct checker *k)
+{
+    const struct vs_checkpoint *base = k->impl->base ? k->impl->base->checkpoint : NULL;
+    const struct vs_table *before = base ? vs_checkpoint_table(base, VS_ROLE_INPUT) : NULL;
+    return vs_known_model(k, "rows", (int64_t)k->input->rows) || vs_receipt_explains(k) || (before && before->rows == k->input->rows);
+}
+
 static void surplus(struct checker *k)
 {
     const struct vs_facts *f = k->r->facts;
@@ -243,11 +267,11 @@ static void surplus(struct checker *k)
     } else if (n > 4096 && n * 20 > k->t->rows_needed) {
         vs_say(k, "percent", "%llu", 100ull * k->t->rows_needed / rows);
         vs_found(k, "VOC109");
-    } else if (f->surplus == VS_SURPLUS_RESERVE || (f->surplus == VS_SURPLUS_ODD && vs_known_model(k, "rows", (int64_t)rows))) {
+    } else if (f->surplus == VS_SURPLUS_RESERVE || (f->surplus == VS_SURPLUS_ODD && is_meant(k))) {
         vs_say(k, "first", "%u", k->t->rows_needed);
         vs_found(k, "VOC107");
     } else if (f->surplus == VS_SURPLUS_ODD) {
-        vs_say(k, "hint", "%s", n < 20 ? "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
+        vs_say(k, "hint", "%s", k->impl->base ? "the base has fewer rows, and nothing says what the others are for" : n < 20 ? "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
         vs_found(k, "VOC108");
     }
     k->value_count = 0;
@@ -273,7 +297,11 @@ static void count_and_height(struct checker *k)
         return;
     vs_say(k, "file", "%s", vs_path_base(k->t->path));
     vs_say(k, "n", "%u", k->t->len);
-    vs_say(k, "last", "%llu%s", (unsigned long long)highest, highest > k->t->max_id ? " (as declared)" : "");
+    if (highest > k->t->max_id)
+        vs_say(k, "last", "%llu as declared, %u as the ids run", (unsigned long long)highest, k->t->max_id);
+    else
+        vs_say(k, "last", "%llu", (unsigned long long)highest);
+    vs_say(k, "rows", "%llu", (unsigned long long)highest + 1);
     vs_say(k, "off", "%lld", (long long)highest + 1 - (long long)k->t->len);
     vs_say(k, "found", "%u tokens", k->t->len);
     vs_say(k, "expected", "%llu, the highest id + 1", (unsigned long long)highest + 1);
@@ -342,11 +370,15 @@ void vs_rules_sizes(struct checker *k)
     empty_tables(k);
     if (k->input->rows == 0)
         return;
-    if (k->t) {
-        tokens_without_row(k);
-        surplus(k);
+    if (vs_only_ids_moved(k)) {
+        rows_left_behind(k);
+    } else {
+        if (k->t)
+            tokens_without_row(k);
+        config_size(k);
     }
-    config_size(k);
+    if (k->t)
+        surplus(k);
     hidden_size(k);
     head_size(k);
     decoder_size(k);

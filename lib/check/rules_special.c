@@ -3,6 +3,7 @@
  * 3xx: do special ids name a row, and a token, and the same one everywhere?
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "check/checker.h"
 
@@ -21,27 +22,128 @@ static bool is_placeholder_name(struct vs_str name)
     return false;
 }
 
-static void in_range(struct checker *k, const struct vs_config_int *s)
+/* The rule that an id breaks, or NULL. An id that is suppressed need not be a token's. */
+static const char *broken_rule(const struct checker *k, const struct vs_config_int *s)
 {
     uint64_t rows = k->input->rows;
     if (is_sentinel(s->value))
-        return;
-    if (k->c->gguf && (s->value < 0 || (uint64_t)s->value >= rows))
-        return; /* VOC704 says so */
-    if (s->value < 0 || (uint64_t)s->value >= rows) {
-        if (s->value >= 0 && is_placeholder_name(s->name) && vs_has_token(k, (uint64_t)s->value))
-            return; /* code replaces it before the lookup: VOC102 says so */
-        vs_say_config(k, s);
+        return NULL;
+    if (s->value >= 0 && (uint64_t)s->value < rows)
+        return k->t && !s->suppressed && !vs_has_token(k, (uint64_t)s->value) ? "VOC315" : NULL;
+    if (k->c->gguf)
+        return NULL; /* VOC704 says so */
+    bool replaced = s->value >= 0 && is_placeholder_name(s->name) && vs_has_token(k, (uint64_t)s->value);
+    return replaced ? NULL : "VOC301"; /* code replaces it before the lookup: VOC102 says so */
+}
+
+static void say_broken(struct checker *k, const struct vs_config_int *s, const char *rule)
+{
+    uint64_t rows = k->input->rows;
+    if (strcmp(rule, "VOC301") == 0) {
         vs_say_also_table(k, k->c, k->input);
         vs_say(k, "expected", "an id below %llu", (unsigned long long)rows);
         vs_say(k, "last", "%llu", (unsigned long long)rows - 1);
         vs_say(k, "rows", "%lld", s->value < 0 ? 0 : (long long)s->value + 1);
-        vs_found(k, "VOC301");
-    } else if (k->t && !vs_has_token(k, (uint64_t)s->value)) {
-        vs_say_config(k, s);
+        vs_found(k, rule);
+    } else {
         vs_say(k, "expected", "the id of a token");
         vs_say_also(k, vs_path_base(k->t->path), "");
-        vs_found_as(k, "VOC315", is_placeholder_name(s->name) ? VS_WARNING : VS_ERROR);
+        vs_found_as(k, rule, is_placeholder_name(s->name) ? VS_WARNING : VS_ERROR);
+    }
+}
+
+bool vs_is_suppressed(struct checker *k, uint64_t id)
+{
+    const struct vs_config *config = &k->c->config;
+    if (!k->impl->suppressed && !k->stopped) {
+        k->impl->suppressed = vs_bits_new(k, k->input->rows);
+        for (size_t i = 0; k->impl->suppressed && i < config->special_id_count; i++)
+            if (vs_str_is(config->special_ids[i].name, "suppress_tokens") && config->special_ids[i].value >= 0)
+                vs_bit_set(k->impl->suppressed, (uint64_t)config->special_ids[i].value);
+    }
+    return vs_bit(k->impl->suppressed, id);
+}
+
+/* ---- lists ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* "-5, 600 .. 602": the ids of a list that break a rule, each once. */
+static void say_members(struct checker *k, int64_t *ids, size_t n)
+{
+    char text[200] = "";
+    size_t at = 0, shown = 0;
+    for (size_t i = 0, end; i < n && at < sizeof text - 80; i = end) {
+        for (end = i + 1; end < n && ids[end] - ids[end - 1] <= 1; end++)
+            ;
+        at += (size_t)snprintf(text + at, sizeof text - at, i ? ", %lld" : "%lld", (long long)ids[i]);
+        if (ids[end - 1] > ids[i])
+            at += (size_t)snprintf(text + at, sizeof text - at, " .. %lld", (long long)ids[end - 1]);
+        shown = end;
+    }
+    if (shown < n)
+        snprintf(text + at, sizeof text - at, " and %zu more", n - shown);
+    vs_say(k, "found", "%s", text);
+}
+
+/* Bytes of the pointer that lead to the key itself; all of it where the key is not in it. */
+static size_t to_key(const struct vs_config_int *s)
+{
+    const char *end = s->at + strlen(s->at);
+    for (const char *p = s->at; (p = strchr(p, '/')); p++)
+        if ((size_t)(end - p) > s->name.n && memcmp(p + 1, s->name.p, s->name.n) == 0 && (p[1 + s->name.n] == '/' || !p[1 + s->name.n]))
+            return (size_t)(p - s->at) + 1 + s->name.n;
+    return (size_t)(end - s->at);
+}
+
+static bool same_list(const struct vs_config_int *a, const struct vs_config_int *b)
+{
+    size_t n = to_key(a);
+    return strcmp(a->file, b->file) == 0 && vs_str_eq(a->name, b->name) && n == to_key(b) && memcmp(a->at, b->at, n) == 0;
+}
+
+/* Members of a list that break one rule are one finding, at the list. */
+static void list_members(struct checker *k, const struct vs_config_int *ids, size_t count, const char *rule)
+{
+    int64_t *bad = vs_calloc(count, sizeof *bad);
+    const struct vs_config_int *last = ids;
+    size_t n = 0;
+    if (!bad) {
+        k->stopped = vs_enomem(k->err, "ids of a list", 0) != VS_OK;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *broken = broken_rule(k, &ids[i]);
+        if (!broken || strcmp(broken, rule) != 0)
+            continue;
+        bad[n++] = ids[i].value;
+        last = ids[i].value > last->value || n == 1 ? &ids[i] : last;
+    }
+    if (n) {
+        qsort(bad, n, sizeof *bad, by_value);
+        vs_say(k, "file", "%s", last->file);
+        vs_say(k, "at", "%.*s", (int)(n > 1 ? to_key(last) : strlen(last->at)), last->at);
+        vs_say(k, "name", "%.*s", VS_STR(last->name));
+        say_members(k, bad, n);
+        say_broken(k, last, rule);
+    }
+    vs_free(bad);
+}
+
+static void in_range(struct checker *k)
+{
+    const struct vs_config *config = &k->c->config;
+    for (size_t i = 0, n; i < config->special_id_count; i += n) {
+        const struct vs_config_int *ids = &config->special_ids[i];
+        n = 1;
+        while (i + n < config->special_id_count && same_list(ids, ids + n))
+            n++;
+        list_members(k, ids, n, "VOC301");
+        list_members(k, ids, n, "VOC315");
     }
 }
 
@@ -128,8 +230,8 @@ static void disagreement(struct checker *k, const char *name)
 void vs_rules_special(struct checker *k)
 {
     static const char *const names[] = {"bos", "eos", "pad", "unk", "sep", "cls", "mask"};
-    for (size_t i = 0; k->input && k->input->rows && i < k->c->config.special_id_count; i++)
-        in_range(k, &k->c->config.special_ids[i]);
+    if (k->input && k->input->rows)
+        in_range(k);
     if (k->t)
         unknown_texts(k);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

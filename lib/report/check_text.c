@@ -48,23 +48,46 @@ static void put_levels(const struct vs_check_result *r, const struct vs_look *lo
     }
 }
 
-static void put_device(const struct vs_check_result *r, struct vs_buf *b)
+/* Why there is no better device is said in full to those who ask. */
+static void put_device(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *b)
 {
     vs_buf_printf(b, "device     %s (%s)", r->device_kind, r->device_name);
-    if (r->device_note)
+    if (r->device_note && look->verbose)
         vs_buf_printf(b, "; %s", r->device_note);
+    else if (r->device_note)
+        vs_buf_printf(b, "; %.*s (-v says why)", (int)strcspn(r->device_note, ":"), r->device_note);
     vs_buf_puts(b, "\n");
     if (!r->gather.checked)
         return;
-    vs_buf_printf(b, "gather     %llu ids, ", (unsigned long long)r->gather.checked);
+    unsigned long long ids = r->gather.tokens, more = r->gather.checked - r->gather.tokens;
+    vs_buf_printf(b, "gather     %llu %s%s", ids, r->facts->tokenizer ? "token" : "row", ids == 1 ? "" : "s");
+    if (more)
+        vs_buf_printf(b, " and %llu id%s of the configs", more, more == 1 ? "" : "s");
+    vs_buf_puts(b, ", ");
     if (!r->gather.bad_count) {
         vs_buf_puts(b, "each has a row\n");
         return;
     }
     vs_buf_printf(b, "%llu without a row: ", (unsigned long long)r->gather.bad_count);
     for (uint32_t i = 0; i < r->gather.shown; i++)
-        vs_buf_printf(b, "%s%lld at position %llu", i ? ", " : "", (long long)r->gather.bad[i].id, (unsigned long long)r->gather.bad[i].position);
+        vs_buf_printf(b, "%s%lld", i ? ", " : "", (long long)r->gather.bad[i].id);
     vs_buf_puts(b, r->gather.bad_count > r->gather.shown ? ", ...\n" : "\n");
+}
+
+/* Files of the directory that nobody named. */
+static void put_found(const struct vs_check_result *r, struct vs_buf *b)
+{
+    const char *files[2] = {r->found_map ? r->map : NULL, r->found_receipt ? r->receipt : NULL};
+    const char *label = "new rows   as told by ";
+    for (int i = 0; i < 2; i++) {
+        if (!files[i])
+            continue;
+        vs_buf_puts(b, label);
+        vs_put_text(b, files[i]);
+        label = " and ";
+    }
+    if (files[0] || files[1])
+        vs_buf_puts(b, files[1] ? " (--receipt hashes its ranges)\n" : "\n");
 }
 
 static void put_head(const struct vs_check_result *r, struct vs_buf *b)
@@ -122,7 +145,8 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
         if (b->n)
             vs_buf_puts(b, "\n");
         put_levels(r, look, b);
-        put_device(r, b);
+        put_device(r, look, b);
+        put_found(r, b);
         put_head(r, b);
         if (r->forward)
             put_forward(r->forward, look, b);

@@ -52,10 +52,13 @@ struct vs_level { enum vs_level_state state; const char *why; };
 enum vs_device { VS_DEVICE_AUTO, VS_DEVICE_CPU, VS_DEVICE_CUDA };
 /* What the range-checked gather on the device saw. position: in the order ids were fed, tokens first. */
 struct vs_bad_id { uint64_t position; int64_t id; };
-struct vs_gather { uint64_t checked, bad_count; struct vs_bad_id bad[8]; uint32_t shown; };
+/* checked: tokens (rows, where there is no tokenizer) and the ids of the configs. */
+struct vs_gather { uint64_t checked, tokens, bad_count; struct vs_bad_id bad[8]; uint32_t shown; };
 
 struct vs_check_request {
-    const char *path, *base, *map, *receipt; /* base, map, receipt may be NULL */
+    /* base, map, receipt may be NULL; a vocab-map.json and a receipt.json in the directory itself are used then, the receipt only
+     * for what it says about ids: its hashes are compared when it is given. */
+    const char *path, *base, *map, *receipt;
     enum vs_device device;
     enum vs_severity fail_on;
     const char *data_dir;
@@ -73,6 +76,8 @@ struct vs_check_result {
     struct vs_gather gather;
     struct vs_forward_report *forward;     /* NULL: the model was not run */
     struct vs_head_probes head;
+    const char *map, *receipt;             /* the files that told which ids are new; or NULL */
+    bool found_map, found_receipt;         /* in the directory: nobody gave them */
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;

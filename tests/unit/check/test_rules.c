@@ -79,6 +79,10 @@ static const struct broken table[] = {
     {"VOC124", VS_ERROR, "*", NULL, "*", NULL, NULL,
      {.shard = "model-00001-of-00001.safetensors",
       .edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"ghost\": \"model-00001-of-00001.safetensors\"}}"}}}, "VOC123"},
+    {"VOC125", VS_ERROR, "model.safetensors", GEMMA_TABLE, "40 rows", "42 rows", "offset-receipt.json /shift", /* and nothing about sizes, which follow from it */
+     {.name = "gemma3n", .edits = {CONFIG("\"vocab_size\": 40", "\"vocab_size\": 42"), {"offset-receipt.json", NULL,
+      "{\"shift\": {\"at\": 24, \"by\": 2}, \"blocks\": [{\"end\": 42}, {\"end\": 34}]}\n"}}}, "VOC511"},
+    {"VOC126", VS_ERROR, "config.json", NULL, "llama", "gemma3n", "*", {0}, NULL, BASE, {.name = "gemma3n"}}, /* and no list of all that differs */
     /* 2xx */
     {"VOC201", VS_WARNING, "tokenizer.json", "/model/vocab", NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\": 5, \"t6\": 6, ", "")}}, "VOC110"},
     {"VOC202", VS_ERROR, "tokenizer.json", "/model/vocab", "t6", "t5", NULL, {.edits = {TOKENIZER("\"t5\": 5", "\"t5\": 6")}}, "VOC201"},
@@ -98,10 +102,14 @@ static const struct broken table[] = {
      {.edits = {{"generation_config.json", "\"bos", "\"suppress_tokens\": [4, -5], \"bos"}}}},
     {"VOC301", VS_ERROR, "config.json", "/sep_token_id", "24", "an id below 24", TABLE, /* the token is there, its row is not */
      {.edits = {ADDED("24", "<x>"), CONFIG("\"bos", "\"sep_token_id\": 24, \"bos")}}, "VOC101"},
+    {"VOC301", VS_ERROR, "generation_config.json", "/suppress_tokens", "-5, 99, 101 .. 102", "an id below 24", TABLE, /* one list, one finding */
+     {.edits = {{"generation_config.json", "\"bos", "\"suppress_tokens\": [102, 101, 4, 99, -5], \"bos"}}}},
     {"VOC302", VS_ERROR, "tokenizer_config.json", "/pad_token", "[PADDING]", "a token of tokenizer.json", NULL, {.edits = {{"tokenizer_config.json", "<pad>", "[PADDING]"}}}, "VOC101"},
     {"VOC303", VS_WARNING, "tokenizer_config.json", "/eos_token", "0 <s>", "1 </s>", "config.json /eos_token_id", {.edits = {{"tokenizer_config.json", "</s>", "<s>"}}}},
     {"VOC315", VS_ERROR, "generation_config.json", "/forced_eos_token_id", "23", "the id of a token", "tokenizer.json ",
      {.words = 23, .live = 23, .edits = {{"generation_config.json", "\"bos", "\"forced_eos_token_id\": 23, \"bos"}}}, "VOC106"},
+    {"VOC315", VS_ERROR, "generation_config.json", "/force_words_ids", "21 .. 23", "the id of a token", "tokenizer.json ",
+     {.words = 21, .live = 21, .edits = {{"generation_config.json", "\"bos", "\"force_words_ids\": [[23, 4], [21, 22]], \"bos"}}}, "VOC106"},
     {"VOC315", VS_WARNING, "config.json", "/video_token_id", "23", "the id of a token", "tokenizer.json ",
      {.words = 23, .live = 23, .edits = {CONFIG("\"bos", "\"video_token_id\": 23, \"bos")}}, "VOC106"},
     /* 4xx */
@@ -113,14 +121,20 @@ static const struct broken table[] = {
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 1, POKE_ZERO}}}},           /* an end of generation */
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"chat_template.jinja", NULL, "{{ '<pad>' }}\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
     {"VOC402", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.edits = {{"tokenizer_config.json", "{\n", "{\n\"chat_template\": [{\"name\": \"default\", \"template\": \"<pad>\"}],\n"}}, .pokes = {{EMBED, 2, POKE_ZERO}}}},
+    {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 2, POKE_ZERO}}}},            /* the padding token of tokenizer_config.json */
+    {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.edits = {CONFIG("\"bos", "\"pad_token_id\": 3, \"bos"), {"tokenizer_config.json", "  \"pad_token\": \"<pad>\"\n", "  \"unk_token\": \"<unk>\"\n"}}, .pokes = {{EMBED, 3, POKE_ZERO}}}},
     {"VOC402", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\"", "\"<unused5>\"")}, .pokes = {{EMBED, 5, POKE_ZERO}}}},
     {"VOC403", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.words = 23, .live = 23, .pokes = {{EMBED, 23, POKE_ZERO}}}, "VOC106"},
-    {"VOC404", VS_ERROR, IN_TABLE, NULL, NULL, NULL, {.name = "gemma4", .pokes = {{EMBED, 6, POKE_COPY, 5}}}},
-    {"VOC404", VS_WARNING, IN_TABLE, NULL, NULL, NULL, {.pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC404", VS_ERROR, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, {.name = "gemma4", .pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC404", VS_WARNING, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, {.pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC404", VS_INFO, IN_TABLE, "row 30 equal to row 5", "a row of its own for each token", NULL, /* a new token of one piece */
+     {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}, .pokes = {{EMBED, 30, POKE_COPY, 5}}}, NULL, MAP},
     {"VOC407", VS_WARNING, IN_TABLE, "*", NULL, NULL, {.pokes = {{EMBED, 5, POKE_SCALE, 100}}}},
     {"VOC407", VS_WARNING, "model.safetensors", HEAD, "*", NULL, NULL, {.pokes = {{HEAD, 5, POKE_SCALE, 100}}}},
     {"VOC408", VS_WARNING, "model.safetensors", HEAD, NULL, NULL, NULL, {.words = 23}, "VOC106"},
     {"VOC408", VS_WARNING, "model.safetensors", HEAD, NULL, NULL, NULL, {.words = 20, .live = 20, .pokes = {{HEAD, 22, POKE_SCALE, 1e5}}}, "VOC106"},
+    {"VOC408", VS_WARNING, "model.safetensors", HEAD, NULL, NULL, NULL, /* what is only silent at the start is not silent */
+     {.words = 22, .edits = {{"generation_config.json", "\"bos", "\"suppress_tokens\": [22], \"begin_suppress_tokens\": [23], \"bos"}}}, "VOC106"},
     {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "a head unlike the input", "true", "model.safetensors lm_head.weight", {.edits = {CONFIG("false", "true")}}},
     {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "no head", "false", TABLE, {.shapes = {{HEAD, GONE, 0}}}},
     {"VOC409", VS_ERROR, "config.json", "/tie_word_embeddings", "no head", "false, the default of its class", TABLE,
@@ -292,6 +306,8 @@ static const struct quiet { const char *name, *allowed; struct small small; } ne
     {"copies behind the text are made by a converter", NULL, {.name = "gemma3n", .pokes = {{GEMMA_TABLE, 26, POKE_COPY, 27}}}},
     {"a placeholder of another name", NULL, {.edits = {TOKENIZER("\"t7\"", "\"<image>\""), TOKENIZER("\"t8\"", "\"<img_context>\""), CONFIG("\"bos", "\"image_token_id\": 8, \"bos")}}},
     {"decoder_vocab_size that the table has", NULL, {.name = "bart", .edits = {CONFIG("\"vocab_size\": 24", "\"vocab_size\": 24, \"decoder_vocab_size\": 24")}}},
+    {"rows that are never generated may be live", "VOC106",
+     {.words = 22, .edits = {{"generation_config.json", "\"bos", "\"suppress_tokens\": [22, 23], \"begin_suppress_tokens\": [22], \"bad_words_ids\": [[23]], \"bos"}}}},
     {"padding rows close to zero have no say", "VOC106", {.words = 23, .live = 23}},
     {"a word of the template that is no added token", NULL, {.edits = {{"chat_template.jinja", NULL, "t5\n"}}}},
     {"new rows of the base's length", NULL, {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}}},

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the base's ids are now, and which rows are new. A map says it, or the receipt of embed-extend, or the offset-receipt.json
+ * of whoever moved ids; those that stand in the directory itself speak when none is given. What cannot be read has no say.
+ */
+#include "check/checker.h"
+#include "json/schema.h"
+#include "plan/offsets.h"
+#include "plan/vocab_map.h"
+
+bool vs_only_ids_moved(const struct checker *k)
+{
+    return k->input && k->input->rows < k->impl->moved_end;
+}
+
+/* Files that nobody named may be damaged or of another model. */
+static enum vs_code ignored(enum vs_code code, const struct vs_err *why, struct vs_err *err)
+{
+    if (code != VS_ENOMEM && code != VS_ECANCELED)
+        return VS_OK;
+    *err = *why;
+    return code;
+}
+
+enum vs_code vs_beside(struct checker *k, const struct vs_checkpoint *c, const char *name, const char **path)
+{
+    *path = NULL;
+    if (c->is_file)
+        return VS_OK;
+    char *p = vs_path_join(&k->impl->arena, c->dir, name);
+    *path = p && vs_path_exists(p) ? p : NULL;
+    return p ? VS_OK : vs_enomem(k->err, "a path", 0);
+}
+
+static enum vs_code check_map(struct checker *k, const char *path, const struct vs_vocab_map *map, struct vs_err *err)
+{
+    const struct vs_tokenizer *base = k->impl->base ? k->impl->base->tokenizer : NULL;
+    return base ? vs_map_check_base(map, path, base->path, k->q->base, k->run, err) : VS_OK;
+}
+
+enum vs_code vs_read_map(struct checker *k)
+{
+    struct vs_vocab_map *map = NULL;
+    struct vs_err why = {0};
+    const char *path = k->q->map;
+    enum vs_code code = path || !k->c || !k->t ? VS_OK : vs_beside(k, k->c, "vocab-map.json", &path);
+    if (code || !path)
+        return code;
+    code = vs_vocab_map_read(path, &map, &why);
+    if (!code)
+        code = check_map(k, path, map, &why);
+    if (!code) {
+        k->impl->map = map;
+        k->r->map = path;
+        k->r->found_map = !k->q->map;
+        return VS_OK;
+    }
+    vs_vocab_map_free(map);
+    if (!k->q->map)
+        return ignored(code, &why, k->err);
+    *k->err = why;
+    return code;
+}
+
+enum vs_code vs_read_receipt(struct checker *k)
+{
+    struct vs_jdoc *doc = &k->impl->receipt;
+    struct vs_err why = {0};
+    const char *path = k->q->receipt;
+    enum vs_code code = path || !k->c ? VS_OK : vs_beside(k, k->c, "receipt.json", &path);
+    if (code || !path)
+        return code;
+    code = vs_jdoc_read(path, doc, &why);
+    if (!code)
+        code = vs_schema_check(k->q->data_dir, "receipt", doc, &why);
+    if (!code) {
+        k->r->receipt = path;
+        k->r->found_receipt = !k->q->receipt;
+        return VS_OK;
+    }
+    vs_jdoc_free(doc);
+    *doc = (struct vs_jdoc){0};
+    if (!k->q->receipt)
+        return ignored(code, &why, k->err);
+    *k->err = why;
+    return code;
+}
+
+/* ---- what they say ---- */
+
+const struct vs_jval *vs_receipt_table(const struct checker *k, struct vs_str tensor)
+{
+    const struct vs_jval *tables = k->r->receipt ? vs_jget(k->impl->receipt.root, "tables") : NULL;
+    struct vs_str name;
+    for (const struct vs_jval *t = tables ? tables->child : NULL; t; t = t->next)
+        if (vs_jstr(vs_jget(t, "tensor"), &name) && vs_str_eq(name, tensor))
+            return t;
+    return NULL;
+}
+
+bool vs_receipt_range(const struct checker *k, const struct vs_jval *range, struct vs_receipt_range *out)
+{
+    const struct vs_jdoc *d = &k->impl->receipt;
+    int64_t begin, end, from;
+    if (!vs_ji64(d, vs_jget(range, "begin"), &begin) || !vs_ji64(d, vs_jget(range, "end"), &end) || begin < 0 || end < begin)
+        return false;
+    bool kept = vs_ji64(d, vs_jget(range, "from"), &from) && from >= 0;
+    *out = (struct vs_receipt_range){(uint64_t)begin, (uint64_t)end, kept ? (uint64_t)from : 0, kept};
+    return true;
+}
+
+bool vs_receipt_explains(const struct checker *k)
+{
+    const struct vs_jval *t = vs_receipt_table(k, k->c->tensors[k->input->tensor].name);
+    int64_t rows;
+    return t && vs_ji64(&k->impl->receipt, vs_jget(t, "rows_after"), &rows) && (uint64_t)rows == k->input->rows;
+}
+
+static void fresh_by_map(struct checker *k)
+{
+    for (uint32_t i = 0; i < k->impl->map->new_count; i++)
+        vs_bit_set(k->impl->fresh, k->impl->map->news[i].id);
+}
+
+static void fresh_by_receipt(struct checker *k)
+{
+    const struct vs_jval *t = vs_receipt_table(k, k->c->tensors[k->input->tensor].name), *ranges = vs_jget(t, "ranges");
+    struct vs_receipt_range r;
+    for (const struct vs_jval *v = ranges ? ranges->child : NULL; v; v = v->next)
+        for (uint64_t i = vs_receipt_range(k, v, &r) && !r.kept ? r.begin : UINT64_MAX; i < r.end && i < k->impl->fresh->count; i++)
+            vs_bit_set(k->impl->fresh, i);
+}
+
+/* Where the last block ends since ids were moved. */
+static uint64_t end_of_blocks(const struct vs_jdoc *doc)
+{
+    const struct vs_jval *blocks = vs_jget(doc->root, "blocks");
+    uint64_t most = 0;
+    int64_t end;
+    for (const struct vs_jval *b = blocks ? blocks->child : NULL; b; b = b->next)
+        if (vs_ji64(doc, vs_jget(b, "end"), &end) && end > 0 && (uint64_t)end > most)
+            most = (uint64_t)end;
+    return most;
+}
+
+/* The shift that a model's directory tells of its ids; {0, 0} for none. *end: of its blocks. */
+static enum vs_code told_shift(struct checker *k, const struct vs_checkpoint *c, struct vs_shift *out, uint64_t *end)
+{
+    struct vs_jdoc doc = {0};
+    struct vs_err why = {0};
+    const char *path;
+    int64_t at, by;
+    *out = (struct vs_shift){0, 0};
+    *end = 0;
+    enum vs_code code = vs_beside(k, c, VS_OFFSETS_RECEIPT, &path);
+    if (code || !path)
+        return code;
+    code = vs_jdoc_read(path, &doc, &why);
+    if (!code && vs_ji64(&doc, vs_jpath(doc.root, "/shift/at"), &at) && vs_ji64(&doc, vs_jpath(doc.root, "/shift/by"), &by) && at >= 0 && by > 0)
+        *out = (struct vs_shift){(uint64_t)at, (uint64_t)by};
+    *end = out->by ? end_of_blocks(&doc) : 0;
+    vs_jdoc_free(&doc);
+    return ignored(code, &why, k->err);
+}
+
+/* Ids of the map below the base's own mean that text was inserted. */
+static enum vs_code shift_by_map(struct checker *k, const struct vs_table *before, struct vs_shift *out)
+{
+    const struct vs_vocab_map *map = k->impl->map;
+    bool inserted = map && map->new_count && map->news[0].id < map->base_rows_needed;
+    if (inserted && map->news[0].id > before->rows)
+        return vs_fail(k->err, VS_EMISMATCH, "%s: /new/0/id: found %u, inserted among the base's ids, but %s has %llu rows; expected the map of "
+                       "this base", k->r->map, map->news[0].id, k->q->base, (unsigned long long)before->rows);
+    if (inserted && k->input->rows > before->rows)
+        *out = (struct vs_shift){map->news[0].id, k->input->rows - before->rows};
+    return VS_OK;
+}
+
+static enum vs_code find_shift(struct checker *k, const struct vs_checkpoint *base)
+{
+    const struct vs_table *before = base ? vs_checkpoint_table(base, VS_ROLE_INPUT) : NULL;
+    struct vs_shift now, then = {0, 0};
+    uint64_t end;
+    enum vs_code code = told_shift(k, k->c, &now, &end);
+    if (code)
+        return code;
+    k->impl->inserted = now;
+    k->impl->moved_end = end;
+    if (!before)
+        return VS_OK;
+    code = told_shift(k, base, &then, &end);
+    if (then.by || now.at > before->rows || before->rows + now.by > k->input->rows) /* the base was moved itself, or is another model */
+        now = (struct vs_shift){0, 0};
+    if (!code && !now.by)
+        code = shift_by_map(k, before, &now);
+    k->impl->shift = now;
+    return code;
+}
+
+enum vs_code vs_find_old_ids(struct checker *k)
+{
+    uint64_t rows = k->input ? k->input->rows : 0;
+    if (!rows)
+        return VS_OK;
+    enum vs_code code = find_shift(k, k->impl->base ? k->impl->base->checkpoint : NULL);
+    struct vs_shift s = k->impl->shift;
+    bool receipt = !k->impl->map && k->r->receipt;
+    if (code || (!k->impl->map && !receipt && !s.by))
+        return code;
+    uint64_t ids = k->impl->map && k->impl->map->rows_needed > rows ? k->impl->map->rows_needed : rows;
+    k->impl->fresh = vs_bits_new(k, ids);
+    if (!k->impl->fresh)
+        return k->err->code;
+    if (k->impl->map)
+        fresh_by_map(k);
+    if (receipt)
+        fresh_by_receipt(k);
+    for (uint64_t i = s.at; i < s.at + s.by; i++)
+        vs_bit_set(k->impl->fresh, i); /* padding rows inside the text block are new as well */
+    return VS_OK;
+}
