@@ -46,16 +46,28 @@ static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, co
     vs_buf_puts(b, "\n");
 }
 
+/* A head that is stored and does not grow: --ignore said so. */
+static const struct vs_table *ignored_head(const struct vs_plan *p)
+{
+    const struct vs_table *head = vs_checkpoint_table(p->checkpoint, VS_ROLE_HEAD);
+    return head && !head->suspect ? head : NULL;
+}
+
 /* Whether a head is stored, and whether the config calls it tied. */
 static void head_line(const struct vs_plan *p, struct vs_buf *b)
 {
-    bool stored = false, tied = false;
+    bool grows = false, tied = false;
     for (uint32_t i = 0; i < p->table_count; i++) {
-        stored |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
+        grows |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
         tied |= p->impl->extend->maybe_tied[i];
     }
+    const struct vs_table *stays = grows ? NULL : ignored_head(p);
     enum vs_tie says = p->checkpoint->config.tie;
-    if (!stored)
+    char name[160];
+    if (stays)
+        vs_buf_printf(b, LABEL "head   %s  %llu rows, left as it is\n", "",
+                      vs_escape(name, sizeof name, p->checkpoint->tensors[stays->tensor].name), (ull)stays->rows);
+    else if (!grows)
         vs_buf_printf(b, LABEL "head   %s\n", "", says == VS_TIE_TRUE    ? "tied (no second table is stored)"
                                                 : says == VS_TIE_FALSE ? "none is stored, though the config says that it is not tied"
                                                                        : "none is stored: tied to the input, or a model without one");
