@@ -3,6 +3,7 @@
  * vocab_size in every place that sizes the text table, by splice. Sizes of other id spaces (vision, audio, codec) stay.
  */
 #include <stdio.h>
+#include "base/io.h"
 #include "json/edit.h"
 #include "model/model_impl.h"
 #include "plan/extend.h"
@@ -43,8 +44,8 @@ static enum vs_code apply(struct vs_planner *p, const struct vs_jdoc *doc, struc
     if (!code && !text)
         code = vs_enomem(err, file, out.n);
     if (!code) {
-        struct vs_file_plan f = {.name = file, .text = {text, out.n}, .edited = true};
-        code = vs_plan_add_file(p->plan, &f, err);
+        struct vs_file_plan f = {.name = file, .source = vs_path_join(p->arena, p->checkpoint->dir, file), .text = {text, out.n}, .edited = true};
+        code = f.source ? vs_plan_add_file(p->plan, &f, err) : vs_enomem(err, file, 0);
     }
     vs_buf_free(&out);
     return code;

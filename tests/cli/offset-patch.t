@@ -23,6 +23,7 @@ What would move for three more tokens. Nothing is written.
 OUT holds the JSON and tokenizer files, with only the bytes changed that must be.
 
   $ offset-patch gemma3n --add 3 -o out -q
+  out
   $ ls out
   config.json
   generation_config.json
@@ -45,6 +46,7 @@ OUT holds the JSON and tokenizer files, with only the bytes changed that must be
 embed-extend writes the same bytes under these names.
 
   $ embed-extend gemma3n --add 3 -o extended3 -q
+  extended3
   $ for f in out/*; do cmp $f extended3/${f#out/}; done
 
 The result agrees with itself, and is not moved a second time.
@@ -61,6 +63,10 @@ In place: the same bytes. The weights stay, and no longer fit the configs; embed
 
   $ cp -r gemma3n here
   $ offset-patch here --add 3 --in-place -q
+  here
+  $ cp -r gemma3n told && offset-patch told --add 3 --in-place 2>&1 > /dev/null
+  warning: the weights in told keep their rows and will not fit the moved ids; embed-extend grows both together, and only from a model that was not patched: keep a copy, or use -o OUT
+  wrote told: ids from 262144 on moved by 3
   $ for f in out/*; do cmp $f here/${f#out/}; done
   $ cmp gemma3n/model.safetensors here/model.safetensors
   $ offset-patch here --check 2>/dev/null | grep broken
@@ -70,7 +76,9 @@ With the new tokens of a merge: they get the ids that follow the text, and the m
 
   $ make-checkpoint small-german german && vocab-merge gemma3n german -o merged -q > /dev/null
   $ offset-patch gemma3n --map merged/vocab-map.json -o patched -q
+  patched
   $ embed-extend gemma3n --map merged/vocab-map.json -o extended -q
+  extended
   $ for f in patched/*; do cmp $f extended/${f#patched/}; done
   $ ls patched
   config.json
@@ -105,6 +113,7 @@ A file that is a link is not replaced, and then nothing is.
 Nothing to insert: byte for byte the same files.
 
   $ offset-patch gemma3n --add 0 -o zero -q
+  zero
   $ for f in zero/*; do cmp $f gemma3n/${f#zero/}; done
   $ ls zero
   config.json
@@ -151,6 +160,7 @@ Other models have no blocks behind the text.
   $ make-checkpoint small small
   $ offset-patch small --add 3 -o none
   note       no blocks follow the text of this model: nothing to move
+  nothing written: nothing moves
   $ offset-patch small --check -q
   $ ls -d none
   ls: cannot access 'none': No such file or directory

@@ -271,7 +271,7 @@ Test(extend_files, the_receipt_and_the_plan_keep_their_schemas)
     cr_assert_eq(vs_schema_check(NULL, "receipt", &d, &err), VS_OK, "%s", err.message);
     vs_jdoc_free(&d);
     cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK);
-    cr_assert_eq(vs_plan_json(plan, &json, &err), VS_OK);
+    cr_assert_eq(vs_plan_json(plan, NULL, &json, &err), VS_OK);
     cr_assert_eq(vs_jdoc_parse("plan", (struct vs_str){json.p, json.n}, &d, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_schema_check(NULL, "plan", &d, &err), VS_OK, "%s", err.message);
     cr_assert_eq(integer_at(&d, "/tables/0/copy/0/end"), 45);
