@@ -240,6 +240,5 @@ The next command can be pasted as it is printed. With --json a run that wrote sa
 
 A head that stays behind is named.
 
-  $ embed-extend base --add 3 --ignore lm_head.weight -n | sed -n 2p
-  nothing written (--dry-run)
+  $ embed-extend base --add 3 --ignore lm_head.weight -n 2> /dev/null | sed -n 2p
              head   lm_head.weight  576 rows, left as it is
