@@ -271,7 +271,7 @@ enum vs_code vs_extend_fill_tables(struct vs_planner *p, struct vs_err *err)
         if (t->default_init.method == VS_INIT_DEFAULT)
             t->default_init = p->request->init;
         if (t->default_init.method == VS_INIT_DEFAULT)
-            t->default_init.method = plan->map ? VS_INIT_PIECES : VS_INIT_MEAN;
+            t->default_init.method = plan->map || p->x->pieces_known ? VS_INIT_PIECES : VS_INIT_MEAN;
         if ((code = fill(p, t, err)))
             return code;
     }

@@ -13,12 +13,13 @@ A map gives every new token its row. What is there already comes first: 61 spare
   next: vocab-check by-map --base base --map merged/vocab-map.json --receipt by-map/receipt.json
   $ cmp merged/tokenizer.json by-map/tokenizer.json && cmp merged/vocab-map.json by-map/vocab-map.json
 
-The merged tokenizer says the same ids, but not what the tokens are made of; by number there are not even names.
+The merged tokenizer says the same ids, and the map beside it what the tokens are made of; by number there are not even names.
 
   $ embed-extend base --tokenizer merged -o by-tokenizer
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
+  plan       input  model.embed_tokens.weight  576 rows, none added, pieces
+             head   lm_head.weight  576 rows, none added, pieces
              61 spare rows become tokens, 0 rows are added
+  note       merged/vocab-map.json says what 61 of the 61 new tokens are made of
   wrote by-tokenizer  (0.1 MB, of them 0.1 MB new)  in ... s, peak memory ... MB
   frozen below id 515: sha256 before = after in by-tokenizer/receipt.json
   next: vocab-check by-tokenizer --base base --receipt by-tokenizer/receipt.json
@@ -28,11 +29,26 @@ The merged tokenizer says the same ids, but not what the tokens are made of; by 
   "token": "Ġd", "in": "pieces", "out": "pieces"},
   "token": "Ġde", "in": "pieces", "out": "pieces"},
   $ grep -o '"token": .*' by-tokenizer/receipt.json | sed -n 1,2p
-  "token": "Ġd", "in": "mean", "out": "mean"},
-  "token": "Ġde", "in": "mean", "out": "mean"},
+  "token": "Ġd", "in": "pieces", "out": "pieces"},
+  "token": "Ġde", "in": "pieces", "out": "pieces"},
   $ grep -o '"token": .*' by-number/receipt.json | sed -n 1,2p
   "token": null, "in": "mean", "out": "mean"},
   "token": null, "in": "mean", "out": "mean"},
+
+A map that is missing, damaged or about other tokens gives no pieces; the last two are said.
+
+  $ cp -r merged alone && rm alone/vocab-map.json && embed-extend base --tokenizer alone -n -q | head -1
+  plan       input  model.embed_tokens.weight  576 rows, none added, mean
+  $ sed 's/Ġder"/Ġdie"/' merged/vocab-map.json > alone/vocab-map.json && embed-extend base --tokenizer alone -n -q
+  plan       input  model.embed_tokens.weight  576 rows, none added, mean
+             head   lm_head.weight  576 rows, none added, mean
+             61 spare rows become tokens, 0 rows are added
+  note       alone/vocab-map.json is not used: id 517 is "Ġdie" there and "Ġder" in the tokenizer
+  $ echo '{}' > alone/vocab-map.json && embed-extend base --tokenizer alone -n -q
+  plan       input  model.embed_tokens.weight  576 rows, none added, mean
+             head   lm_head.weight  576 rows, none added, mean
+             61 spare rows become tokens, 0 rows are added
+  note       alone/vocab-map.json: no "schema"; expected a vocab-map.json that vocab-merge wrote; the map is not used
 
 Grow: to a number of rows, or to the ids and then to a multiple. Never down.
 
@@ -83,7 +99,7 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
   "id": 516, "token": "Ġde", "in": "normal", "out": "normal"},
   "id": 517, "token": "Ġder", "in": "copy:7", "out": "copy:7"},
   $ embed-extend base --add 2 --init pieces -o no
-  embed-extend: --init pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map)
+  embed-extend: --init pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map, or beside the tokenizer of --tokenizer)
   [2]
   $ embed-extend base --add 2 --init copy:600 -o no
   embed-extend: --init: copy:600 names a row that no id of the model uses: expected an id below 515
@@ -130,6 +146,7 @@ A model without a tokenizer: the map is believed. With neither, new rows come af
   plan       input  model.embed_tokens.weight  576 rows, none added, pieces
              head   lm_head.weight  576 rows, none added, pieces
              61 spare rows become tokens, 0 rows are added
+  note       merged/vocab-map.json is believed: bare has no tokenizer.json to compare it with
   nothing written (--dry-run)
   $ embed-extend bare --add 3 -n
   plan       input  model.embed_tokens.weight  576 -> 579 rows, mean

@@ -91,6 +91,13 @@ With the new tokens of a merge: they get the ids that follow the text, and the m
   patched/vocab-map.json:"id": 262146, "token": "Ġder"
   $ offset-patch extended --check -q
 
+Ids that have moved in place do not move again: the receipt says so, before the map is compared with the moved tokenizer.
+
+  $ cp -r gemma3n moved && offset-patch moved --map merged/vocab-map.json --in-place -q && offset-patch moved --map merged/vocab-map.json --in-place
+  moved
+  offset-patch: moved: its ids were moved before: those from 262144 on by 61 (moved/offset-receipt.json says so); moving them again would break the model. If that is what you want, remove that file
+  [3]
+
 A map of ids that moved before is not taken for one of a merge.
 
   $ offset-patch gemma3n --map patched/vocab-map.json -o twice -q
