@@ -14,8 +14,19 @@ What would move for three more tokens. Nothing is written.
   rows       input  model.language_model.embed_tokens.weight  262400 -> 262403 rows: 3 inserted at 262144
              ple    model.language_model.embed_tokens_per_layer.weight  262144 -> 262147 rows: 3 appended at 262144
   blocks     text 0 .. 262143, vision 262144 .. 262271, audio 262272 .. 262399     order kept
-  edits          262400 -> 262403     config.json /text_config/vocab_size
-  ...
+  after      text 0 .. 262146, vision 262147 .. 262274, audio 262275 .. 262402
+  edits      262400 -> 262403       config.json /text_config/vocab_size
+             262144 -> 262147       config.json /text_config/vocab_size_per_layer_input
+             262144 -> 262147       config.json /vision_config/vocab_offset
+             262272 -> 262275       config.json /audio_config/vocab_offset
+             262144 -> 262147       config.json /eoi_token_id
+             262145 -> 262148       config.json /image_token_id
+             262272 -> 262275       config.json /eoa_token_id
+             262273 -> 262276       config.json /audio_token_id
+             262145 -> 262148       generation_config.json /suppress_tokens/0
+             262273 -> 262276       generation_config.json /suppress_tokens/1
+             518 edits in tokenizer.json (-v shows them)
+  holds      26 of 26 invariants of the family (-v lists them)
   nothing written (--check)
   $ ls
   gemma3n
@@ -70,7 +81,7 @@ In place: the same bytes. The weights stay, and no longer fit the configs; embed
   $ for f in out/*; do cmp $f here/${f#out/}; done
   $ cmp gemma3n/model.safetensors here/model.safetensors
   $ offset-patch here --check 2>/dev/null | grep broken
-  broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]   (nor before)
+  broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]
 
 With the new tokens of a merge: they get the ids that follow the text, and the map says so. The same bytes as embed-extend's.
 
