@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -64,28 +65,29 @@ static struct vs_extend_request request_of(const struct cli *c, const struct opt
         .table_count = o->tables.count, .hardlink = o->hardlink, .verify = o->verify, .force = c->force};
 }
 
+/* What the bytes of a stored head said, where the config left it to them or contradicts them. */
+static void say_ties(const struct cli *c, const struct vs_extend_report *r)
+{
+    if (r->twin.n)
+        cli_say(c, "%.*s has the bytes of the input: it is kept equal to it", VS_STR(r->twin));
+    if (r->loner.n)
+        cli_say(c, "warning: the config says tied, but %.*s is not the input: it has grown as a head of its own, and loaders that believe the "
+                "config drop it; set \"tie_word_embeddings\": false if it is meant", VS_STR(r->loner));
+}
+
 /* moved: ids were renumbered, so the map that fits is the one in the output. */
-static void say_done(const struct cli *c, const struct options *o, const struct vs_extend_report *r, bool moved)
+static void say_done(struct cli *c, const struct options *o, const struct vs_extend_report *r, const char *receipt, bool moved)
 {
     struct rusage usage;
+    char map[PATH_MAX];
+    snprintf(map, sizeof map, "%s/vocab-map.json", c->out);
     getrusage(RUSAGE_SELF, &usage);
     cli_say(c, "wrote %s  (%.1f MB, of them %.1f MB new)  in %.1f s, peak memory %.0f MB", c->out, (double)r->bytes_total / 1e6,
             (double)r->bytes_written / 1e6, r->seconds, (double)usage.ru_maxrss / 1e3);
-    cli_say(c, "frozen below id %llu: sha256 before = after in %s/receipt.json", (unsigned long long)r->freeze_until, c->out);
-    cli_say(c, "next: vocab-check %s --base %s%s%s%s --receipt %s/receipt.json", c->out, c->args[0], o->map ? " --map " : "",
-            !o->map ? "" : moved ? c->out : o->map, o->map && moved ? "/vocab-map.json" : "", c->out);
-}
-
-static enum vs_code print_plan(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
-{
-    struct vs_buf *text = vs_text_new();
-    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
-    if (!code)
-        code = c->json ? vs_plan_json(plan, text, err) : vs_plan_text(plan, &c->look, text, err);
-    if (!code)
-        code = cli_print(c, text, err);
-    vs_text_free(text);
-    return code;
+    cli_say(c, "frozen below id %llu: sha256 before = after in %s", (unsigned long long)r->freeze_until, receipt);
+    const char *with_map[] = {"vocab-check", c->out, "--base", c->args[0], "--map", moved ? map : o->map, "--receipt", receipt, NULL};
+    const char *without[] = {"vocab-check", c->out, "--base", c->args[0], "--receipt", receipt, NULL};
+    cli_say_next(c, o->map ? with_map : without);
 }
 
 static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err *err)
@@ -93,17 +95,20 @@ static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err
     const struct vs_extend_request request = request_of(c, o);
     struct vs_extend_report report;
     struct vs_plan *plan = NULL;
+    char receipt[PATH_MAX];
     enum vs_code code = cli_check_out(c, (const char *const[]){o->map, o->tokenizer, o->init_file}, 3, err);
     if (!code)
         code = vs_extend_plan(&request, &c->run, &plan, err);
-    if (!code && (c->dry_run || !c->quiet))
-        code = print_plan(c, plan, err);
-    if (code || c->dry_run)
+    if (!code)
+        code = cli_plan_begin(c, plan, c->dry_run, err);
+    if (!code && c->dry_run)
+        cli_say(c, "nothing written (--dry-run)");
+    if (code || c->dry_run || (code = vs_extend_run(plan, &request, c->out, &c->run, &report, err)))
         goto out;
-    if (!(code = vs_extend_run(plan, &request, c->out, &c->run, &report, err))) {
-        cli_progress_clear();
-        say_done(c, o, &report, plan->shift.by > 0);
-    }
+    snprintf(receipt, sizeof receipt, "%s/receipt.json", c->out);
+    say_ties(c, &report);
+    say_done(c, o, &report, receipt, plan->shift.by > 0);
+    code = cli_plan_end(c, plan, &(struct vs_plan_done){c->out, receipt}, err);
 out:
     vs_plan_free(plan);
     return code;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdio.h>
 #include "cli.h"
 
 struct options {
@@ -18,7 +20,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "offset-patch",
-    .synopsis = "DIR (--map FILE | --add N) (-o OUT | --in-place | --check) [OPTION...]",
+    .synopsis = "DIR (--map FILE | --add N) (-o OUT | --in-place | -n) [OPTION...], or DIR --check",
     .summary = "move audio and vision ids, offsets and sizes when the text vocabulary grows",
     .description =
         "For models in which blocks of other ids follow the text (Gemma3n: text, vision, audio). New text ids are inserted at the end of the "
@@ -40,18 +42,6 @@ static const struct cli_tool tool = {
     .writes = true,
 };
 
-static enum vs_code print_plan(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
-{
-    struct vs_buf *text = vs_text_new();
-    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
-    if (!code)
-        code = c->json ? vs_plan_json(plan, text, err) : vs_plan_text(plan, &c->look, text, err);
-    if (!code)
-        code = cli_print(c, text, err);
-    vs_text_free(text);
-    return code;
-}
-
 static bool holds(const struct vs_plan *plan)
 {
     for (uint32_t i = 0; i < plan->invariant_count; i++)
@@ -60,37 +50,51 @@ static bool holds(const struct vs_plan *plan)
     return true;
 }
 
+/* Weights do not grow here, and once the ids have moved no tool grows them: said while the directory is what it was. */
+static void warn_of_weights(const struct cli *c, const struct options *o, const struct vs_plan *plan)
+{
+    if (!o->in_place || !plan->shift.by || !plan->table_count)
+        return;
+    cli_say(c, "warning: the weights in %s keep their rows and will not fit the moved ids; embed-extend grows both together, and only from a "
+            "model that was not patched: keep a copy, or use -o OUT", c->args[0]);
+}
+
 static enum vs_code write_plan(struct cli *c, const struct options *o, const struct vs_plan *plan, const struct vs_patch_request *request,
                                struct vs_err *err)
 {
-    if (!plan->block_count || (o->in_place && !plan->shift.by))
-        return VS_OK; /* the plan has said so */
+    const char *out = o->in_place ? request->dir : c->out;
+    char receipt[PATH_MAX];
+    if (!plan->block_count || (o->in_place && !plan->shift.by)) {
+        cli_say(c, "nothing written: nothing moves");
+        return cli_plan_end(c, plan, NULL, err);
+    }
     enum vs_code code = vs_patch_write(plan, request, c->out, o->in_place, &c->run, err);
     if (code)
         return code;
-    cli_say(c, "wrote %s: ids from %llu on moved by %llu", o->in_place ? request->dir : c->out, (unsigned long long)plan->shift.at,
-            (unsigned long long)plan->shift.by);
-    if (o->in_place && plan->table_count)
-        cli_say(c, "the weights in %s do not have the new rows: to grow both together, run embed-extend on the original instead", request->dir);
-    return VS_OK;
+    snprintf(receipt, sizeof receipt, "%s/offset-receipt.json", out);
+    cli_say(c, "wrote %s: ids from %llu on moved by %llu", out, (unsigned long long)plan->shift.at, (unsigned long long)plan->shift.by);
+    return cli_plan_end(c, plan, &(struct vs_plan_done){out, plan->shift.by ? receipt : NULL}, err);
 }
 
 static enum vs_code patch(struct cli *c, const struct options *o, struct vs_err *err)
 {
     const struct vs_patch_request request = {.dir = c->args[0], .map = o->map, .add = o->add, .check = o->check, .force = c->force};
     struct vs_plan *plan = NULL;
+    bool shown_only = o->check || c->dry_run;
     enum vs_code code = cli_check_out(c, &o->map, 1, err);
     if (!code)
         code = vs_patch_plan(&request, &c->run, &plan, err);
     if (!code && o->in_place && !c->dry_run)
         code = vs_patch_check_place(plan, &request, err);
-    if (!code && (!c->quiet || c->dry_run))
-        code = print_plan(c, plan, err);
+    if (!code && !(o->check && c->quiet && !c->json && !c->dry_run))
+        code = cli_plan_begin(c, plan, shown_only, err);
+    if (!code)
+        warn_of_weights(c, o, plan);
     if (!code && o->check)
         c->findings = !holds(plan);
     else if (!code && !c->dry_run)
         code = write_plan(c, o, plan, &request, err);
-    if (!code && !c->quiet && (o->check || c->dry_run))
+    if (!code && shown_only)
         cli_say(c, "nothing written (%s)", o->check ? "--check" : "--dry-run");
     vs_plan_free(plan);
     return code;

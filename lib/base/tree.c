@@ -193,6 +193,18 @@ static enum vs_code check_input(const struct check *c, const char *input, struct
     return code;
 }
 
+/* Somebody's directory that happens to have the name of OUT is not replaced, whatever was asked for. */
+static void look_for_other(const char *const *names, size_t count, struct vs_target *t)
+{
+    static const char *const known[] = {"config.json", "tokenizer.json", "tokenizer_config.json", "receipt.json", "offset-receipt.json", "vocab-map.json"};
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (strcmp(names[i], known[k]) == 0)
+                return;
+    if (count)
+        vs_escape(t->other, sizeof t->other, vs_cstr(names[0]));
+}
+
 enum vs_code vs_target_check(const char *out, const char *const *inputs, size_t input_count, struct vs_target *t,
                              struct vs_err *err)
 {
@@ -222,6 +234,7 @@ enum vs_code vs_target_check(const char *out, const char *const *inputs, size_t 
     if (!code && t->exists) {
         code = vs_dir_list(out, &a, &c.names, &c.count, err);
         t->empty = c.count == 0;
+        look_for_other(c.names, code ? 0 : c.count, t);
         t->dev = st.st_dev;
         t->ino = st.st_ino;
     }

@@ -8,8 +8,9 @@
 #include "base/io.h"
 
 /* Fails when OUT must not be written: a link, something else than a directory, in a Hugging Face cache, or in any way the
- * same as one of the inputs. *exists and *empty describe OUT. */
-struct vs_target { bool exists, empty; dev_t dev; ino_t ino; };
+ * same as one of the inputs. The rest describes OUT: other is the name of something in it where nothing says that it is a
+ * model, a tokenizer or an output of ours; else empty. */
+struct vs_target { bool exists, empty; char other[64]; dev_t dev; ino_t ino; };
 enum vs_code vs_target_check(const char *out, const char *const *inputs, size_t input_count, struct vs_target *t,
                              struct vs_err *err) VS_NODISCARD;
 /* openat that an interrupting signal does not disturb. */

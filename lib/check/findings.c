@@ -183,20 +183,6 @@ static bool put_choice(const struct checker *k, struct vs_buf *b, const char *p,
     return true;
 }
 
-/* A value inside of a command is one word of it for a shell. */
-static void put_word(struct vs_buf *b, const char *value)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,:=@%";
-    if (*value && value[strspn(value, plain)] == '\0') {
-        vs_buf_puts(b, value);
-        return;
-    }
-    vs_buf_puts(b, "'");
-    for (; *value; value++)
-        vs_buf_puts(b, *value == '\'' ? "'\\''" : (char[]){*value, '\0'});
-    vs_buf_puts(b, "'");
-}
-
 /* NULL for an empty template: the finding has no such part. Backticks hold commands. */
 static const char *expand(struct checker *k, const struct vs_jval *rule, const char *key)
 {
@@ -213,7 +199,7 @@ static const char *expand(struct checker *k, const struct vs_jval *rule, const c
             at = (size_t)(close - text.p);
         } else if (value) {
             if (command)
-                put_word(&b, value);
+                vs_buf_word(&b, value);
             else
                 vs_buf_puts(&b, value);
             at = (size_t)(close - text.p);

@@ -125,14 +125,14 @@ static void config_size(struct checker *k)
 }
 
 /* A nested text config that contradicts the top level. Where a size of the text has a name of its own (text_vocab_size), the
- * top level sizes something else: a codec. */
+ * top level sizes something else: a codec. A default of the class that stands there sizes nothing. */
 static void two_sizes(struct checker *k)
 {
     const struct vs_config_int *top = NULL, *text = vs_text_vocab(k->c);
     for (size_t i = 0; i < k->c->config.vocab_size_count; i++)
         if (strcmp(k->c->config.vocab_sizes[i].at, "/vocab_size") == 0)
             top = &k->c->config.vocab_sizes[i];
-    if (!top || !text || top->value == text->value || !vs_str_is(text->name, "vocab_size"))
+    if (!top || !text || top->value == text->value || top->value == k->c->config.top_size_default || !vs_str_is(text->name, "vocab_size"))
         return;
     vs_say_config(k, top);
     vs_say(k, "expected", "%lld", (long long)text->value);

@@ -54,14 +54,20 @@ static bool same_methods(const struct vs_table_plan *a, const struct vs_table_pl
 static enum vs_code decide_tie(struct vs_job *j, uint32_t table, struct vs_err *err)
 {
     const struct vs_table_plan *head = &j->plan->tables[table], *input = &j->plan->tables[0];
+    const struct vs_checkpoint *c = j->plan->checkpoint;
+    struct vs_str name = c->tensors[c->tables[head->table].tensor].name;
     enum vs_code code = vs_tables_equal(j, head, input, &j->twin[table], err);
+    if (code)
+        return code;
     j->tied = j->tied != 0 && j->twin[table];
-    if (!code && j->twin[table] && j->x->out_given && !same_methods(head, input)) {
-        const struct vs_checkpoint *c = j->plan->checkpoint;
+    if (j->twin[table])
+        j->report.twin = name;
+    else if (c->config.tie == VS_TIE_TRUE || (c->config.tie == VS_TIE_UNKNOWN && c->config.tie_default == VS_TIE_TRUE))
+        j->report.loner = name;
+    if (j->twin[table] && j->x->out_given && !same_methods(head, input))
         return vs_fail(err, VS_EUSAGE, "--out-init: %.*s is tied to the input (the config says so and the bytes agree), so its rows are the input's; "
-                       "use --in-init", VS_STR(c->tensors[c->tables[head->table].tensor].name));
-    }
-    return code;
+                       "use --in-init", VS_STR(name));
+    return VS_OK;
 }
 
 static enum vs_code decide_ties(struct vs_job *j, struct vs_err *err)

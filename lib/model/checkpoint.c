@@ -145,6 +145,7 @@ enum vs_code vs_checkpoint_open(const char *path, const struct vs_checkpoint_opt
         return vs_enomem(err, path, 0);
     }
     c->config.text_vocab = -1;
+    c->config.top_size_default = -1;
     c->impl->lenient = options && options->lenient;
     c->impl->gguf = options && options->gguf;
     c->impl->data_dir = options ? options->data_dir : NULL;

@@ -191,6 +191,7 @@ static enum vs_code read_config(struct vs_checkpoint *c, const struct vs_jdoc *d
     if (!vs_ji64(d, hidden ? hidden : spelled(c, d->root, "hidden_sizes"), &c->config.hidden_size))
         c->config.hidden_size = 0;
     c->config.tie_default = vs_ckpt_tie_default(c);
+    c->config.top_size_default = vs_ckpt_top_size_default(c);
     return read_tie(c, d, text, text_at, err);
 }
 

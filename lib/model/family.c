@@ -67,15 +67,32 @@ bool vs_ckpt_is_type(const struct vs_checkpoint *c, const struct vs_jval *model_
     return contains(model_types, c->config.model_type) || contains(model_types, c->config.text_model_type);
 }
 
-enum vs_tie vs_ckpt_tie_default(const struct vs_checkpoint *c)
+/* The entry of a families' list that names this model_type, or NULL. */
+static const struct vs_jval *by_type(const struct vs_checkpoint *c, const char *key, const struct vs_jdoc **doc)
 {
     for (uint32_t i = 0; i < c->impl->family_count; i++) {
-        const struct vs_jval *list = vs_jget(c->impl->families[i].root, "tie_default");
-        for (const struct vs_jval *v = list ? list->child : NULL; v; v = v->next) {
-            bool tied;
-            if (contains(vs_jget(v, "model_types"), c->config.model_type) && vs_jbool(vs_jget(v, "tied"), &tied))
-                return tied ? VS_TIE_TRUE : VS_TIE_FALSE;
-        }
+        const struct vs_jval *list = vs_jget(c->impl->families[i].root, key);
+        for (const struct vs_jval *v = list ? list->child : NULL; v; v = v->next)
+            if (contains(vs_jget(v, "model_types"), c->config.model_type)) {
+                *doc = &c->impl->families[i];
+                return v;
+            }
     }
-    return VS_TIE_UNKNOWN;
+    return NULL;
+}
+
+enum vs_tie vs_ckpt_tie_default(const struct vs_checkpoint *c)
+{
+    const struct vs_jdoc *doc;
+    const struct vs_jval *v = by_type(c, "tie_default", &doc);
+    bool tied;
+    return v && vs_jbool(vs_jget(v, "tied"), &tied) ? (tied ? VS_TIE_TRUE : VS_TIE_FALSE) : VS_TIE_UNKNOWN;
+}
+
+int64_t vs_ckpt_top_size_default(const struct vs_checkpoint *c)
+{
+    const struct vs_jdoc *doc;
+    const struct vs_jval *v = by_type(c, "top_size_default", &doc);
+    int64_t size;
+    return v && vs_ji64(doc, vs_jget(v, "vocab_size"), &size) ? size : -1;
 }

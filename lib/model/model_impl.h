@@ -54,6 +54,7 @@ bool vs_keys_match(const struct vs_checkpoint *c, const char *list, struct vs_st
 /* family.c: data of schemas/families; roles.c: which tensors follow the vocabulary. */
 enum vs_code vs_ckpt_load_families(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 enum vs_tie vs_ckpt_tie_default(const struct vs_checkpoint *c);
+int64_t vs_ckpt_top_size_default(const struct vs_checkpoint *c);
 bool vs_ckpt_is_type(const struct vs_checkpoint *c, const struct vs_jval *model_types); /* of the model or its text config */
 bool vs_ckpt_family_matches(const struct vs_checkpoint *c, const struct vs_jval *family);
 enum vs_code vs_ckpt_assign_roles(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;

@@ -3,6 +3,7 @@
  * vocab_size in every place that sizes the text table, by splice. Sizes of other id spaces (vision, audio, codec) stay.
  */
 #include <stdio.h>
+#include "base/io.h"
 #include "json/edit.h"
 #include "model/model_impl.h"
 #include "plan/extend.h"
@@ -43,8 +44,8 @@ static enum vs_code apply(struct vs_planner *p, const struct vs_jdoc *doc, struc
     if (!code && !text)
         code = vs_enomem(err, file, out.n);
     if (!code) {
-        struct vs_file_plan f = {.name = file, .text = {text, out.n}, .edited = true};
-        code = vs_plan_add_file(p->plan, &f, err);
+        struct vs_file_plan f = {.name = file, .source = vs_path_join(p->arena, p->checkpoint->dir, file), .text = {text, out.n}, .edited = true};
+        code = f.source ? vs_plan_add_file(p->plan, &f, err) : vs_enomem(err, file, 0);
     }
     vs_buf_free(&out);
     return code;
@@ -108,9 +109,10 @@ static enum vs_code row_counts(struct vs_planner *p, const struct vs_jdoc *doc, 
     return code;
 }
 
-/* A config that contradicts the table, or itself, is corrected first: which of the sizes is meant is not for us to guess.
- * Where the rows are counted under a name of their own, vocab_size counts tokens. */
-static enum vs_code check_sizes(const struct vs_planner *p, bool rows_counted, struct vs_err *err)
+/* A config that contradicts the table is corrected first: which of the sizes is meant is not for us to guess. The default
+ * of a class at the top (PaliGemma's) sizes nothing, so it stays beside the text's own. Where the rows are counted under a name of their
+ * own, vocab_size counts tokens. */
+static enum vs_code check_sizes(struct vs_planner *p, bool rows_counted, struct vs_err *err)
 {
     const struct vs_checkpoint *c = p->checkpoint;
     const struct vs_config_int *top = NULL, *text = NULL, *v = c->config.text_vocab < 0 ? NULL : &c->config.vocab_sizes[c->config.text_vocab];
@@ -123,10 +125,13 @@ static enum vs_code check_sizes(const struct vs_planner *p, bool rows_counted, s
         top = strcmp(v->at, "/vocab_size") == 0 ? v : top;
         text = strcmp(v->at, "/text_config/vocab_size") == 0 ? v : text;
     }
-    if (top && text && top->value != text->value)
+    if (!top || !text || top->value == text->value)
+        return VS_OK;
+    if (top->value != c->config.top_size_default || (uint64_t)text->value != p->x->rows_before)
         return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %lld as in %s; correct the config first", c->dir, top->file, top->at,
                        (long long)top->value, (long long)text->value, text->at);
-    return VS_OK;
+    return vs_plan_note(p->plan, err, "%s: %s stays %lld, the default of its class: the rows are counted by %s (%lld)", top->file, top->at, (long long)top->value, text->at,
+                        (long long)text->value);
 }
 
 static enum vs_code edit_config(struct vs_planner *p, const struct vs_jdoc *doc, struct vs_str value, struct vs_edits *e, struct vs_err *err)

@@ -27,6 +27,12 @@ enum vs_code vs_extend_fill_tables(struct vs_planner *p, struct vs_err *err) VS_
 /* extend_ids.c: ids in use, new tokens, rows after. */
 enum vs_code vs_extend_ids(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;
 
+/* The new token of an id, or NULL. */
+struct vs_extend_token *vs_extend_token_at(const struct vs_extend *x, uint64_t id);
+
+/* extend_pieces.c: what the new tokens of --tokenizer are made of, by the vocab-map.json beside it; x->tokens[] is complete and sorted. */
+enum vs_code vs_extend_find_pieces(struct vs_planner *p, const struct vs_tokenizer *t, struct vs_err *err) VS_NODISCARD;
+
 /* init.c: methods from --init, --in-init, --out-init, --init-file into x->tokens[]. */
 enum vs_code vs_extend_inits(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;
 

@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include "plan/extend.h"
-#include "plan/vocab_map.h"
 
 #define ROWS_MAX ((uint64_t)VS_NO_ID) /* ids are 32 bits, the highest is no id */
 
@@ -156,7 +155,7 @@ static enum vs_code from_tokenizer(struct vs_planner *p, const struct vs_tokeniz
             code = add_token(p, (uint32_t)count, &token, err);
     }
     x->needed = t->rows_needed;
-    return code;
+    return code ? code : vs_extend_find_pieces(p, t, err);
 }
 
 static enum vs_code by_number(struct vs_planner *p, const struct vs_tokenizer *base, struct vs_err *err)
@@ -214,8 +213,8 @@ static enum vs_code open_map(struct vs_planner *p, const struct vs_tokenizer *ba
 {
     const struct vs_extend_request *q = p->request;
     enum vs_code code = vs_vocab_map_read(q->map, &p->plan->map, err);
-    if (!code && base)
-        code = vs_map_check_base(p->plan->map, q->map, base->path, q->model, p->run, err);
+    if (!code)
+        code = vs_plan_check_map(p->plan, q->map, base ? base->path : NULL, q->model, p->run, err);
     if (!code && p->plan->map->dir && vs_tokenizer_present(p->plan->map->dir))
         p->token_dir = p->plan->map->dir;
     return code;

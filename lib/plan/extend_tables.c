@@ -209,15 +209,35 @@ static enum vs_code fill(struct vs_planner *p, struct vs_table_plan *t, struct v
     return VS_OK;
 }
 
+/* A head (or its bias) that was cut: the rows that are missing are in the original, nowhere else. */
 static enum vs_code check_rows(struct vs_planner *p, const struct vs_table_plan *t, struct vs_err *err)
 {
     const struct vs_table *first = &p->checkpoint->tables[p->plan->tables[0].table], *table = &p->checkpoint->tables[t->table];
+    const char *role = vs_role_name(table->role);
     if (t->rows_before == p->x->rows_before)
         return VS_OK;
+    if (vs_role_is_output(table->role) && t->rows_before < p->x->rows_before)
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, expected %llu as in %.*s: a %s table of another height, without rows from id %llu on. If it was "
+                       "cut, take the %s of the original model; where it is lower by design, the family's own rule is needed", p->request->model,
+                       VS_STR(table_name(p, table)), (unsigned long long)t->rows_before, (unsigned long long)p->x->rows_before,
+                       VS_STR(table_name(p, first)), role, (unsigned long long)t->rows_before, role);
     return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, %.*s has %llu: a %s table of another height needs the family's own rule; "
                    "--ignore %.*s leaves it as it is", p->request->model, VS_STR(table_name(p, table)),
                    (unsigned long long)t->rows_before, VS_STR(table_name(p, first)), (unsigned long long)p->x->rows_before,
-                   vs_role_name(table->role), VS_STR(table_name(p, table)));
+                   role, VS_STR(table_name(p, table)));
+}
+
+/* --ignore is for what is no table. A head that is known by name and left lower than the input makes a model that does not load. */
+static enum vs_code check_ignored_heads(const struct vs_planner *p, struct vs_err *err)
+{
+    for (uint32_t i = 0; i < p->checkpoint->table_count; i++) {
+        const struct vs_table *t = &p->checkpoint->tables[i];
+        if (vs_role_is_output(t->role) && !t->suspect && ignored(p, t) && t->rows < p->x->rows_after)
+            return vs_fail(err, VS_EMISMATCH, "--ignore %.*s: it is the model's %s and has %llu rows, the input would have %llu: such a model does not "
+                           "load; %s", VS_STR(table_name(p, t)), vs_role_name(t->role), (unsigned long long)t->rows, (unsigned long long)p->x->rows_after,
+                           t->rows < p->x->rows_before ? "take the head of the original model" : "let it grow with the input");
+    }
+    return VS_OK;
 }
 
 /* A stored head that the config calls tied: whether it is, its bytes will say. */
@@ -235,7 +255,9 @@ static enum vs_code mark_tied(struct vs_planner *p, struct vs_err *err)
 enum vs_code vs_extend_fill_tables(struct vs_planner *p, struct vs_err *err)
 {
     struct vs_plan *plan = p->plan;
-    enum vs_code code;
+    enum vs_code code = check_ignored_heads(p, err);
+    if (code)
+        return code;
     for (uint32_t i = 0; i < plan->table_count; i++) {
         struct vs_table_plan *t = &plan->tables[i];
         if (!plan->shift.by) {
@@ -249,7 +271,7 @@ enum vs_code vs_extend_fill_tables(struct vs_planner *p, struct vs_err *err)
         if (t->default_init.method == VS_INIT_DEFAULT)
             t->default_init = p->request->init;
         if (t->default_init.method == VS_INIT_DEFAULT)
-            t->default_init.method = plan->map ? VS_INIT_PIECES : VS_INIT_MEAN;
+            t->default_init.method = plan->map || p->x->pieces_known ? VS_INIT_PIECES : VS_INIT_MEAN;
         if ((code = fill(p, t, err)))
             return code;
     }

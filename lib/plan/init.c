@@ -63,7 +63,7 @@ static struct vs_init pick(const struct vs_extend_request *q, struct vs_init sid
     return init;
 }
 
-static struct vs_extend_token *token_by_id(const struct vs_extend *x, uint64_t id)
+struct vs_extend_token *vs_extend_token_at(const struct vs_extend *x, uint64_t id)
 {
     size_t lo = 0, hi = x->token_count;
     while (lo < hi) {
@@ -106,7 +106,7 @@ static enum vs_code init_line(struct vs_planner *p, const struct vs_map *names, 
         uint32_t at = vs_map_get(names, name);
         t = at == VS_NONE ? NULL : &p->x->tokens[at];
     } else {
-        t = number < 0 ? NULL : token_by_id(p->x, (uint64_t)number);
+        t = number < 0 ? NULL : vs_extend_token_at(p->x, (uint64_t)number);
     }
     if (!t) {
         if (token)
@@ -160,19 +160,18 @@ enum vs_code vs_extend_inits(struct vs_planner *p, struct vs_err *err)
     const struct vs_extend_request *q = p->request;
     const struct { struct vs_init init; const char *name; } given[] = {
         {q->init, "--init"}, {q->in_init, "--in-init"}, {q->out_init, "--out-init"}};
-    bool pieces_known = false;
     for (uint32_t i = 0; i < p->x->token_count; i++) {
         struct vs_extend_token *t = &p->x->tokens[i];
         t->in = pick(q, q->in_init, t->piece_count);
         t->out = pick(q, q->out_init, t->piece_count);
-        pieces_known |= t->piece_count > 0;
+        p->x->pieces_known |= t->piece_count > 0;
     }
     for (size_t i = 0; i < 3; i++) {
         enum vs_code code = check_copy(p->x, given[i].init, given[i].name, err);
         if (code)
             return code;
-        if (given[i].init.method == VS_INIT_PIECES && p->x->token_count && !pieces_known)
-            return vs_fail(err, VS_EUSAGE, "%s pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map)",
+        if (given[i].init.method == VS_INIT_PIECES && p->x->token_count && !p->x->pieces_known)
+            return vs_fail(err, VS_EUSAGE, "%s pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map, or beside the tokenizer of --tokenizer)",
                            given[i].name);
     }
     p->x->out_given = q->out_init.method != VS_INIT_DEFAULT;

@@ -7,8 +7,7 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "json/dom.h"
-#include "plan/offsets.h"
-#include "plan/vocab_map.h"
+#include "plan/offsets_facts.h"
 
 struct patch {
     const struct vs_patch_request *q;
@@ -26,12 +25,14 @@ static enum vs_code check_base(struct patch *p, struct vs_err *err)
     const char *path = vs_path_join(p->arena, p->checkpoint->dir, "tokenizer.json");
     if (!path)
         return vs_enomem(err, p->q->dir, 0);
-    return vs_path_exists(path) ? vs_map_check_base(p->plan->map, p->q->map, path, p->q->dir, p->run, err) : VS_OK;
+    return vs_plan_check_map(p->plan, p->q->map, vs_path_exists(path) ? path : NULL, p->q->dir, p->run, err);
 }
 
 static enum vs_code read_map(struct patch *p, struct vs_offsets_request *r, struct vs_err *err)
 {
     enum vs_code code = vs_vocab_map_read(p->q->map, &p->plan->map, err);
+    if (!code && !p->q->check && p->plan->map->new_count)
+        code = vs_offsets_refuse_again(p->checkpoint->dir, err); /* moved ids are why the map's base would not fit */
     if (!code)
         code = check_base(p, err);
     if (code)

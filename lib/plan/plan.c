@@ -4,6 +4,7 @@
 #include <vs/plan.h>
 #include "base/str.h"
 #include "plan/plan_impl.h"
+#include "plan/vocab_map.h"
 
 const char *vs_row_state_name(enum vs_row_state state)
 {
@@ -28,6 +29,7 @@ void vs_plan_free(struct vs_plan *plan)
     if (plan->impl) {
         vs_checkpoint_close(plan->impl->checkpoint);
         vs_arena_free(&plan->impl->arena);
+        vs_vocab_map_free(plan->impl->pieces);
         vs_free(plan->impl);
     }
     vs_vocab_map_free(plan->map);
@@ -113,4 +115,12 @@ void vs_plan_sort_files(struct vs_plan *plan)
 {
     if (plan->file_count)
         qsort(plan->files, plan->file_count, sizeof *plan->files, by_name);
+}
+
+enum vs_code vs_plan_check_map(struct vs_plan *plan, const char *map, const char *tokenizer, const char *model, const struct vs_run *run,
+                               struct vs_err *err)
+{
+    if (tokenizer)
+        return vs_map_check_base(plan->map, map, tokenizer, model, run, err);
+    return vs_plan_note(plan, err, "%.300s is believed: %.300s has no tokenizer.json to compare it with", map, model);
 }

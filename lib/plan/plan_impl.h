@@ -42,6 +42,7 @@ struct vs_extend {
     struct vs_file_layout *layouts;   /* one per checkpoint file */
     struct vs_str index;         /* text of the index of the output; p NULL when the input has none */
     bool *maybe_tied;            /* per plan table: a stored head that the config calls tied to plan.tables[0]; its bytes will say */
+    bool pieces_known;           /* of a new token at least */
     bool out_given;              /* --out-init differs from --in-init: contradicts a tied head */
 };
 
@@ -53,6 +54,7 @@ struct vs_plan_impl {
     struct vs_arena arena;             /* owns everything the plan points to */
     struct vs_checkpoint *checkpoint;  /* owned; NULL when the plan has none */
     struct vs_extend *extend;          /* in the arena; NULL for offset-patch */
+    struct vs_vocab_map *pieces;       /* owned; the map beside --tokenizer, of which only the pieces are used */
 };
 
 /* An empty plan with its impl; NULL when memory is short. */
@@ -62,6 +64,10 @@ enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *
 enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_plan_add_invariant(struct vs_plan *plan, const struct vs_invariant *invariant, struct vs_err *err) VS_NODISCARD;
+
+/* The map is for the tokenizer.json of the model. Without one (NULL) nothing can be compared, which a note says. */
+enum vs_code vs_plan_check_map(struct vs_plan *plan, const char *map, const char *tokenizer, const char *model, const struct vs_run *run,
+                               struct vs_err *err) VS_NODISCARD;
 
 bool vs_plan_has_file(const struct vs_plan *plan, const char *name);
 void vs_plan_sort_files(struct vs_plan *plan); /* by name, once all are there */

@@ -122,9 +122,20 @@ static void strings(const char *key, const char *const *list, uint32_t count, st
     vs_buf_puts(b, "]");
 }
 
-enum vs_code vs_plan_json(const struct vs_plan *plan, struct vs_buf *json, struct vs_err *err)
+static void text_or_null(const char *key, const char *text, struct vs_buf *b)
+{
+    vs_buf_printf(b, ",\"%s\":", key);
+    if (text)
+        vs_buf_json_str(b, vs_cstr(text));
+    else
+        vs_buf_puts(b, "null");
+}
+
+enum vs_code vs_plan_json(const struct vs_plan *plan, const struct vs_plan_done *done, struct vs_buf *json, struct vs_err *err)
 {
     vs_buf_puts(json, "{\"schema\":\"vocabsurgeon/plan/1\"");
+    text_or_null("out", done ? done->out : NULL, json);
+    text_or_null("receipt", done ? done->receipt : NULL, json);
     inputs(plan, json);
     vs_buf_printf(json, ",\"shift\":{\"at\":%llu,\"by\":%llu},\"tables\":[", (ull)plan->shift.at, (ull)plan->shift.by);
     for (uint32_t i = 0; plan->checkpoint && i < plan->table_count; i++) {

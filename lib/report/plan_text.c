@@ -26,6 +26,13 @@ static void text_line(const char **label, const char *text, const char *more, st
     vs_buf_printf(b, "%s\n", more);
 }
 
+static void method(struct vs_init init, struct vs_buf *b)
+{
+    vs_buf_puts(b, vs_init_name(init.method));
+    if (init.method == VS_INIT_COPY)
+        vs_buf_printf(b, ":%u", init.copy_id);
+}
+
 static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, const char **label, struct vs_buf *b)
 {
     const struct vs_table *table = &p->checkpoint->tables[t->table];
@@ -39,23 +46,38 @@ static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, co
                       t->insert_at == t->rows_before ? "appended at" : "inserted at", (ull)t->insert_at);
     else
         vs_buf_printf(b, "%llu -> %llu rows", (ull)t->rows_before, (ull)t->rows_after);
-    if (p->impl->extend && t->init_count)
-        vs_buf_printf(b, ", %s", vs_init_name(t->default_init.method));
-    if (p->impl->extend && t->init_count && t->default_init.method == VS_INIT_COPY)
-        vs_buf_printf(b, ":%u", t->default_init.copy_id);
+    if (p->impl->extend && t->init_count) {
+        if (t->rows_after == t->rows_before)
+            vs_buf_printf(b, "; %llu spare: ", (ull)p->impl->extend->spare_used);
+        else
+            vs_buf_puts(b, ", ");
+        method(t->default_init, b);
+    }
     vs_buf_puts(b, "\n");
+}
+
+/* A head that is stored and does not grow: --ignore said so. */
+static const struct vs_table *ignored_head(const struct vs_plan *p)
+{
+    const struct vs_table *head = vs_checkpoint_table(p->checkpoint, VS_ROLE_HEAD);
+    return head && !head->suspect ? head : NULL;
 }
 
 /* Whether a head is stored, and whether the config calls it tied. */
 static void head_line(const struct vs_plan *p, struct vs_buf *b)
 {
-    bool stored = false, tied = false;
+    bool grows = false, tied = false;
     for (uint32_t i = 0; i < p->table_count; i++) {
-        stored |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
+        grows |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
         tied |= p->impl->extend->maybe_tied[i];
     }
+    const struct vs_table *stays = grows ? NULL : ignored_head(p);
     enum vs_tie says = p->checkpoint->config.tie;
-    if (!stored)
+    char name[160];
+    if (stays)
+        vs_buf_printf(b, LABEL "head   %s  %llu rows, left as it is\n", "",
+                      vs_escape(name, sizeof name, p->checkpoint->tensors[stays->tensor].name), (ull)stays->rows);
+    else if (!grows)
         vs_buf_printf(b, LABEL "head   %s\n", "", says == VS_TIE_TRUE    ? "tied (no second table is stored)"
                                                 : says == VS_TIE_FALSE ? "none is stored, though the config says that it is not tied"
                                                                        : "none is stored: tied to the input, or a model without one");
@@ -74,14 +96,42 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
     head_line(p, b);
     vs_buf_printf(b, LABEL "", "");
     if (spare)
-        vs_buf_printf(b, "%llu spare row%s become%s %s, ", spare, spare == 1 ? "" : "s", spare == 1 ? "s" : "", spare == 1 ? "a token" : "tokens");
+        vs_buf_printf(b, "%llu spare row%s, ", spare, p->impl->extend->tokens[0].token.n ? (spare == 1 ? " becomes a token" : "s become tokens")
+                                                                                        : (spare == 1 ? " is reserved" : "s are reserved"));
     vs_buf_printf(b, "%llu row%s added", added, added == 1 ? " is" : "s are");
     if (p->checkpoint->file_count > 1)
-        vs_buf_printf(b, "; %u of %u weight files stay as they are", untouched, p->checkpoint->file_count);
+        vs_buf_printf(b, "; %u of %u weight files stay%s as %s", untouched, p->checkpoint->file_count, untouched == 1 ? "s" : "",
+                      untouched == 1 ? "it is" : "they are");
     vs_buf_puts(b, "\n");
     if (x->rows_after > x->needed && !p->shift.by)
         vs_buf_printf(b, LABEL "%llu rows carry no token: %llu .. %llu\n", "", (ull)(x->rows_after - x->needed), (ull)x->needed,
                       (ull)(x->rows_after - 1));
+}
+
+static void begins_as(const struct vs_extend_token *t, struct vs_init init, struct vs_buf *b)
+{
+    method(init, b);
+    for (uint32_t k = 0; k < t->piece_count && init.method == VS_INIT_PIECES; k++)
+        vs_buf_printf(b, " %u", t->pieces[k]);
+}
+
+/* -v: what every new row begins as. */
+static void new_tokens(const struct vs_plan *p, struct vs_buf *b)
+{
+    const struct vs_extend *x = p->impl->extend;
+    const char *label = "new";
+    for (uint32_t i = 0; i < x->token_count; i++) {
+        const struct vs_extend_token *t = &x->tokens[i];
+        vs_buf_printf(b, LABEL "%llu ", once(&label), (ull)t->id);
+        vs_buf_escaped(b, t->token);
+        vs_buf_puts(b, t->token.n ? "  " : " ");
+        begins_as(t, t->in, b);
+        if (t->in.method != t->out.method || t->in.copy_id != t->out.copy_id) {
+            vs_buf_puts(b, ", head ");
+            begins_as(t, t->out, b);
+        }
+        vs_buf_puts(b, "\n");
+    }
 }
 
 static void tables(const struct vs_plan *p, struct vs_buf *b)
@@ -95,20 +145,35 @@ static void tables(const struct vs_plan *p, struct vs_buf *b)
         extend_summary(p, b);
 }
 
-static void blocks(const struct vs_plan *p, struct vs_buf *b)
+static void block_list(const char *label, const struct vs_block *list, uint32_t count, const char *more, struct vs_buf *b)
 {
-    if (!p->block_count)
-        return;
-    vs_buf_printf(b, LABEL, "blocks");
-    for (uint32_t i = 0; i < p->block_count; i++)
-        vs_buf_printf(b, "%s%s %llu .. %llu", i ? ", " : "", p->blocks[i].name, (ull)p->blocks[i].begin, (ull)(p->blocks[i].end - 1));
-    vs_buf_puts(b, "     order kept\n");
+    vs_buf_printf(b, LABEL, label);
+    for (uint32_t i = 0; i < count; i++)
+        vs_buf_printf(b, "%s%s %llu .. %llu", i ? ", " : "", list[i].name, (ull)list[i].begin, (ull)(list[i].end - 1));
+    vs_buf_puts(b, more);
 }
 
-static void cut(struct vs_buf *b, struct vs_str s, int width)
+static void blocks(const struct vs_plan *p, struct vs_buf *b)
 {
-    char shown[32];
-    vs_buf_printf(b, "%*s", width, s.n ? vs_escape(shown, sizeof shown, s) : "absent");
+    if (p->block_count)
+        block_list("blocks", p->blocks, p->block_count, "     order kept\n", b);
+    if (p->shift.by)
+        block_list("after", p->blocks_after, p->blocks_after_count, "\n", b);
+}
+
+static const char *shown(struct vs_str s, char out[32])
+{
+    return s.n ? vs_escape(out, 32, s) : "absent";
+}
+
+static void change(const struct vs_json_change *c, struct vs_buf *b)
+{
+    char before[32], after[32];
+    vs_buf_printf(b, "%s -> %-12s ", shown(c->before, before), shown(c->after, after));
+    vs_put_text(b, c->file);
+    vs_buf_puts(b, " ");
+    vs_put_text(b, c->at);
+    vs_buf_puts(b, "\n");
 }
 
 /* Edits of tokenizer files are one for each token that moves: thousands of the same. */
@@ -144,14 +209,7 @@ static void changes(const struct vs_plan *p, const struct vs_look *look, struct 
             continue;
         }
         vs_buf_printf(b, LABEL, once(&label));
-        cut(b, c->before, 10);
-        vs_buf_puts(b, " -> ");
-        cut(b, c->after, -10);
-        vs_buf_puts(b, " ");
-        vs_put_text(b, c->file);
-        vs_buf_puts(b, " ");
-        vs_put_text(b, c->at);
-        vs_buf_puts(b, "\n");
+        change(c, b);
     }
     if (left)
         vs_buf_printf(b, LABEL "and %u more (-v shows all)\n", "", left);
@@ -171,13 +229,15 @@ static void invariants(const struct vs_plan *p, const struct vs_look *look, stru
     label = "broken";
     for (uint32_t i = 0; i < p->invariant_count; i++)
         if (!p->invariants[i].after)
-            text_line(&label, p->invariants[i].text, p->invariants[i].before ? "" : "   (nor before)", b);
+            text_line(&label, p->invariants[i].text, p->shift.by && !p->invariants[i].before ? "   (nor before)" : "", b);
 }
 
 enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *out, struct vs_err *err)
 {
     const char *label = "note";
     tables(p, out);
+    if (p->impl->extend && look->verbose)
+        new_tokens(p, out);
     blocks(p, out);
     changes(p, look, out);
     invariants(p, look, out);

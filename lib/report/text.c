@@ -23,3 +23,11 @@ void vs_text_free(struct vs_buf *b)
         vs_buf_free(b);
     vs_free(b);
 }
+
+void vs_text_command(struct vs_buf *b, const char *const *words)
+{
+    for (size_t i = 0; words[i]; i++) {
+        vs_buf_puts(b, i ? " " : "");
+        vs_buf_word(b, words[i]);
+    }
+}

@@ -5,33 +5,50 @@ A map gives every new token its row. What is there already comes first: 61 spare
   $ make-checkpoint small base
   $ make-checkpoint small-german german && vocab-merge base german -o merged -q > /dev/null
   $ embed-extend base --map merged/vocab-map.json -o by-map
-  plan       input  model.embed_tokens.weight  576 rows, none added, pieces
-             head   lm_head.weight  576 rows, none added, pieces
+  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: pieces
+             head   lm_head.weight  576 rows, none added; 61 spare: pieces
              61 spare rows become tokens, 0 rows are added
   wrote by-map  (0.1 MB, of them 0.1 MB new)  in ... s, peak memory ... MB
   frozen below id 515: sha256 before = after in by-map/receipt.json
   next: vocab-check by-map --base base --map merged/vocab-map.json --receipt by-map/receipt.json
   $ cmp merged/tokenizer.json by-map/tokenizer.json && cmp merged/vocab-map.json by-map/vocab-map.json
 
-The merged tokenizer says the same ids, but not what the tokens are made of; by number there are not even names.
+The merged tokenizer says the same ids, and the map beside it what the tokens are made of; by number there are not even names.
 
   $ embed-extend base --tokenizer merged -o by-tokenizer
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
+  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: pieces
+             head   lm_head.weight  576 rows, none added; 61 spare: pieces
              61 spare rows become tokens, 0 rows are added
+  note       merged/vocab-map.json says what 61 of the 61 new tokens are made of
   wrote by-tokenizer  (0.1 MB, of them 0.1 MB new)  in ... s, peak memory ... MB
   frozen below id 515: sha256 before = after in by-tokenizer/receipt.json
   next: vocab-check by-tokenizer --base base --receipt by-tokenizer/receipt.json
   $ embed-extend base --add 61 -o by-number -q && cmp by-number/tokenizer.json base/tokenizer.json
+  by-number
   $ grep -o '"token": .*' by-map/receipt.json | sed -n 1,2p
   "token": "Ġd", "in": "pieces", "out": "pieces"},
   "token": "Ġde", "in": "pieces", "out": "pieces"},
   $ grep -o '"token": .*' by-tokenizer/receipt.json | sed -n 1,2p
-  "token": "Ġd", "in": "mean", "out": "mean"},
-  "token": "Ġde", "in": "mean", "out": "mean"},
+  "token": "Ġd", "in": "pieces", "out": "pieces"},
+  "token": "Ġde", "in": "pieces", "out": "pieces"},
   $ grep -o '"token": .*' by-number/receipt.json | sed -n 1,2p
   "token": null, "in": "mean", "out": "mean"},
   "token": null, "in": "mean", "out": "mean"},
+
+A map that is missing, damaged or about other tokens gives no pieces; the last two are said.
+
+  $ cp -r merged alone && rm alone/vocab-map.json && embed-extend base --tokenizer alone -n -q | head -1
+  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: mean
+  $ sed 's/Ġder"/Ġdie"/' merged/vocab-map.json > alone/vocab-map.json && embed-extend base --tokenizer alone -n -q
+  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: mean
+             head   lm_head.weight  576 rows, none added; 61 spare: mean
+             61 spare rows become tokens, 0 rows are added
+  note       alone/vocab-map.json is not used: id 517 is "Ġdie" there and "Ġder" in the tokenizer
+  $ echo '{}' > alone/vocab-map.json && embed-extend base --tokenizer alone -n -q
+  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: mean
+             head   lm_head.weight  576 rows, none added; 61 spare: mean
+             61 spare rows become tokens, 0 rows are added
+  note       alone/vocab-map.json: no "schema"; expected a vocab-map.json that vocab-merge wrote; the map is not used
 
 Grow: to a number of rows, or to the ids and then to a multiple. Never down.
 
@@ -39,19 +56,22 @@ Grow: to a number of rows, or to the ids and then to a multiple. Never down.
   plan       input  model.embed_tokens.weight  576 -> 600 rows, mean
              head   lm_head.weight  576 -> 600 rows, mean
              24 rows are added
-  edits             576 -> 600        config.json /vocab_size
+  edits      576 -> 600          config.json /vocab_size
+  nothing written (--dry-run)
   $ embed-extend base --add 62 --pad-multiple 64 -n
   plan       input  model.embed_tokens.weight  576 -> 640 rows, mean
              head   lm_head.weight  576 -> 640 rows, mean
-             61 spare rows become tokens, 64 rows are added
+             61 spare rows are reserved, 64 rows are added
              63 rows carry no token: 577 .. 639
-  edits             576 -> 640        config.json /vocab_size
+  edits      576 -> 640          config.json /vocab_size
+  nothing written (--dry-run)
   $ embed-extend base --pad-multiple 1000 -n
   plan       input  model.embed_tokens.weight  576 -> 1000 rows, mean
              head   lm_head.weight  576 -> 1000 rows, mean
              424 rows are added
              485 rows carry no token: 515 .. 999
-  edits             576 -> 1000       config.json /vocab_size
+  edits      576 -> 1000         config.json /vocab_size
+  nothing written (--dry-run)
   $ embed-extend base --rows 575 -o no
   embed-extend: --rows 575 is fewer than the 576 rows of model.embed_tokens.weight; embed-extend never shrinks a table (surplus rows are harmless)
   [3]
@@ -62,22 +82,24 @@ Grow: to a number of rows, or to the ids and then to a multiple. Never down.
 Methods: for all, for input and head apart, for one token. Without a map no pieces are known.
 
   $ embed-extend base --add 2 --init zero -n -q
-  plan       input  model.embed_tokens.weight  576 rows, none added, zero
-             head   lm_head.weight  576 rows, none added, zero
-             2 spare rows become tokens, 0 rows are added
+  plan       input  model.embed_tokens.weight  576 rows, none added; 2 spare: zero
+             head   lm_head.weight  576 rows, none added; 2 spare: zero
+             2 spare rows are reserved, 0 rows are added
              59 rows carry no token: 517 .. 575
   $ embed-extend base --map merged/vocab-map.json --in-init pieces --out-init copy:3 -n
-  plan       input  model.embed_tokens.weight  576 rows, none added, pieces
-             head   lm_head.weight  576 rows, none added, copy:3
+  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: pieces
+             head   lm_head.weight  576 rows, none added; 61 spare: copy:3
              61 spare rows become tokens, 0 rows are added
+  nothing written (--dry-run)
   $ printf '{"id": 515, "init": "zero"}\n{"token": "Ġder", "init": "copy:7"}\n' > init.jsonl
   $ embed-extend base --map merged/vocab-map.json --init normal --seed 3 --init-file init.jsonl -o by-file -q
+  by-file
   $ grep -o '"id": 51[5-7], .*' by-file/receipt.json
   "id": 515, "token": "Ġd", "in": "zero", "out": "zero"},
   "id": 516, "token": "Ġde", "in": "normal", "out": "normal"},
   "id": 517, "token": "Ġder", "in": "copy:7", "out": "copy:7"},
   $ embed-extend base --add 2 --init pieces -o no
-  embed-extend: --init pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map)
+  embed-extend: --init pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map, or beside the tokenizer of --tokenizer)
   [2]
   $ embed-extend base --add 2 --init copy:600 -o no
   embed-extend: --init: copy:600 names a row that no id of the model uses: expected an id below 515
@@ -94,8 +116,11 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
 The seed decides, and nothing else: not the memory, not the threads.
 
   $ embed-extend base --add 80 --init normal --seed 7 --memory 1M --threads 1 -o seven -q
+  seven
   $ embed-extend base --add 80 --init normal --seed 7 --threads 2 -o again -q
+  again
   $ embed-extend base --add 80 --init normal --seed 8 -o eight -q
+  eight
   $ cmp seven/model.safetensors again/model.safetensors && cmp seven/receipt.json again/receipt.json
   $ cmp -s seven/model.safetensors eight/model.safetensors
   [1]
@@ -107,7 +132,9 @@ A model out of a Hugging Face cache is full of links. OUT holds files; it must n
   $ mkdir -p hub/models--a--b/blobs hub/models--a--b/snapshots/1
   $ for f in base/*; do n=${f#base/}; cp $f hub/models--a--b/blobs/of-$n; ln -s ../../blobs/of-$n hub/models--a--b/snapshots/1/$n; done
   $ embed-extend hub/models--a--b/snapshots/1 --add 3 -o from-cache -q && find from-cache -type l
+  from-cache
   $ embed-extend base --add 3 -o direct -q && cmp from-cache/model.safetensors direct/model.safetensors
+  direct
   $ embed-extend hub/models--a--b/snapshots/1 --add 3 -o hub/models--a--b/snapshots/2 -q
   embed-extend: ...hub/models--a--b/snapshots/2: lies in a Hugging Face cache, whose files are shared and must keep their hashes; choose a directory outside of it
   [4]
@@ -116,14 +143,17 @@ A model without a tokenizer: the map is believed. With neither, new rows come af
 
   $ mkdir bare && cp base/config.json base/model.safetensors bare
   $ embed-extend bare --map merged/vocab-map.json -n
-  plan       input  model.embed_tokens.weight  576 rows, none added, pieces
-             head   lm_head.weight  576 rows, none added, pieces
+  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: pieces
+             head   lm_head.weight  576 rows, none added; 61 spare: pieces
              61 spare rows become tokens, 0 rows are added
+  note       merged/vocab-map.json is believed: bare has no tokenizer.json to compare it with
+  nothing written (--dry-run)
   $ embed-extend bare --add 3 -n
   plan       input  model.embed_tokens.weight  576 -> 579 rows, mean
              head   lm_head.weight  576 -> 579 rows, mean
              3 rows are added
-  edits             576 -> 579        config.json /vocab_size
+  edits      576 -> 579          config.json /vocab_size
+  nothing written (--dry-run)
 
 Everything else of the model comes along as it is. What would be a stale copy of the weights does not, and is named.
 
@@ -131,9 +161,9 @@ Everything else of the model comes along as it is. What would be a stale copy of
   $ echo '{{ messages }}' > full/chat_template.jinja && echo 'class X: pass' > full/modeling_x.py && echo 'all rights' > full/LICENSE
   $ echo '{}' > full/preprocessor_config.json && echo '{}' > full/1_Pooling/config.json && echo x > full/onnx/model.onnx && echo x > full/pytorch_model.bin
   $ embed-extend full --add 3 -o full-out
-  plan       input  model.embed_tokens.weight  576 rows, none added, mean
-             head   lm_head.weight  576 rows, none added, mean
-             3 spare rows become tokens, 0 rows are added
+  plan       input  model.embed_tokens.weight  576 rows, none added; 3 spare: mean
+             head   lm_head.weight  576 rows, none added; 3 spare: mean
+             3 spare rows are reserved, 0 rows are added
              58 rows carry no token: 518 .. 575
   note       onnx/ is left out: weights in another format
              pytorch_model.bin is left out: another copy of the weights, which does not have the new rows
@@ -165,8 +195,10 @@ A tensor of the vocabulary's size that nobody knows stops the run with its name.
              head   lm_head.weight  576 -> 600 rows, mean
              head   draft.head.proj  576 -> 600 rows, mean
              24 rows are added
-  edits             576 -> 600        config.json /vocab_size
+  edits      576 -> 600          config.json /vocab_size
+  nothing written (--dry-run)
   $ embed-extend strange --rows 600 --ignore draft.head.proj -o ignored -q
+  ignored
 
 The config says tied, the bytes do not: two tables. They say the same: one, and the copy stays a copy.
 
@@ -176,13 +208,15 @@ The config says tied, the bytes do not: two tables. They say the same: one, and 
              head   lm_head.weight  576 -> 600 rows, normal
              head   tied, says the config; the stored copy is compared before it is written
              24 rows are added
-  edits             576 -> 600        config.json /vocab_size
+  edits      576 -> 600          config.json /vocab_size
+  warning: the config says tied, but lm_head.weight is not the input: it has grown as a head of its own, and loaders that believe the config drop it; set "tie_word_embeddings": false if it is meant
   wrote liar-out  (0.1 MB, of them 0.1 MB new)  in ... s, peak memory ... MB
   frozen below id 515: sha256 before = after in liar-out/receipt.json
   next: vocab-check liar-out --base liar --receipt liar-out/receipt.json
   $ grep '"tied"' liar-out/receipt.json
     "tied": false,
   $ embed-extend liar --rows 600 --out-init zero -o liar-zero -q
+  liar-zero
   $ cat > same.py <<'END'
   > import json, struct, sys
   > data = bytearray(open(sys.argv[1], 'rb').read())
@@ -193,6 +227,7 @@ The config says tied, the bytes do not: two tables. They say the same: one, and 
   > END
   $ cp -r liar twin && python3 same.py twin/model.safetensors
   $ embed-extend twin --rows 600 --init normal -o twin-out -q
+  twin-out
   $ grep '"tied"' twin-out/receipt.json
     "tied": true,
   $ python3 same.py twin-out/model.safetensors && vocab-check twin-out --receipt twin-out/receipt.json -q | grep -c VOC416
@@ -203,9 +238,37 @@ The config says tied, the bytes do not: two tables. They say the same: one, and 
              head   lm_head.weight  576 -> 600 rows, zero
              head   tied, says the config; the stored copy is compared before it is written
              24 rows are added
-  edits             576 -> 600        config.json /vocab_size
+  edits      576 -> 600          config.json /vocab_size
   embed-extend: --out-init: lm_head.weight is tied to the input (the config says so and the bytes agree), so its rows are the input's; use --in-init
   [2]
   $ ls -d no
   ls: cannot access 'no': No such file or directory
   [2]
+
+The next command can be pasted as it is printed. With --json a run that wrote says where.
+
+  $ cp -r base 'my base'
+  $ embed-extend 'my base' --add 3 -o "it's here" 2>&1 | tail -1
+  next: vocab-check 'it'\''s here' --base 'my base' --receipt 'it'\''s here/receipt.json'
+  $ embed-extend base --add 80 -o by-json --json 2> /dev/null | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["out"], d["receipt"], len(d["edits"]), [i for i in d["inputs"] if "config.json" in i])'
+  by-json by-json/receipt.json 1 ['base/config.json', 'base/generation_config.json', 'base/tokenizer_config.json']
+  $ embed-extend base --add 80 -n --json 2> /dev/null | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["out"], d["receipt"])'
+  None None
+
+A head that stays behind is named.
+
+  $ embed-extend base --add 3 --ignore lm_head.weight -n 2> /dev/null | sed -n 2p
+             head   lm_head.weight  576 rows, left as it is
+
+-v says for every new token what its row begins as.
+
+  $ embed-extend base --map merged/vocab-map.json --out-init zero -n -q -v | sed -n '/^new/,+1p'
+  new        515 Ġd  pieces 32 100, head zero
+             516 Ġde  pieces 32 100 101, head zero
+  $ embed-extend base --add 2 -n -q -v
+  plan       input  model.embed_tokens.weight  576 rows, none added; 2 spare: mean
+             head   lm_head.weight  576 rows, none added; 2 spare: mean
+             2 spare rows are reserved, 0 rows are added
+             59 rows carry no token: 517 .. 575
+  new        515  mean
+             516  mean

@@ -131,7 +131,10 @@ Outputs never go into an input, through a link, or over something that is there.
   $ embed-extend base --add 5 -o base/inside
   embed-extend: base/inside: lies in the input directory base; choose another place
   [4]
-  $ mkdir full && touch full/file && embed-extend base --add 5 -o full
+  $ mkdir -p diary && touch diary/monday && embed-extend base --add 5 -o diary --force
+  embed-extend: diary: exists and holds monday, but no receipt, config or tokenizer: it is no output of these tools, and --force does not replace it; choose another name
+  [4]
+  $ rm -r diary && mkdir full && touch full/file full/receipt.json && embed-extend base --add 5 -o full
   embed-extend: full: exists and is not empty; --force replaces it
   [4]
   $ ln -s elsewhere link && embed-extend base --add 5 -o link
@@ -160,6 +163,7 @@ Outputs never go into an input, through a link, or over something that is there.
 A dry run writes nothing.
 
   $ vocab-merge base --add-token hello -o m -n > /dev/null; embed-extend base --add 5 -o e --dry-run > /dev/null; ls
+  nothing written (--dry-run)
   base
   file
   full

@@ -14,8 +14,19 @@ What would move for three more tokens. Nothing is written.
   rows       input  model.language_model.embed_tokens.weight  262400 -> 262403 rows: 3 inserted at 262144
              ple    model.language_model.embed_tokens_per_layer.weight  262144 -> 262147 rows: 3 appended at 262144
   blocks     text 0 .. 262143, vision 262144 .. 262271, audio 262272 .. 262399     order kept
-  edits          262400 -> 262403     config.json /text_config/vocab_size
-  ...
+  after      text 0 .. 262146, vision 262147 .. 262274, audio 262275 .. 262402
+  edits      262400 -> 262403       config.json /text_config/vocab_size
+             262144 -> 262147       config.json /text_config/vocab_size_per_layer_input
+             262144 -> 262147       config.json /vision_config/vocab_offset
+             262272 -> 262275       config.json /audio_config/vocab_offset
+             262144 -> 262147       config.json /eoi_token_id
+             262145 -> 262148       config.json /image_token_id
+             262272 -> 262275       config.json /eoa_token_id
+             262273 -> 262276       config.json /audio_token_id
+             262145 -> 262148       generation_config.json /suppress_tokens/0
+             262273 -> 262276       generation_config.json /suppress_tokens/1
+             518 edits in tokenizer.json (-v shows them)
+  holds      26 of 26 invariants of the family (-v lists them)
   nothing written (--check)
   $ ls
   gemma3n
@@ -23,6 +34,7 @@ What would move for three more tokens. Nothing is written.
 OUT holds the JSON and tokenizer files, with only the bytes changed that must be.
 
   $ offset-patch gemma3n --add 3 -o out -q
+  out
   $ ls out
   config.json
   generation_config.json
@@ -45,6 +57,7 @@ OUT holds the JSON and tokenizer files, with only the bytes changed that must be
 embed-extend writes the same bytes under these names.
 
   $ embed-extend gemma3n --add 3 -o extended3 -q
+  extended3
   $ for f in out/*; do cmp $f extended3/${f#out/}; done
 
 The result agrees with itself, and is not moved a second time.
@@ -61,16 +74,22 @@ In place: the same bytes. The weights stay, and no longer fit the configs; embed
 
   $ cp -r gemma3n here
   $ offset-patch here --add 3 --in-place -q
+  here
+  $ cp -r gemma3n told && offset-patch told --add 3 --in-place 2>&1 > /dev/null
+  warning: the weights in told keep their rows and will not fit the moved ids; embed-extend grows both together, and only from a model that was not patched: keep a copy, or use -o OUT
+  wrote told: ids from 262144 on moved by 3
   $ for f in out/*; do cmp $f here/${f#out/}; done
   $ cmp gemma3n/model.safetensors here/model.safetensors
   $ offset-patch here --check 2>/dev/null | grep broken
-  broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]   (nor before)
+  broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]
 
 With the new tokens of a merge: they get the ids that follow the text, and the map says so. The same bytes as embed-extend's.
 
   $ make-checkpoint small-german german && vocab-merge gemma3n german -o merged -q > /dev/null
   $ offset-patch gemma3n --map merged/vocab-map.json -o patched -q
+  patched
   $ embed-extend gemma3n --map merged/vocab-map.json -o extended -q
+  extended
   $ for f in patched/*; do cmp $f extended/${f#patched/}; done
   $ ls patched
   config.json
@@ -82,6 +101,13 @@ With the new tokens of a merge: they get the ids that follow the text, and the m
   merged/vocab-map.json:"id": 262402, "token": "Ġder"
   patched/vocab-map.json:"id": 262146, "token": "Ġder"
   $ offset-patch extended --check -q
+
+Ids that have moved in place do not move again: the receipt says so, before the map is compared with the moved tokenizer.
+
+  $ cp -r gemma3n moved && offset-patch moved --map merged/vocab-map.json --in-place -q && offset-patch moved --map merged/vocab-map.json --in-place
+  moved
+  offset-patch: moved: its ids were moved before: those from 262144 on by 61 (moved/offset-receipt.json says so); moving them again would break the model. If that is what you want, remove that file
+  [3]
 
 A map of ids that moved before is not taken for one of a merge.
 
@@ -105,6 +131,7 @@ A file that is a link is not replaced, and then nothing is.
 Nothing to insert: byte for byte the same files.
 
   $ offset-patch gemma3n --add 0 -o zero -q
+  zero
   $ for f in zero/*; do cmp $f gemma3n/${f#zero/}; done
   $ ls zero
   config.json
@@ -151,6 +178,7 @@ Other models have no blocks behind the text.
   $ make-checkpoint small small
   $ offset-patch small --add 3 -o none
   note       no blocks follow the text of this model: nothing to move
+  nothing written: nothing moves
   $ offset-patch small --check -q
   $ ls -d none
   ls: cannot access 'none': No such file or directory

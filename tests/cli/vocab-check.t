@@ -113,6 +113,7 @@ A grown model against its base, its map and its receipt; then one byte of a norm
   $ make-checkpoint small-german german
   $ vocab-merge base german -o merged -q && embed-extend base --map merged/vocab-map.json -o out -q
   merged
+  out
   $ vocab-check out --base base --map merged/vocab-map.json --receipt out/receipt.json --device cpu
   levels     L0 structure      pass
              L1 bytes          pass

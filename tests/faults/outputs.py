@@ -103,6 +103,10 @@ def not_empty():
     with inputs() as f:
         (f / 'full').mkdir()
         (f / 'full' / 'mine').write_text('mine')
+        for tool, words in writers('full').items():
+            expect_refusal(f, words + ['--force'], 'holds mine, but no receipt')
+        assert (f / 'full' / 'mine').read_text() == 'mine'
+        (f / 'full' / 'config.json').write_text('{}')
         (f / 'file').write_text('file')
         for tool, words in writers('full').items():
             expect_refusal(f, words, 'is not empty; --force replaces it')
@@ -188,6 +192,7 @@ def full_disk_with_force():
     def former(disk):
         (disk / 'out').mkdir()
         (disk / 'out' / 'former').write_bytes(bytes(3 * PIECE))
+        (disk / 'out' / 'receipt.json').write_bytes(b'{}')
     with inputs() as f:
         for tool, words in writers('disk/out').items():
             on_a_full_disk(tool, words + ['--force'], f, former)

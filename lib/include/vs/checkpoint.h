@@ -60,6 +60,7 @@ struct vs_config {
     struct vs_config_int *special_ids; size_t special_id_count; /* config.json, generation_config.json, processor configs ... */
     enum vs_tie tie;                         /* as declared, at the top before the text config; VS_TIE_UNKNOWN when absent */
     enum vs_tie tie_default;                 /* what the class of this model_type assumes without the flag, where that is known */
+    int64_t top_size_default;                /* /vocab_size that the class of this model_type writes whatever the rows are; -1 = none is known */
     const char *tie_at;                      /* JSON Pointer of the flag, or NULL */
     int64_t hidden_size;                     /* 0 when absent */
     const struct vs_jval *text;              /* the nested text config in config.json, or NULL */

@@ -12,7 +12,8 @@
 VS_C_BEGIN
 
 /* May OUT be written? VS_EEXIST when it is, holds or lies in one of the inputs (files and directories; missing ones are
- * passed over), when it is a link or a file, lies in a Hugging Face cache, or is not empty and force is not set; VS_EIO when the
+ * passed over), when it is a link or a file, lies in a Hugging Face cache, or is not empty and force is not set (or is set, and nothing
+ * in it says that it is a model, a tokenizer or an output: receipt, config, tokenizer, map); VS_EIO when the
  * directory that is to hold it cannot be opened or written to. Links on the way to OUT are followed; its last component is none. */
 enum vs_code vs_output_check(const char *out, bool force, const char *const *inputs, size_t count, struct vs_err *err) VS_NODISCARD;
 

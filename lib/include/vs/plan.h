@@ -113,7 +113,10 @@ struct vs_plan {
     struct vs_plan_impl *impl;
 };
 void vs_plan_free(struct vs_plan *plan); /* accepts NULL */
-enum vs_code vs_plan_json(const struct vs_plan *plan, struct vs_buf *json, struct vs_err *err) VS_NODISCARD; /* schema vocabsurgeon/plan/1 */
+/* What became of a plan: where the output is, and the receipt in it. NULLs where there is none. */
+struct vs_plan_done { const char *out, *receipt; };
+/* Schema vocabsurgeon/plan/1; done is NULL for a plan that was not carried out. */
+enum vs_code vs_plan_json(const struct vs_plan *plan, const struct vs_plan_done *done, struct vs_buf *json, struct vs_err *err) VS_NODISCARD;
 
 /* ---- embed-extend ---- */
 
@@ -130,8 +133,15 @@ struct vs_extend_request {
 };
 enum vs_code vs_extend_plan(const struct vs_extend_request *request, const struct vs_run *run, struct vs_plan **out, struct vs_err *err) VS_NODISCARD;
 
-/* bytes_linked share their blocks with MODEL, by link or reflink; bytes_written do not. files_linked: weight files that are shared whole. */
-struct vs_extend_report { uint64_t bytes_total, bytes_written, bytes_linked; uint32_t files_linked, files_total; uint64_t freeze_until; double seconds; };
+/* bytes_linked share their blocks with MODEL, by link or reflink; bytes_written do not. files_linked: weight files that are shared whole.
+ * twin: a stored head that has the bytes of the input; loner: one that the config calls tied and that differs. Names of the plan, or empty. */
+struct vs_extend_report {
+    uint64_t bytes_total, bytes_written, bytes_linked;
+    uint32_t files_linked, files_total;
+    uint64_t freeze_until;
+    double seconds;
+    struct vs_str twin, loner;
+};
 /* Executes the whole plan into the directory out, with receipt.json. */
 enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out,
                            const struct vs_run *run, struct vs_extend_report *report, struct vs_err *err) VS_NODISCARD;

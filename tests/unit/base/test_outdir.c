@@ -101,15 +101,19 @@ Test(outdir, an_existing_directory)
     d = begin(out, false); /* empty: fine */
     put(d, "first", "1");
     cr_assert_eq(vs_outdir_commit(d, &err), VS_OK);
+    cr_assert_eq(vs_outdir_begin(out, true, NULL, 0, &d, &err), VS_EEXIST);
+    cr_assert(strstr(err.message, "holds first, but no receipt"), "%s", err.message);
+    vst_write_text(vst_path(out, "receipt.json"), "{}");
     cr_assert_eq(vs_outdir_begin(out, false, NULL, 0, &d, &err), VS_EEXIST);
     cr_assert(strstr(err.message, "is not empty; --force replaces it"));
     cr_assert_null(d);
     vst_write_text(vst_path(out, "deep/er/file"), "x");
     d = begin(vst_format("%s/", out), true);
     put(d, "second", "2");
+    put(d, "config.json", "{}");
     cr_assert(vs_path_exists(vst_path(out, "first")));
     cr_assert_eq(vs_outdir_commit(d, &err), VS_OK);
-    cr_assert_eq(vst_count(out, "*"), 1);
+    cr_assert_eq(vst_count(out, "*"), 2);
     cr_assert_eq(vst_count(out, "second"), 1);
     d = begin(out, true);
     vs_outdir_abort(d);
@@ -122,6 +126,8 @@ Test(outdir, what_appears_meanwhile_is_kept)
 {
     const char *dir = vst_tempdir(), *out = vst_path(dir, "out");
     for (int i = 0; i < 3; i++) {
+        if (i == 2)
+            vst_write_text(vst_path(out, "receipt.json"), "x");
         struct vs_outdir *d = begin(out, i == 2);
         put(d, "mine", "x");
         if (i == 0)
@@ -171,7 +177,7 @@ Test(outdir, what_must_not_be_written_to)
     refused(link, NULL, 0, "is a link");
 
     const char *out = vst_path(dir, "out");
-    vst_write_text(vst_path(out, "y"), "y");
+    vst_write_text(vst_path(out, "config.json"), "y");
     cr_assert_eq(linkat(AT_FDCWD, file, AT_FDCWD, vst_path(out, "linked"), 0), 0);
     refused(out, inputs, 3, "the same file, by a link");
     cr_assert_eq(unlink(vst_path(out, "linked")), 0);
@@ -269,6 +275,7 @@ Test(outdir, every_failing_allocation)
     const char *dir = vst_tempdir(), *out = vst_path(dir, "out"), *in = vst_path(dir, "in"), *file = vst_path(in, "f");
     vst_write_text(file, "x");
     vst_write_text(vst_path(out, "old"), "x");
+    vst_write_text(vst_path(out, "receipt.json"), "x");
     for (unsigned long n = 1;; n++) {
         struct vs_outdir *d = NULL;
         vs_mem_fail_at(n, true);

@@ -118,6 +118,28 @@ Test(extend_files, config_sizes_move_everywhere_and_nothing_else_does)
     expect_same_file(model, out, "generation_config.json");
 }
 
+/* PaliGemma as transformers saves it: the class's default at the top, the table's size in the text config. */
+Test(extend_files, a_default_beside_the_size_of_the_text_stays)
+{
+    const char *model = make_model((struct model){.rows = 50, .tie = true});
+    struct vs_extend_request q = request_for(model);
+    struct vs_plan *plan;
+    struct vs_err err;
+    q.add = 3;
+    vst_write_text(vst_path(model, "config.json"), "{\"model_type\": \"paligemma\", \"text_config\": {\"vocab_size\": 50}, \"vocab_size\": 257152}");
+    cr_assert_str_eq(vst_read(vst_path(extend(&q, NULL), "config.json"), NULL),
+                     "{\"model_type\": \"paligemma\", \"text_config\": {\"vocab_size\": 53}, \"vocab_size\": 257152}");
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(plan->note_count, 1);
+    cr_assert_str_eq(plan->notes[0], "config.json: /vocab_size stays 257152, the default of its class: the rows are counted by /text_config/vocab_size (50)");
+    vs_plan_free(plan);
+    static const char *const wrong[] = {"46}, \"vocab_size\": 50", "46}, \"vocab_size\": 257152", "50}, \"vocab_size\": 46"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        vst_write_text(vst_path(model, "config.json"), vst_format("{\"model_type\": \"paligemma\", \"text_config\": {\"vocab_size\": %s}", wrong[i]));
+        cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_EMISMATCH, "%s", wrong[i]);
+    }
+}
+
 /* OLMo calls its rows embedding_size, others their columns. */
 Test(extend_files, a_count_of_rows_under_another_name)
 {
@@ -271,7 +293,7 @@ Test(extend_files, the_receipt_and_the_plan_keep_their_schemas)
     cr_assert_eq(vs_schema_check(NULL, "receipt", &d, &err), VS_OK, "%s", err.message);
     vs_jdoc_free(&d);
     cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK);
-    cr_assert_eq(vs_plan_json(plan, &json, &err), VS_OK);
+    cr_assert_eq(vs_plan_json(plan, NULL, &json, &err), VS_OK);
     cr_assert_eq(vs_jdoc_parse("plan", (struct vs_str){json.p, json.n}, &d, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_schema_check(NULL, "plan", &d, &err), VS_OK, "%s", err.message);
     cr_assert_eq(integer_at(&d, "/tables/0/copy/0/end"), 45);

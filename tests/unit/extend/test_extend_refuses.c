@@ -114,6 +114,23 @@ Test(extend_refuses, a_head_of_another_height)
     q.table_count = 1;
     q.add = 1;
     expect(&q, VS_EUNSUPPORTED, "4995 rows");
+    expect(&q, VS_EUNSUPPORTED, "take the head of the original model");
+}
+
+/* What is known to be the head is no stranger that may stay behind, unless the input needs no more rows than it has. */
+Test(extend_refuses, to_leave_the_head_behind)
+{
+    const char *model = make_model((struct model){.rows = 50, .head = true, .tokens = 45}), *head = "lm_head.weight";
+    struct vs_extend_request q = request_for(model);
+    q.ignore = &head;
+    q.ignore_count = 1;
+    q.add = 6;
+    expect(&q, VS_EMISMATCH, "does not load");
+    q.add = 5;
+    const char *out = extend(&q, NULL);
+    size_t n;
+    tensor_bytes(out, "model.safetensors", head, &n, NULL);
+    cr_assert_eq(n, 50u * COLS * 4);
 }
 
 Test(extend_refuses, a_map_for_another_tokenizer)

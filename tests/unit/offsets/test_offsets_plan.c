@@ -340,7 +340,7 @@ Test(offsets_plan, tables)
         cr_assert(plan->invariants[i].before && plan->invariants[i].after, "%s", plan->invariants[i].text);
     struct vs_buf json = {0};
     struct vs_jdoc doc = {0};
-    cr_assert_eq(vs_plan_json(plan, &json, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_plan_json(plan, NULL, &json, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_jdoc_parse("plan", (struct vs_str){json.p, json.n}, &doc, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_schema_check(NULL, "plan", &doc, &err), VS_OK, "%s", err.message);
     vs_jdoc_free(&doc);
