@@ -94,7 +94,7 @@ static enum vs_code add_size(struct vs_checkpoint *c, const struct vs_jdoc *d, c
     if (!list || !pointer)
         return vs_enomem(err, d->file, 0);
     f->vocab_sizes = list;
-    list[f->vocab_size_count++] = (struct vs_config_int){"config.json", pointer, v->key, value, {NULL, 0}};
+    list[f->vocab_size_count++] = (struct vs_config_int){"config.json", pointer, v->key, value, {NULL, 0}, false};
     return VS_OK;
 }
 

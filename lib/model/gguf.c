@@ -209,7 +209,7 @@ static enum vs_code add_id(struct vs_checkpoint *c, const char *at, struct vs_st
     if (!list)
         return vs_enomem(err, c->path, 0);
     f->special_ids = list;
-    list[f->special_id_count++] = (struct vs_config_int){c->files[0].name, at, name, value, {NULL, 0}};
+    list[f->special_id_count++] = (struct vs_config_int){c->files[0].name, at, name, value, {NULL, 0}, vs_keys_match(c, "suppressions", name)};
     return VS_OK;
 }
 
@@ -240,7 +240,7 @@ static enum vs_code read_size(struct vs_checkpoint *c, struct vs_err *err)
         return vs_enomem(err, c->path, 0);
     if (!vs_gguf_i64(kv, &value) || value < 1 || value > INT32_MAX)
         return vs_ckpt_remark(c, err, "%s: %s: expected an integer from 1 to 2147483647", c->path, at);
-    *size = (struct vs_config_int){c->files[0].name, at, last_part(kv->key), value, {NULL, 0}};
+    *size = (struct vs_config_int){c->files[0].name, at, last_part(kv->key), value, {NULL, 0}, false};
     c->config.vocab_sizes = size;
     c->config.vocab_size_count = 1;
     c->config.text_vocab = 0;

@@ -36,7 +36,7 @@ static enum vs_code add(struct walk *w, struct vs_str name, int64_t value, struc
     if (!list || !at)
         return vs_enomem(w->err, w->file, 0);
     f->special_ids = list;
-    list[f->special_id_count++] = (struct vs_config_int){w->file, at, name, value, token};
+    list[f->special_id_count++] = (struct vs_config_int){w->file, at, name, value, token, vs_keys_match(w->c, "suppressions", name)};
     return VS_OK;
 }
 

@@ -47,6 +47,7 @@ struct vs_config_int {
     struct vs_str name;    /* last component: "vocab_size", "eos_token_id" */
     int64_t value;         /* -1 where only the text is given */
     struct vs_str token;   /* special ids named by text in tokenizer_config.json and the like: the text; else empty */
+    bool suppressed;       /* in a list of ids that are not to be generated: such an id need not be a token's */
 };
 
 enum vs_tie { VS_TIE_UNKNOWN, VS_TIE_FALSE, VS_TIE_TRUE };

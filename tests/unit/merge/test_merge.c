@@ -191,6 +191,18 @@ Test(merge, ids_that_a_config_names_are_not_given_away)
     vst_cleanup();
 }
 
+/* Whoever silences spare rows has not given them away. */
+Test(merge, ids_that_are_only_suppressed_are_free)
+{
+    const char *base = tokenizer_dir(base_json), *word = "w";
+    vst_write_text(vst_path(base, "config.json"), "{\"model_type\": \"llama\", \"vocab_size\": 8, \"bad_words_ids\": [[6]]}");
+    vst_write_text(vst_path(base, "generation_config.json"), "{\"suppress_tokens\": [5, 6, 7], \"begin_suppress_tokens\": [7]}");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = &word, .add_token_count = 1});
+    works(&r);
+    cr_assert(r.report->first_id == 5 && r.report->rows_needed == 6 && !noted(r.report, "placeholder"));
+    end(&r);
+}
+
 /* Tokens that are asked for by their text need no pipeline that runs; the vocabulary of an extension does. */
 Test(merge, a_pipeline_that_is_not_handled)
 {
