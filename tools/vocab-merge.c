@@ -23,6 +23,9 @@ static const struct cli_tool tool = {
         "Adds the tokens of EXT to the tokenizer of BASE, and tokens that are named on the command line. Ids of the base stay, and every\n"
         "new token comes out of its own text: merges that lead to it are built and checked. BASE and EXT are directories with a\n"
         "tokenizer.json, or such files themselves. OUT gets the tokenizer files and vocab-map.json, which embed-extend reads.\n\n"
+        "New ids begin behind the base's last one, in this order: the tokens of the EXTs with what they need on the way, then those of\n"
+        "--add-token, of --add-special and of --tokens-file, each in the order in which they are given. A line of FILE ends with a line\n"
+        "feed, also after a carriage return; all else in it belongs to the token.\n\n"
         "BASE may be a model directory: ids that its configs name are not given to new tokens. No model file is written.\n\n"
         "Only BPE tokenizers take the tokens of an EXT; --add-token, --add-special and --tokens-file work for all of them.",
     .examples = "$ vocab-merge qwen3/ german-bpe/ -o merged\n"
@@ -71,9 +74,13 @@ int main(int argc, char **argv)
     if (!code)
         code = vs_merge_plan(&q, &c.run, &m, &err);
     if (!code && !c.dry_run)
-        code = vs_merge_write(m, c.out, c.force, &c.run, &err);
+        code = vs_merge_stage(m, c.out, c.force, &c.run, &err);
     if (!code)
-        code = print(&c, m, &q, &err);
+        code = print(&c, m, &q, &err); /* before OUT is there: a report that cannot be written leaves nothing */
+    if (!code && !c.dry_run)
+        code = vs_merge_commit(m, &err);
+    if (!code && c.dry_run)
+        cli_say(&c, "nothing written (--dry-run)");
     vs_merge_free(m);
     return cli_end(&c, code, &err);
 }

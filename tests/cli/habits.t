@@ -160,6 +160,7 @@ Outputs never go into an input, through a link, or over something that is there.
 A dry run writes nothing.
 
   $ vocab-merge base --add-token hello -o m -n > /dev/null; embed-extend base --add 5 -o e --dry-run > /dev/null; ls
+  nothing written (--dry-run)
   base
   file
   full

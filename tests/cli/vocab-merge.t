@@ -20,11 +20,15 @@ Every new token comes out of its own symbols: the merges that lead to it are add
   extension  ext/
                    5   tokens to consider
   shared           1   in the base already
-  new              4   ids 5 .. 8   (of them 2 intermediate: needed on the way to others)
+  rejected         2   named in merged/vocab-map.json
+                   1   the unknown token of the extension
+                   1   across a boundary of the base's pre-tokenizer
+  new              4   ids 5 .. 8
+                   2   from the extensions
+                   2   intermediate: needed on the way to others
+                       5 abc, 6 ca, 7 cb, 8 cacb
   reachable        4   of 4 by merges
                    4   of 4 by text
-  rejected         2   1 the unknown token of the extension
-                       1 crosses a boundary of the base's pre-tokenizer
 
   rows needed 9
   next: embed-extend MODEL --map merged/vocab-map.json -o OUT
@@ -48,7 +52,7 @@ Every new token comes out of its own symbols: the merges that lead to it are add
     ],
     "rejected": [
       {"token": "[UNK]", "source": "ext", "source_id": 0, "reason": "the unknown token of the extension"},
-      {"token": "##a1", "source": "ext", "source_id": 4, "reason": "crosses a boundary of the base's pre-tokenizer"}
+      {"token": "##a1", "source": "ext", "source_id": 4, "reason": "across a boundary of the base's pre-tokenizer"}
     ]
   }
 
@@ -57,10 +61,9 @@ Tokens by their text work for every type of model.
   $ printf 'word\nab\nword\n' > words.txt
   $ vocab-merge ext --tokens-file words.txt --add-special '<x>' -o more
   base       ext   5 tokens
-  shared           0   in the base already
   new              3   ids 5 .. 7
+                       5 <x>, 6 word, 7 ab
   reachable        3   of 3 by text
-  rejected      none
 
   rows needed 8
   next: embed-extend MODEL --map more/vocab-map.json -o OUT
@@ -74,9 +77,10 @@ Tokens by their text work for every type of model.
 For scripts, and before anything is written:
 
   $ vocab-merge base ext --json -o merged2
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"new":4,"intermediates":2,"rejected":2,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"rows_needed":9,"out":"merged2","notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"parts":0,"rows_needed":9,"out":"merged2","notes":[]}
   $ vocab-merge base ext --json -n
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"new":4,"intermediates":2,"rejected":2,"merged":4,"reachable_by_merges":4,"text_checked":0,"reachable_by_text":0,"rows_needed":9,"out":null,"notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":null,"reachable_by_text":null,"parts":null,"rows_needed":9,"out":null,"notes":[]}
+  nothing written (--dry-run)
   $ vocab-merge base ext -q -o merged3
   merged3
   $ ls
