@@ -18,7 +18,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "offset-patch",
-    .synopsis = "DIR (--map FILE | --add N) (-o OUT | --in-place | --check) [OPTION...]",
+    .synopsis = "DIR [--map FILE | --add N] (-o OUT | --in-place | --check | -n) [OPTION...]",
     .summary = "move audio and vision ids, offsets and sizes when the text vocabulary grows",
     .description =
         "For models in which blocks of other ids follow the text (Gemma3n: text, vision, audio). New text ids are inserted at the end of the "
@@ -37,6 +37,7 @@ static const struct cli_tool tool = {
     .options = options,
     .min_args = 1,
     .max_args = 1,
+    .findings = "what must hold does not (--check)",
     .writes = true,
 };
 
