@@ -154,15 +154,22 @@ Whoever reads no further has seen enough: a tool ends as other filters do, by th
 what it writes is complete. Where the signal is ignored it is a failure to write.
 
   $ mkfifo pipe
-  $ unread() { (exec > pipe; until test -e gone; do sleep 0.05; done; "$@"; echo "ended with $?" > status) & true < pipe; touch gone; wait; cat status; rm gone status; }
-  $ unread vocab-inspect base
+  $ cat > unread.sh <<'END'
+  > (exec > pipe; until test -e gone; do sleep 0.05; done; "$@"; echo "ended with $?" > status) &
+  > true < pipe
+  > touch gone
+  > wait
+  > cat status
+  > rm gone status
+  > END
+  $ sh unread.sh vocab-inspect base
   ended with 141
-  $ unread vocab-merge base --add-token x -o written; ls written; rm -r written
+  $ sh unread.sh vocab-merge base --add-token x -o written; ls written; rm -r written
   ended with 141
   tokenizer.json
   tokenizer_config.json
   vocab-map.json
-  $ trap '' PIPE; unread vocab-inspect base; trap - PIPE; rm pipe
+  $ trap '' PIPE; sh unread.sh vocab-inspect base; rm pipe unread.sh
   vocab-inspect: standard output: Broken pipe
   ended with 4
 
