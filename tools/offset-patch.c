@@ -18,7 +18,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "offset-patch",
-    .synopsis = "DIR [--map FILE | --add N] (-o OUT | --in-place | --check | -n) [OPTION...]",
+    .synopsis = "DIR (--map FILE | --add N) (-o OUT | --in-place | --check) [OPTION...]",
     .summary = "move audio and vision ids, offsets and sizes when the text vocabulary grows",
     .description =
         "For models in which blocks of other ids follow the text (Gemma3n: text, vision, audio). New text ids are inserted at the end of the "

@@ -221,3 +221,16 @@ void vs_buf_json_str(struct vs_buf *b, struct vs_str s)
     }
     vs_buf_add(b, "\"", 1);
 }
+
+void vs_buf_word(struct vs_buf *b, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,:=@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        vs_buf_puts(b, word);
+        return;
+    }
+    vs_buf_puts(b, "'");
+    for (; *word; word++)
+        vs_buf_puts(b, *word == '\'' ? "'\\''" : (char[]){*word, '\0'});
+    vs_buf_puts(b, "'");
+}

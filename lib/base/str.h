@@ -40,6 +40,8 @@ const char *vs_escape(char *out, size_t cap, struct vs_str s);
 /* A JSON string literal with quotes: " \ and control characters escaped, other UTF-8 as is. A byte that is no UTF-8 (names of
  * files may hold such) becomes U+FFFD. */
 void vs_buf_json_str(struct vs_buf *b, struct vs_str s);
+/* One word of a command for a shell: quoted where it must be. */
+void vs_buf_word(struct vs_buf *b, const char *word);
 
 /* UTF-8: length of the valid prefix (== n when all valid; no surrogates, no overlong forms, <= U+10FFFF). */
 size_t vs_utf8_valid(const char *p, size_t n);

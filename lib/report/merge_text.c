@@ -2,6 +2,8 @@
  *
  * What vocab-merge tells people: the counts, which add up, why candidates were left out, and the next command.
  */
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/io.h"
 #include "base/map.h"
@@ -203,16 +205,19 @@ static void put_new(const struct vs_merge_report *r, bool dry, const struct vs_l
 
 static void put_next(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, struct vs_buf *out)
 {
-    char model[VS_WORD_MAX], map[VS_WORD_MAX];
+    char map[PATH_MAX];
     vs_buf_printf(out, "\nrows needed %u", r->rows_needed);
     if (r->model_rows)
         vs_buf_printf(out, "; the table of %s has %llu", q->base, (unsigned long long)r->model_rows);
     if (r->model_rows && r->rows_needed > r->model_rows && r->model_rows % ALIGNED == 0)
         vs_buf_printf(out, ", a multiple of %d: --pad-multiple %d keeps it one", ALIGNED, ALIGNED);
     vs_buf_puts(out, "\n");
-    if (out_dir && r->new_total)
-        vs_buf_printf(out, "next: embed-extend %s --map %s -o OUT\n", r->model_rows ? vs_shell_word(model, q->base, NULL) : "MODEL",
-                      vs_shell_word(map, out_dir, "vocab-map.json"));
+    if (!out_dir || !r->new_total)
+        return;
+    snprintf(map, sizeof map, "%s/vocab-map.json", out_dir);
+    vs_buf_puts(out, "next: ");
+    vs_text_command(out, (const char *const[]){"embed-extend", r->model_rows ? q->base : "MODEL", "--map", map, "-o", "OUT", NULL});
+    vs_buf_puts(out, "\n");
 }
 
 enum vs_code vs_merge_text(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, const struct vs_look *look,

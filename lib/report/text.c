@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The growing buffer as tools see it, and words of commands.
+ * The growing buffer as tools see it.
  */
-#include <stdio.h>
-#include <string.h>
+#include <vs/report.h>
 #include "base/mem.h"
 #include "base/str.h"
-#include "report/report.h"
 
 struct vs_buf *vs_text_new(void)
 {
@@ -26,28 +24,10 @@ void vs_text_free(struct vs_buf *b)
     vs_free(b);
 }
 
-static bool is_plain(const char *text)
+void vs_text_command(struct vs_buf *b, const char *const *words)
 {
-    return *text && *text != '-' && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_") == strlen(text);
-}
-
-const char *vs_shell_word(char out[VS_WORD_MAX], const char *dir, const char *name)
-{
-    struct vs_buf path = {0}, shown = {0};
-    vs_buf_printf(&path, "%s%s%s%s", *dir == '-' ? "./" : "", dir, name ? "/" : "", name ? name : "");
-    vs_put_text(&shown, path.p); /* a control character does harm in a terminal, quoted or not */
-    const char *text = shown.p ? shown.p : dir;
-    size_t n = 0;
-    if (is_plain(text)) {
-        snprintf(out, VS_WORD_MAX, "%s", text);
-    } else {
-        out[n++] = '\'';
-        for (; *text && n < VS_WORD_MAX - 6; text++)
-            n += (size_t)snprintf(out + n, 5, "%s%c%s", *text == '\'' ? "'\\" : "", *text, *text == '\'' ? "'" : "");
-        out[n++] = '\'';
-        out[n] = '\0';
+    for (size_t i = 0; words[i]; i++) {
+        vs_buf_puts(b, i ? " " : "");
+        vs_buf_word(b, words[i]);
     }
-    vs_buf_free(&path);
-    vs_buf_free(&shown);
-    return out;
 }

@@ -82,22 +82,25 @@ Numbers that make no sense are refused, not rounded in silence; so is a director
   vocab-merge: unknown option --memory
     try: vocab-merge --help
   [2]
-  $ for t in vocab-inspect vocab-merge embed-extend offset-patch vocab-check; do $t -h | grep 'exit status\|^usage'; $t --help-man | tail -n 1; done
-  usage: vocab-inspect PATH... [OPTION...]
+  $ for t in vocab-inspect vocab-merge embed-extend offset-patch vocab-check; do $t -h | grep -A 1 'exit status'; $t --help-man | tail -n 1; done
   exit status: 0 done; 2 usage; 3 input missing, malformed or unsupported; 4 could not write, no
+               memory; 130 interrupted
   vocab\-merge(1), embed\-extend(1), offset\-patch(1), vocab\-check(1)
-  usage: vocab-merge BASE [EXT...] (-o OUT | -n) [OPTION...]
   exit status: 0 done; 2 usage; 3 input missing, malformed or unsupported; 4 could not write, no
+               memory; 130 interrupted
   vocab\-inspect(1), embed\-extend(1), offset\-patch(1), vocab\-check(1)
-  usage: embed-extend MODEL (--map FILE | --tokenizer DIR | --add N | --rows N) (-o OUT | -n) [OPTION...]
   exit status: 0 done; 2 usage; 3 input missing, malformed or unsupported; 4 could not write, no
+               memory; 130 interrupted
   vocab\-inspect(1), vocab\-merge(1), offset\-patch(1), vocab\-check(1)
-  usage: offset-patch DIR [--map FILE | --add N] (-o OUT | --in-place | --check | -n) [OPTION...]
   exit status: 0 done; 1 what must hold does not (--check); 2 usage; 3 input missing, malformed or
+               unsupported; 4 could not write, no memory; 130 interrupted
   vocab\-inspect(1), vocab\-merge(1), embed\-extend(1), vocab\-check(1)
-  usage: vocab-check DIR [OPTION...]
   exit status: 0 done; 1 findings at or above --fail-on; 2 usage; 3 input missing, malformed or
+               unsupported; 4 could not write, no memory, no device; 130 interrupted
   vocab\-inspect(1), vocab\-merge(1), embed\-extend(1), offset\-patch(1)
+  $ for t in vocab-merge embed-extend; do $t -h | grep ^usage; done
+  usage: vocab-merge BASE [EXT...] (-o OUT | -n) [OPTION...]
+  usage: embed-extend MODEL (--map FILE | --tokenizer DIR | --add N | --rows N) (-o OUT | -n) [OPTION...]
 
 A mistake in the request itself is a usage error too.
 

@@ -15,11 +15,8 @@ struct vs_buf;
 struct vs_buf *vs_text_new(void);              /* NULL when memory is short */
 const char *vs_text_get(const struct vs_buf *b, size_t *n); /* NULL when an append failed for lack of memory */
 void vs_text_free(struct vs_buf *b);           /* accepts NULL */
-
-/* A path for a command that people copy: dir, or dir/name when name is not NULL, in quotes where sh needs them. Returns out; what does
- * not fit is cut. */
-#define VS_WORD_MAX 8192
-const char *vs_shell_word(char out[VS_WORD_MAX], const char *dir, const char *name);
+/* A command that a shell takes as it is: words up to NULL, quoted where they must be. */
+void vs_text_command(struct vs_buf *b, const char *const *words);
 
 struct vs_look { bool color; unsigned width; int verbose; bool quiet; }; /* width in columns; 0 = 80 */
 
