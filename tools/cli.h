@@ -105,12 +105,12 @@ void cli_say(const struct cli *c, const char *fmt, ...) VS_PRINTF(2, 3);
 int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err);
 int cli_exit_code(enum vs_code code);
 
+/* cli_output.c: standard input to its end, at most that many bytes; *text is to be freed, also after an error. */
+enum vs_code cli_read_input(const struct cli *c, size_t most, char **text, size_t *n, struct vs_err *err);
+
 /* cli_output.c: the refusals of -o OUT, before any work; nothing without OUT and in a dry run. Inputs are the operands and
  * others (NULLs are passed over). Says what killed runs have left beside OUT; --force removes it. */
 enum vs_code cli_check_out(struct cli *c, const char *const *others, size_t count, struct vs_err *err);
-
-/* Standard input to its end, at most that many bytes; *text is to be freed, also after an error. */
-enum vs_code cli_read_input(const struct cli *c, size_t most, char **text, size_t *n, struct vs_err *err);
 
 /* cli_progress.c */
 void cli_progress_start(struct cli *c); /* sets run.progress when progress is to be shown */
