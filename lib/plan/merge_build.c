@@ -187,9 +187,15 @@ static enum vs_code look_at_normalized(struct builder *b, struct vs_str content,
 static void look_at_shadowed(struct builder *b, const struct vs_new_token *t)
 {
     char given[128], old[128];
-    if (b->whole)
-        name_one(&b->shadowed, "\"%s\" gives %u instead of %u \"%s\"", vs_escape(given, sizeof given, t->token), t->id, t->pieces[0],
-                 vs_escape(old, sizeof old, vs_token_text(b->m->base, t->pieces[0])));
+    struct vs_buf text = {0};
+    if (!b->whole)
+        return;
+    struct vs_str base = vs_token_text(b->m->base, t->pieces[0]);
+    if (vs_token_bytes(b->m->base, t->pieces[0], &text) && text.n)
+        base = (struct vs_str){text.p, text.n};
+    name_one(&b->shadowed, "\"%s\" gives %u instead of %u \"%s\"", vs_escape(given, sizeof given, t->token), t->id, t->pieces[0],
+             vs_escape(old, sizeof old, base));
+    vs_buf_free(&text);
 }
 
 static enum vs_code note_named(const struct builder *b, struct vs_err *err)

@@ -153,6 +153,12 @@ Output that cannot be written is status 4.
   vocab-merge: standard output: No space left on device
   base
 
+The place that was asked for is named, and the one that refuses.
+
+  $ vocab-merge base --add-token x -q -o /proc/out
+  vocab-merge: /proc/out: cannot make it in the directory /proc: ...
+  [4]
+
 Whoever reads no further has seen enough: a tool ends as other filters do, by the signal and without a word (128 + 13 in a shell), and
 what it writes is complete. Where the signal is ignored it is a failure to write.
 
