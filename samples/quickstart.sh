@@ -12,10 +12,18 @@ rm -rf "$demo"
 mkdir "$demo"
 cd "$demo"
 
+# A command as one would type it, then what it says: its talk too, so that a log of this holds both in order.
 show()
 {
-    printf '\n$ %s\n' "$*"
-    "$@"
+    printf '\n$'
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9_./=-]*) printf " '%s'" "$word" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '\n'
+    "$@" 2>&1
 }
 
 echo "== a small checkpoint, and a German tokenizer to extend it with"
@@ -37,5 +45,12 @@ cat <<END
 
 Done. The extended checkpoint is in $demo/extended; what each new row was made of is in
 $demo/merged/vocab-map.json, what was written and with which SHA-256 in $demo/extended/receipt.json.
+
 The tools are in build/tools; "meson install -C build" puts them where they belong. Each has --help and a man page.
+With a model of your own, begin with
+
+    build/tools/vocab-inspect MODEL
+    build/tools/vocab-check MODEL
+
+where MODEL is the directory that holds its config.json; README.md and samples/walkthroughs show the way on from there.
 END

@@ -26,7 +26,7 @@ need_packages()
             exit 4
         fi
     fi
-    echo "installing: $lacking"
+    echo "installing packages, which takes a minute: $lacking"
     $sudo apt-get update -qq >/dev/null
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $lacking >/dev/null
 }
@@ -38,6 +38,7 @@ build_in()
     build=$1
     shift
     log=$build.log
+    echo "building in $build (log: $log); the first time takes minutes"
     {
         if [ ! -f "$build/build.ninja" ]; then
             meson setup "$build" "$@"

@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "cli.h"
+
+#define THREADS_MOST 1024
 
 static volatile sig_atomic_t canceled;
 
@@ -19,10 +22,14 @@ static void on_signal(int number)
     canceled = 1;
 }
 
+static bool pipe_kills;  /* as it does by custom; whoever started the program may have had it ignored */
+static bool pipe_closed;
+
 /* A full disk or a closed pipe is an error to report, not a reason to die with files half written. */
 static void catch_signals(void)
 {
-    struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN}, before;
+    pipe_kills = sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL;
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
@@ -115,8 +122,10 @@ static bool set_value(const struct cli_option *o, char *base, const char *text, 
     case CLI_FLAG: *(bool *)to = true; return true;
     case CLI_COUNTER: ++*(int *)to; return true;
     case CLI_TEXT: *(const char **)to = text; return *text != '\0' && strcmp(text, "-") != 0;
+    case CLI_STREAM: *(const char **)to = text; return *text != '\0';
     case CLI_NUMBER: return parse_number(text, to);
-    case CLI_SIZE: return parse_size(text, to);
+    case CLI_COUNT: return parse_number(text, to) && *(int64_t *)to >= 1 && *(int64_t *)to <= CLI_COUNT_MOST;
+    case CLI_SIZE: return parse_size(text, to) && *(uint64_t *)to >= CLI_SIZE_LEAST;
     case CLI_CHOICE: return parse_choice(o->choices, text, to);
     case CLI_LIST: return list_add(to, text, argc);
     case CLI_INIT: return vs_init_parse(text, to);
@@ -128,7 +137,8 @@ static const char *expected(const struct cli_option *o)
 {
     switch (o->type) {
     case CLI_NUMBER: return "a number from 0 on";
-    case CLI_SIZE: return "a size such as 64M or 1G";
+    case CLI_COUNT: return "a number from 1 to 1048576";
+    case CLI_SIZE: return "a size such as 64M or 1G, at least 1M";
     case CLI_CHOICE: return o->choices;
     case CLI_INIT: return "mean, zero, normal, copy:ID or pieces";
     case CLI_TEXT: return "a path (- is not taken for standard input or output; a file of that name is ./-)";
@@ -166,6 +176,50 @@ static const struct cli_option *find(const struct parser *p, const char *name, s
     return NULL;
 }
 
+/* How many letters apart two names are; those of options are short. */
+static size_t distance(const char *a, size_t n, const char *b, size_t m)
+{
+    size_t row[40];
+    if (m + 1 > sizeof row / sizeof *row)
+        return n + m;
+    for (size_t k = 0; k <= m; k++)
+        row[k] = k;
+    for (size_t i = 0; i < n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t k = 0; k < m; k++) {
+            size_t change = diagonal + (a[i] != b[k]), shorter = row[k] < row[k + 1] ? row[k] : row[k + 1];
+            diagonal = row[k + 1];
+            row[k + 1] = change < shorter + 1 ? change : shorter + 1;
+        }
+    }
+    return row[m];
+}
+
+/* The option whose name is nearest, when it is near at all. */
+static const char *nearest(const struct parser *p, const char *name, size_t n)
+{
+    const char *best = NULL;
+    size_t least = n / 3 + 2;
+    const struct cli_option *tables[2] = {p->c->tool->options, cli_common};
+    for (int t = 0; t < 2; t++)
+        for (const struct cli_option *o = tables[t]; o && o->name; o++) {
+            size_t apart = strncmp(o->name, name, n) == 0 ? 1 : distance(name, n, o->name, strlen(o->name));
+            if (o->help && apart < least && (t == 0 || cli_option_applies(p->c->tool, o))) {
+                least = apart;
+                best = o->name;
+            }
+        }
+    return best;
+}
+
+static int unknown(const struct parser *p, const char *name, size_t n)
+{
+    const char *near = nearest(p, name, n);
+    return near ? cli_usage(p->c, "unknown option --%.*s: is --%s meant?", (int)n, name, near)
+                : cli_usage(p->c, "unknown option --%.*s", (int)n, name);
+}
+
 static int give(struct parser *p, const struct cli_option *o, char *base, const char *value)
 {
     if (takes_value(o) && !value) {
@@ -189,7 +243,7 @@ static int parse_long(struct parser *p, const char *arg)
     char *base;
     const struct cli_option *o = find(p, arg, n, 0, &base);
     if (!o)
-        return cli_usage(p->c, "unknown option --%.*s", (int)n, arg);
+        return unknown(p, arg, n);
     if (equals && !takes_value(o))
         return cli_usage(p->c, "--%s takes no value", o->name);
     return give(p, o, base, equals ? equals + 1 : NULL);
@@ -241,12 +295,23 @@ static bool asks_for_help(int argc, char **argv)
 
 /* ---- begin and end ---- */
 
+/* Whoever closed the pipe has seen enough: a program that writes finishes its files, then all end as other filters do. */
+static void end_by_pipe(void)
+{
+    pipe_closed = true;
+    if (pipe_kills) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+}
+
 static int finish_stdout(const struct cli *c)
 {
     if (fflush(stdout) == 0 && !ferror(stdout) && fclose(stdout) == 0)
         return CLI_OK;
-    if (errno != EPIPE) /* whoever closed the pipe has seen enough */
-        fprintf(stderr, "%s: standard output: %s\n", c->tool->name, strerror(errno));
+    if (errno == EPIPE || pipe_closed)
+        end_by_pipe();
+    fprintf(stderr, "%s: standard output: %s\n", c->tool->name, strerror(pipe_closed ? EPIPE : errno));
     return CLI_OUTPUT;
 }
 
@@ -280,6 +345,14 @@ static int check_operands(const struct cli *c)
     return c->parse_only ? CLI_OK : -1;
 }
 
+static int check_data_dir(const struct cli *c)
+{
+    struct stat st;
+    if (!c->data_dir || (stat(c->data_dir, &st) == 0 && S_ISDIR(st.st_mode)))
+        return -1;
+    return cli_usage(c, "--data-dir %s: found no directory there, expected one with files as in schemas/", c->data_dir);
+}
+
 static void choose_look(struct cli *c)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -295,17 +368,19 @@ int cli_begin(struct cli *c, const struct cli_tool *tool, void *options, int arg
 {
     *c = (struct cli){.tool = tool, .help = asks_for_help(argc, argv)};
     c->args = (const char **)(void *)argv; /* operands gather at its front: there are never more than were read */
+    catch_signals();
     struct parser p = {.c = c, .own = options, .argv = argv, .argc = argc, .at = 1};
     int code = c->help ? -1 : parse(&p);
     if (code < 0)
         code = show_and_stop(c);
     if (code < 0)
         code = check_operands(c);
+    if (code < 0)
+        code = check_data_dir(c);
     if (code >= 0)
         return code;
-    catch_signals();
     choose_look(c);
-    c->run = (struct vs_run){.memory = c->memory, .threads = (unsigned)(c->threads > 1024 ? 1024 : c->threads),
+    c->run = (struct vs_run){.memory = c->memory, .threads = (unsigned)(c->threads > THREADS_MOST ? THREADS_MOST : c->threads),
                              .seed = (uint64_t)c->seed, .data_dir = c->data_dir, .cancel = &canceled};
     cli_progress_start(c);
     return -1;
@@ -318,8 +393,15 @@ enum vs_code cli_print(struct cli *c, const struct vs_buf *text, struct vs_err *
     cli_progress_clear();
     if (!p)
         return vs_fail(err, VS_ENOMEM, "out of memory while writing the report");
-    bool written = fwrite(p, 1, n, stdout) == n && fflush(stdout) == 0; /* at once: talk on stderr comes after it */
-    return written || errno == EPIPE ? VS_OK : vs_fail(err, VS_EIO, "standard output: %s", strerror(errno));
+    if (fwrite(p, 1, n, stdout) == n && fflush(stdout) == 0) /* at once: talk on stderr comes after it */
+        return VS_OK;
+    if (errno != EPIPE)
+        return vs_fail(err, VS_EIO, "standard output: %s", strerror(errno));
+    if (c->tool->writes)
+        pipe_closed = true;
+    else
+        end_by_pipe();
+    return VS_OK;
 }
 
 enum vs_code cli_print_line(struct cli *c, struct vs_err *err)
@@ -365,7 +447,7 @@ int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err)
 {
     cli_progress_clear();
     if (code == VS_ECANCELED)
-        fprintf(stderr, "%s: interrupted; nothing is left behind\n", c->tool->name);
+        fprintf(stderr, "%s: interrupted%s\n", c->tool->name, c->tool->writes ? "; nothing is left behind" : "");
     else if (code && !c->complained)
         cli_complain(c, err);
     int result = cli_exit_code(code);

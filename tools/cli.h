@@ -34,8 +34,10 @@ enum cli_type {
     CLI_FLAG,   /* bool */
     CLI_COUNTER,/* int, counts how often it is given */
     CLI_TEXT,   /* const char * */
+    CLI_STREAM, /* const char *: a path, or - for standard input */
     CLI_NUMBER, /* int64_t, 0 .. 2^63-1 */
-    CLI_SIZE,   /* uint64_t in bytes: 67108864, 64M, 1G (powers of 1024) */
+    CLI_COUNT,  /* int64_t, 1 .. 1048576 */
+    CLI_SIZE,   /* uint64_t in bytes: 67108864, 64M, 1G (powers of 1024); at least 1M */
     CLI_CHOICE, /* int: position in choices "auto|cpu|cuda" */
     CLI_LIST,   /* struct cli_list: may be given more than once */
     CLI_INIT    /* struct vs_init */
@@ -60,7 +62,9 @@ struct cli_tool {
     const char *examples;        /* lines "$ command" and text, for --help and the man page */
     const struct cli_option *options; /* ends with a NULL name */
     unsigned min_args, max_args; /* operands; max 0 = none, CLI_ANY = any number */
+    const char *findings;        /* what exit status 1 means; NULL where there is none */
     bool writes;                 /* adds -o, -n, -f */
+    bool weights;                /* reads weights: adds --memory, --threads */
     bool seed, device;           /* adds --seed, --device */
 };
 #define CLI_ANY 0xffffffffu
@@ -83,6 +87,9 @@ struct cli {
     bool help_man, help_bash, help_zsh, help_fish;
 };
 
+#define CLI_COUNT_MOST 1048576
+#define CLI_SIZE_LEAST ((uint64_t)1 << 20)
+
 /* -1 = go on; otherwise the exit code (the text has been printed). */
 int cli_begin(struct cli *c, const struct cli_tool *tool, void *options, int argc, char **argv);
 /* A usage error found by the tool itself: prints it with a hint to --help, returns CLI_USAGE. */
@@ -97,6 +104,9 @@ void cli_say(const struct cli *c, const char *fmt, ...) VS_PRINTF(2, 3);
 /* Prints the error, checks stdout, gives the exit code. Set c->findings for exit 1 when code is VS_OK. */
 int cli_end(struct cli *c, enum vs_code code, const struct vs_err *err);
 int cli_exit_code(enum vs_code code);
+
+/* cli_output.c: standard input to its end, at most that many bytes; *text is to be freed, also after an error. */
+enum vs_code cli_read_input(const struct cli *c, size_t most, char **text, size_t *n, struct vs_err *err);
 
 /* cli_output.c: the refusals of -o OUT, before any work; nothing without OUT and in a dry run. Inputs are the operands and
  * others (NULLs are passed over). Says what killed runs have left beside OUT; --force removes it. */

@@ -16,11 +16,11 @@ const struct cli_option cli_common[] = {
     {0, "seed", "N", "seed of the random numbers (default 0)", CLI_NUMBER, COMMON(seed), NULL},
     {0, "json", NULL, "machine-readable output", CLI_FLAG, COMMON(json), NULL},
     {'v', "verbose", NULL, "say more; may be repeated", CLI_COUNTER, COMMON(verbose), NULL},
-    {'q', "quiet", NULL, "say only what was asked for", CLI_FLAG, COMMON(quiet), NULL},
+    {'q', "quiet", NULL, "print the result alone: of what is written, its path", CLI_FLAG, COMMON(quiet), NULL},
     {0, "color", "auto|always|never", "colour in the text output", CLI_CHOICE, COMMON(color), "auto|always|never"},
     {0, "progress", "auto|always|never", "progress line on stderr", CLI_CHOICE, COMMON(progress), "auto|always|never"},
-    {0, "threads", "N", "number of threads (default: all CPUs)", CLI_NUMBER, COMMON(threads), NULL},
-    {0, "memory", "SIZE", "workspace for weights (default 64M)", CLI_SIZE, COMMON(memory), NULL},
+    {0, "threads", "N", "number of threads (default: all CPUs; at most 1024 are started)", CLI_COUNT, COMMON(threads), NULL},
+    {0, "memory", "SIZE", "workspace for weights (default 64M, at least 1M)", CLI_SIZE, COMMON(memory), NULL},
     {0, "data-dir", "DIR", "take schemas and family files from DIR first", CLI_TEXT, COMMON(data_dir), NULL},
     {'h', "help", NULL, "show this help", CLI_FLAG, COMMON(help), NULL},
     {'V', "version", NULL, "show the version", CLI_FLAG, COMMON(version), NULL},
@@ -32,8 +32,13 @@ const struct cli_option cli_common[] = {
     {0},
 };
 
-static const char exit_codes[] = "0 done or nothing found; 1 findings; 2 usage; 3 input missing, malformed or unsupported; "
-                                 "4 could not write, no memory, no device; 130 interrupted";
+/* What this tool can end with. */
+static const char *exit_codes(const struct cli_tool *tool, char out[256])
+{
+    snprintf(out, 256, "0 done%s%s; 2 usage; 3 input missing, malformed or unsupported; 4 could not write, no memory%s; 130 interrupted",
+             tool->findings ? "; 1 " : "", tool->findings ? tool->findings : "", tool->device ? ", no device" : "");
+    return out;
+}
 
 bool cli_option_applies(const struct cli_tool *tool, const struct cli_option *common)
 {
@@ -43,6 +48,8 @@ bool cli_option_applies(const struct cli_tool *tool, const struct cli_option *co
         return tool->device;
     if (common->offset == COMMON(seed))
         return tool->seed;
+    if (common->offset == COMMON(memory) || common->offset == COMMON(threads))
+        return tool->weights;
     return true;
 }
 
@@ -118,8 +125,10 @@ void cli_help(const struct cli_tool *tool)
     each(tool, help_line);
     puts("\nexamples:");
     examples(tool->examples);
+    char codes[256];
     printf("\nexit status: ");
-    wrapped(exit_codes, strlen(exit_codes), 13, 13);
+    exit_codes(tool, codes);
+    wrapped(codes, strlen(codes), 13, 13);
 }
 
 /* ---- man page ---- */
@@ -156,8 +165,23 @@ static void man_option(const struct cli_tool *tool, const struct cli_option *o)
     puts(".");
 }
 
+static void see_also(const struct cli_tool *tool)
+{
+    static const char *const names[] = {"vocab-inspect", "vocab-merge", "embed-extend", "offset-patch", "vocab-check"};
+    const char *between = "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], tool->name) != 0) {
+            fputs(between, stdout);
+            troff(names[i]);
+            fputs("(1)", stdout);
+            between = ", ";
+        }
+    putchar('\n');
+}
+
 void cli_help_man(const struct cli_tool *tool)
 {
+    char codes[256];
     printf(".TH %s 1 \"\" \"vocabsurgeon %s\" \"User Commands\"\n.SH NAME\n", tool->name, vs_version());
     troff(tool->name);
     fputs(" \\- ", stdout);
@@ -173,8 +197,9 @@ void cli_help_man(const struct cli_tool *tool)
     fputs(".SH EXAMPLES\n.nf\n", stdout);
     troff(tool->examples);
     fputs(".fi\n.SH EXIT STATUS\n", stdout);
-    troff(exit_codes);
-    puts(".\n.SH SEE ALSO\nvocab\\-inspect(1), vocab\\-merge(1), embed\\-extend(1), offset\\-patch(1), vocab\\-check(1)");
+    troff(exit_codes(tool, codes));
+    puts(".\n.SH SEE ALSO");
+    see_also(tool);
 }
 
 /* ---- completions ---- */

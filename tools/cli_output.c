@@ -1,5 +1,11 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is asked about OUT before any work, and standard input.
+ */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "cli.h"
 
 static void tell(void *user, const char *path, enum vs_leftover what)
@@ -30,4 +36,28 @@ enum vs_code cli_check_out(struct cli *c, const char *const *others, size_t coun
     if (!code)
         vs_output_leftovers(c->out, c->force, tell, c);
     return code;
+}
+
+enum vs_code cli_read_input(const struct cli *c, size_t most, char **text, size_t *n, struct vs_err *err)
+{
+    size_t cap = 0;
+    *text = NULL;
+    *n = 0;
+    do {
+        if (*n == cap) {
+            cap = cap ? 2 * cap : 65536;
+            char *more = realloc(*text, cap);
+            if (!more)
+                return vs_fail(err, VS_ENOMEM, "standard input: out of memory after %zu bytes", *n);
+            *text = more;
+        }
+        *n += fread(*text + *n, 1, cap - *n, stdin);
+        if (*c->run.cancel)
+            return vs_fail(err, VS_ECANCELED, "interrupted");
+        if (ferror(stdin))
+            return vs_fail(err, VS_EFORMAT, "standard input: %s", strerror(errno));
+        if (*n > most)
+            return vs_fail(err, VS_ELIMIT, "standard input: more than %zu bytes; this is all that is read", most);
+    } while (!feof(stdin));
+    return VS_OK;
 }

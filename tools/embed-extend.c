@@ -20,7 +20,7 @@ static const struct cli_option options[] = {
     {0, "tokenizer", "DIR", "size the tables by the tokenizer in DIR", CLI_TEXT, AT(tokenizer), NULL},
     {0, "add", "N", "make room for N more tokens; spare rows are used first", CLI_NUMBER, AT(add), NULL},
     {0, "rows", "N", "make the tables N rows tall", CLI_NUMBER, AT(rows), NULL},
-    {0, "pad-multiple", "M", "round the number of rows up to a multiple of M", CLI_NUMBER, AT(pad_multiple), NULL},
+    {0, "pad-multiple", "M", "round the number of rows up to a multiple of M", CLI_COUNT, AT(pad_multiple), NULL},
     {0, "init", "METHOD", "how new rows begin: mean, zero, normal, copy:ID or pieces", CLI_INIT, AT(init), NULL},
     {0, "in-init", "METHOD", "the same for input tables alone", CLI_INIT, AT(in_init), NULL},
     {0, "out-init", "METHOD", "the same for the head and its bias alone", CLI_INIT, AT(out_init), NULL},
@@ -33,7 +33,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "embed-extend",
-    .synopsis = "MODEL (--map FILE | --tokenizer DIR | --add N | --rows N) -o OUT [OPTION...]",
+    .synopsis = "MODEL (--map FILE | --tokenizer DIR | --add N | --rows N) (-o OUT | -n) [OPTION...]",
     .summary = "grow the embedding tables of a checkpoint; old rows stay bit-identical",
     .description =
         "Writes OUT, a copy of MODEL whose vocabulary tables have a row for every token. Tables only grow, and rows that no token uses are "
@@ -53,6 +53,7 @@ static const struct cli_tool tool = {
     .min_args = 1,
     .max_args = 1,
     .writes = true,
+    .weights = true,
     .seed = true,
 };
 

@@ -39,6 +39,7 @@ static const struct cli_tool tool = {
     .options = options,
     .min_args = 1,
     .max_args = 1,
+    .findings = "what must hold does not (--check)",
     .writes = true,
 };
 

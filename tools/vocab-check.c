@@ -46,6 +46,8 @@ static const struct cli_tool tool = {
     .options = options,
     .min_args = 1,
     .max_args = 1,
+    .findings = "findings at or above --fail-on",
+    .weights = true,
     .device = true,
 };
 

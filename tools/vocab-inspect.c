@@ -23,6 +23,7 @@ static const struct cli_tool tool = {
     .options = options,
     .min_args = 1,
     .max_args = CLI_ANY,
+    .weights = true,
 };
 
 static enum vs_code show(struct cli *c, const struct vs_facts *f, bool *shown, struct vs_err *err)

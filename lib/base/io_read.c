@@ -29,7 +29,9 @@ enum vs_code vs_file_open(const char *path, struct vs_file *out, struct vs_err *
     /* NONBLOCK: a FIFO must not hang the open; it is refused below. */
     int fd = vs_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0) {
-        bool missing = errno == EACCES || errno == EPERM || errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO || errno == ENAMETOOLONG;
+        if (errno == ENOENT)
+            return vs_fail(err, VS_EFORMAT, "%s: not found; expected a file", path);
+        bool missing = errno == EACCES || errno == EPERM || errno == ENOTDIR || errno == ELOOP || errno == ENXIO || errno == ENAMETOOLONG;
         return vs_fail_errno(err, missing ? VS_EFORMAT : VS_EIO, path, "open");
     }
     if (fstat(fd, &st) != 0) {

@@ -33,6 +33,13 @@ struct vs_outdir {
 
 /* ---- begin ---- */
 
+/* The place that was asked for, and the one that refuses. */
+static enum vs_code fail_parent(struct vs_err *err, const char *out, const char *parent)
+{
+    char text[128];
+    return vs_fail(err, VS_EIO, "%s: cannot make it in the directory %s: %s", out, parent, strerror_r(errno, text, sizeof text));
+}
+
 static enum vs_code make_partial(struct vs_outdir *d, struct vs_err *err)
 {
     char prefix[PATH_MAX];
@@ -55,7 +62,7 @@ static enum vs_code make_partial(struct vs_outdir *d, struct vs_err *err)
     }
     if (!d->partial)
         return errno == ENOSPC || errno == EDQUOT ? vs_fail_write(err, d->out)
-                                                  : vs_fail_errno(err, VS_EIO, d->parent, "make a directory in it");
+                                                  : fail_parent(err, d->out, d->parent);
     d->dir_fd = vs_openat(d->parent_fd, vs_path_base(d->partial), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (d->dir_fd < 0)
         return vs_fail_errno(err, VS_EIO, d->partial, "open the directory");
@@ -81,7 +88,7 @@ enum vs_code vs_output_check(const char *out, bool force, const char *const *inp
     const char *path = vs_path_trim(&a, out), *parent = path ? vs_path_dir(&a, path) : NULL;
     enum vs_code code = parent ? check_target(path, force, inputs, count, &t, err) : vs_enomem(err, out, 0);
     if (!code && faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) != 0)
-        code = vs_fail_errno(err, VS_EIO, parent, "make a directory in it");
+        code = fail_parent(err, path, parent);
     vs_arena_free(&a);
     return code;
 }

@@ -9,6 +9,11 @@
 #include "base/io.h"
 #include "base/str.h"
 
+enum vs_code vs_path_missing(const char *path, struct vs_err *err)
+{
+    return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer", path);
+}
+
 bool vs_path_is_dir(const char *path)
 {
     struct stat st;

@@ -171,7 +171,7 @@ static enum vs_code read_rows(struct vs_facts *f, const struct vs_run *run, stru
 static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o, const struct vs_run *run, struct vs_err *err)
 {
     if (!vs_path_exists(f->path))
-        return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer", f->path);
+        return vs_path_missing(f->path, err);
     bool model = true;
     enum vs_code code = open_tokenizer(f, o->repeats, err);
     if (!code && f->tokenizer)

@@ -100,6 +100,8 @@ static enum vs_code locate(struct vs_checkpoint *c, const char *path, struct vs_
     c->path = vs_arena_dup(&x->arena, path, strlen(path));
     if (!c->path)
         return vs_enomem(err, path, 0);
+    if (!vs_path_exists(path))
+        return vs_path_missing(path, err);
     c->is_file = !vs_path_is_dir(path);
     if (!c->is_file) {
         c->dir = c->path;

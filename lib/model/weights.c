@@ -66,6 +66,11 @@ static enum vs_code no_weights(struct vs_checkpoint *c, const struct choice *x, 
     if (x->tokenizer_model && !x->tokenizer_json)
         return vs_fail(err, VS_EUNSUPPORTED, "%s/tokenizer.model: found %s alone, which is not handled yet: expected a tokenizer.json", c->dir,
                        vs_foreign_tokenizer("tokenizer.model"));
+    if (vs_path_has(c->dir, "snapshots"))
+        return vs_fail(err, VS_EFORMAT, "%s: found an entry of a Hugging Face cache, expected one of its snapshots: %s/snapshots/...", c->dir, c->dir);
+    if (x->tokenizer_json)
+        return vs_fail(err, VS_EFORMAT, "%s: found a tokenizer alone, expected a model: config.json, *.safetensors, or shards with their "
+                       "model.safetensors.index.json", c->dir);
     return vs_fail(err, VS_EFORMAT, "%s: no tokenizer.json, no config.json and no weights: expected *.safetensors, or shards with their model.safetensors.index.json",
                    c->dir);
 }

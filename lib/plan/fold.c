@@ -100,7 +100,7 @@ static enum vs_code make_characters(struct fold *f, struct vs_err *err)
     for (uint32_t i = 0; i < f->count; i++) {
         struct vs_str t = f->candidates[i].token;
         if (has_taken_character(f, t)) { /* known before any of its characters is made: they would be tokens that nobody asked for */
-            f->out->reasons[i] = "a character of it is an added token";
+            f->out->reasons[i] = "with a character that is an added token";
             continue;
         }
         for (size_t at = 0, n; at < t.n; at += n) {
@@ -262,7 +262,7 @@ static enum vs_code fold_one(struct fold *f, uint32_t i, struct vs_err *err)
         if (f->text.failed)
             return vs_enomem(err, "a token", f->text.n);
         if (!c.found) {
-            f->out->reasons[i] = "needs a merge that would yield a token that exists";
+            f->out->reasons[i] = "in need of a merge that would yield a token that exists";
             return take_back(f, mark, tokens, err);
         }
         code = add_merge(f, c.pair, err);

@@ -2,6 +2,7 @@
  *
  * From an extension's tokens to candidates. Two spellings meet in the text they stand for: raw bytes with a real space.
  */
+#include <stdio.h>
 #include <string.h>
 #include "base/io.h"
 #include "base/str.h"
@@ -11,12 +12,14 @@
 
 #define LONGEST 512 /* bytes of a candidate; the longest token of the tokenizers in use has 256 */
 
+enum reserved { OF_BASE, ASKED_FOR };
+
 struct vs_match {
     const struct vs_tokenizer *base;
     struct vs_candidate *items;
     uint32_t count, cap;
     struct vs_map seen;             /* base spelling -> position in items */
-    struct vs_map reserved;         /* contents that are or will be added tokens -> 0 */
+    struct vs_map reserved;         /* contents that are or will be added tokens -> enum reserved */
     const struct vs_str **by_start; /* those contents sorted by their first two bytes: starts[] says from where */
     struct vs_str *contents;
     uint32_t content_count, starts[65537];
@@ -45,15 +48,13 @@ static enum vs_code sort_contents(struct vs_match *m, struct vs_err *err)
     return VS_OK;
 }
 
-static enum vs_code reserve(struct vs_match *m, struct vs_str content, struct vs_err *err)
+static enum vs_code reserve(struct vs_match *m, struct vs_str content, enum reserved whose, struct vs_err *err)
 {
-    if (content.n == 0)
+    if (content.n == 0 || vs_map_get(&m->reserved, content) != VS_NONE)
         return VS_OK;
-    uint32_t old;
-    if (!vs_map_put(&m->reserved, content, 0, &old))
+    if (!vs_map_put(&m->reserved, content, whose, NULL))
         return vs_enomem(err, "the added tokens", content.n);
-    if (old == VS_NONE)
-        m->contents[m->content_count++] = content;
+    m->contents[m->content_count++] = content;
     return VS_OK;
 }
 
@@ -68,9 +69,9 @@ enum vs_code vs_match_begin(const struct vs_tokenizer *base, const struct vs_str
         code = m->contents ? VS_OK : vs_enomem(err, "the added tokens", 0);
     }
     for (uint32_t i = 0; !code && i < base->added_count; i++)
-        code = reserve(m, base->added[i].content, err);
+        code = reserve(m, base->added[i].content, OF_BASE, err);
     for (size_t i = 0; !code && i < taken_count; i++)
-        code = reserve(m, taken[i], err);
+        code = reserve(m, taken[i], ASKED_FOR, err);
     if (!code)
         code = sort_contents(m, err);
     if (code)
@@ -138,7 +139,7 @@ bool vs_match_spell(enum vs_alphabet alphabet, struct vs_str text, struct vs_buf
         return false;
     }
     if (memchr(text.p, '\0', text.n)) {
-        *reason = "holds the character U+0000, which no vocabulary of characters can";
+        *reason = "with the character U+0000, which no vocabulary of characters can hold";
         return false;
     }
     if (alphabet == VS_ALPHA_METASPACE)
@@ -167,15 +168,19 @@ static enum vs_code reject(const struct subject *s, const char *reason, struct v
 }
 
 /* Tokens of the extension that are no text of its own: rule 1. */
-static const char *no_text(const struct subject *s)
+static const char *no_text(const struct vs_match *m, const struct subject *s)
 {
     struct vs_added added;
     const struct vs_model *model = &s->ext->impl->model;
-    if (vs_token_is_added(s->ext, s->id, &added) && added.special)
-        return "special in the extension";
+    if (vs_token_is_added(s->ext, s->id, &added)) {
+        if (vs_map_get(&m->reserved, s->token) == ASKED_FOR)
+            return VS_MATCH_ASKED_FOR;
+        if (added.special)
+            return "special in the extension";
+    }
     if (model->unk != VS_NO_ENTRY && vs_str_eq(vs_symbol_text(s->ext, model->unk), s->token))
         return "the unknown token of the extension";
-    return s->ext->byte_fallback && vs_byte_token(s->token) >= 0 ? "a byte token of the extension" : NULL;
+    return s->ext->byte_fallback && vs_byte_token(s->token) >= 0 ? "spelled as a byte by the extension" : NULL;
 }
 
 /* The text of the token at hand into m->text; NULL or the reason why it has none: rule 3, first half. */
@@ -188,7 +193,7 @@ static const char *text_of(struct vs_match *m, const struct subject *s)
     if (word_start)
         vs_buf_puts(&m->text, " ");
     if (!vs_token_bytes(s->ext, s->id, &m->text) || m->text.n == 0)
-        return "stands for no text";
+        return "without text";
     return NULL;
 }
 
@@ -219,6 +224,25 @@ static enum vs_code overlap(const struct subject *s, uint32_t id, struct vs_err 
     return vs_vocab_map_overlap(s->map, &(struct vs_overlap){{token, s->token.n}, s->source, s->id, id}, err);
 }
 
+/* Texts that are added tokens, or will be. */
+static const char *reserved_reason(const struct vs_match *m, struct vs_str text, struct vs_str spelled)
+{
+    uint32_t whose = vs_map_get(&m->reserved, text);
+    if (whose == VS_NONE)
+        whose = vs_map_get(&m->reserved, spelled);
+    return whose == VS_NONE ? NULL : whose == ASKED_FOR ? VS_MATCH_ASKED_FOR : "known to the base as an added token";
+}
+
+/* Names the candidate; what people count is the part before the colon. */
+static const char *repeat_reason(struct vs_match *m, const struct subject *s, uint32_t earlier)
+{
+    char token[128], source[128], text[400];
+    const struct vs_candidate *c = &m->items[earlier];
+    int n = snprintf(text, sizeof text, "of the same text as an earlier candidate: id %u %s of %s", c->source_id, vs_escape(token, sizeof token, c->token),
+                     vs_escape(source, sizeof source, c->source));
+    return vs_arena_dup(&s->map->impl->arena, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
 /* Rules 4 and 5, for text that a person could write; parts of characters are reached through their wholes alone. */
 static enum vs_code pipeline_reason(const struct vs_match *m, const char **reason, struct vs_err *err)
 {
@@ -227,13 +251,13 @@ static enum vs_code pipeline_reason(const struct vs_match *m, const char **reaso
     if (vs_utf8_valid(text.p, text.n) != text.n)
         return VS_OK;
     enum vs_code code = vs_text_reaches(m->base, text, spelled, &stable, &atomic, err);
-    *reason = !stable ? "the base's normalizer changes it" : !atomic ? "crosses a boundary of the base's pre-tokenizer" : NULL;
+    *reason = !stable ? "changed by the base's normalizer" : !atomic ? "across a boundary of the base's pre-tokenizer" : NULL;
     return code;
 }
 
 static enum vs_code consider(struct vs_match *m, const struct subject *s, struct vs_err *err)
 {
-    const char *reason = no_text(s);
+    const char *reason = no_text(m, s);
     if (!reason)
         reason = text_of(m, s);
     if (reason)
@@ -245,18 +269,22 @@ static enum vs_code consider(struct vs_match *m, const struct subject *s, struct
     if (m->text.failed || m->spelled.failed)
         return vs_enomem(err, "a token's text", text.n);
     struct vs_str spelled = {m->spelled.p, m->spelled.n};
-    if (vs_map_get(&m->reserved, text) != VS_NONE || vs_map_get(&m->reserved, spelled) != VS_NONE)
-        return reject(s, "an added token of the base", err);
+    reason = reserved_reason(m, text, spelled);
+    if (reason)
+        return reject(s, reason, err);
     uint32_t id = vs_token_id(m->base, spelled);
     if (id != VS_NO_ID)
         return overlap(s, id, err);
     enum vs_code code = VS_OK;
-    if (vs_map_get(&m->seen, spelled) != VS_NONE)
-        reason = "the same text as an earlier candidate";
-    else if (m->text.n > LONGEST)
+    const uint32_t earlier = vs_map_get(&m->seen, spelled);
+    if (earlier != VS_NONE) {
+        reason = repeat_reason(m, s, earlier);
+        return reason ? reject(s, reason, err) : vs_enomem(err, "a reason", 0);
+    }
+    if (m->text.n > LONGEST)
         reason = "longer than 512 bytes";
     else if (contains_added(m, text))
-        reason = "contains an added token";
+        reason = "with an added token inside";
     else
         code = pipeline_reason(m, &reason, err);
     if (code)

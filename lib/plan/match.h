@@ -16,6 +16,9 @@ struct vs_candidate {
     uint32_t source_id;
 };
 
+/* Why a token of an extension is no candidate when it is to be added by its text: it is new all the same. */
+#define VS_MATCH_ASKED_FOR "among the tokens to add"
+
 struct vs_match;            /* what is known of the base: made once for all extensions */
 /* taken: contents that --add-token and its like will add; they are no candidates either. Borrowed, as is base. */
 enum vs_code vs_match_begin(const struct vs_tokenizer *base, const struct vs_str *taken, size_t taken_count,

@@ -12,7 +12,7 @@
 
 enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *fmt, ...)
 {
-    char text[512];
+    char text[3072];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
@@ -140,18 +140,30 @@ static enum vs_code match_all(struct vs_merge *m, const struct vs_merge_request 
     return code;
 }
 
+static enum vs_code note_odd_lines(struct vs_merge *m, const struct vs_wishes *w, struct vs_err *err)
+{
+    return w->odd_lines ? vs_merge_note(m, err, "%zu line%s of the tokens file %s blanks at the ends or a carriage return, which belong to the token: "
+                                        "see line %zu", w->odd_lines, w->odd_lines == 1 ? "" : "s", w->odd_lines == 1 ? "has" : "have", w->first_odd)
+                        : VS_OK;
+}
+
 static void fill_report(struct vs_merge *m, const struct vs_fold *fold)
 {
     struct vs_merge_report *r = &m->report;
     struct vs_vocab_map *map = m->map;
     r->map = map;
-    r->shared = map->overlap_count;
+    for (uint32_t i = 0; i < map->overlap_count; i++)
+        r->known += map->overlaps[i].source_id == VS_NO_ID;
+    r->shared = map->overlap_count - r->known;
     r->rejected = map->reject_count;
     r->new_total = map->new_count;
     r->first_id = map->new_count ? map->news[0].id : VS_NO_ID;
     r->last_id = map->new_count ? map->news[map->new_count - 1].id : VS_NO_ID;
     r->rows_needed = map->rows_needed = map->new_count ? r->last_id + 1 : map->base_rows_needed;
     r->merged = fold->token_count;
+    r->accepted = fold->token_count - r->intermediates;
+    r->added = r->new_total - fold->token_count;
+    r->byte_level = m->base->alphabet == VS_ALPHA_BYTE;
     r->reachable_by_merges = fold->reached;
     r->notes = m->notes;
     r->note_count = m->note_count;
@@ -174,6 +186,8 @@ enum vs_code vs_merge_plan(const struct vs_merge_request *q, const struct vs_run
         code = try_pipeline(m, err);
     if (!code)
         code = vs_merge_wishes(q, &m->map->impl->arena, &wishes, err);
+    if (!code)
+        code = note_odd_lines(m, &wishes, err);
     if (!code)
         code = match_all(m, q, &wishes, &match, run, err);
     if (!code && m->base->kind == VS_TOK_BPE && q->extension_count) {
@@ -202,6 +216,7 @@ void vs_merge_free(struct vs_merge *m)
 {
     if (!m)
         return;
+    vs_merge_unstage(m);
     vs_tokenizer_close(m->base);
     vs_checkpoint_close(m->checkpoint);
     vs_vocab_map_free(m->map);

@@ -19,13 +19,21 @@ struct vs_merge {
     const char *base_dir;               /* of the siblings; NULL when BASE is a tokenizer.json that stands alone */
     const char **inputs; size_t input_count; /* paths that must not be written to */
     const char **notes; uint32_t note_count, note_cap;
+    struct vs_outdir *staged;           /* between stage and commit */
 };
 
 enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
 
+void vs_merge_unstage(struct vs_merge *m); /* removes what was staged and not committed */
+
 /* Tokens that are asked for by their text. */
 struct vs_wish { struct vs_str source; bool special; };
-struct vs_wishes { struct vs_wish *items; struct vs_str *contents; size_t count; };
+struct vs_wishes {
+    struct vs_wish *items;
+    struct vs_str *contents;
+    size_t count;
+    size_t odd_lines, first_odd; /* lines of the tokens file with blanks at their ends or carriage returns; number of the first */
+};
 /* Those of --add-token, --add-special and --tokens-file, in this order, without repetitions (the first one counts). */
 enum vs_code vs_merge_wishes(const struct vs_merge_request *request, struct vs_arena *arena, struct vs_wishes *out,
                              struct vs_err *err) VS_NODISCARD;

@@ -2,6 +2,7 @@
  *
  * Giving ids: what every new id is, what it consists of under the base, and what is saved under it.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/io.h"
@@ -15,8 +16,10 @@
 /* ---- pieces ---- */
 
 /* What a token consists of under the base. One of the vocabulary is taken by its symbols; what is asked for by its text is
- * encoded as text, since it stands for that. The unknown token is no piece: it says nothing about what it hides. */
-static enum vs_code encode_new(const struct vs_tokenizer *t, const struct vs_new_token *token, struct vs_ids *ids, struct vs_err *err)
+ * encoded as text, since it stands for that. The unknown token is no piece: it says nothing about what it hides. *whole: the base
+ * has one token for the text. */
+static enum vs_code encode_new(const struct vs_tokenizer *t, const struct vs_new_token *token, struct vs_ids *ids, bool *whole,
+                               struct vs_err *err)
 {
     bool text = token->kind == VS_NEW_ADDED || token->kind == VS_NEW_SPECIAL;
     uint32_t unk = vs_symbol_id(t, t->impl->model.unk), kept = 0;
@@ -31,13 +34,14 @@ static enum vs_code encode_new(const struct vs_tokenizer *t, const struct vs_new
     for (size_t i = 0; i < ids->count; i++)
         if (ids->ids[i] != unk)
             ids->ids[kept++] = ids->ids[i];
+    *whole = text && kept == 1 && ids->count == 1;
     ids->count = kept;
     return code == VS_EMISMATCH ? VS_OK : code;
 }
 
-static enum vs_code set_pieces(const struct vs_merge *m, struct vs_new_token *out, struct vs_ids *ids, struct vs_err *err)
+static enum vs_code set_pieces(const struct vs_merge *m, struct vs_new_token *out, struct vs_ids *ids, bool *whole, struct vs_err *err)
 {
-    enum vs_code code = encode_new(m->base, out, ids, err);
+    enum vs_code code = encode_new(m->base, out, ids, whole, err);
     if (code)
         return code;
     uint32_t *pieces = vs_arena_array(&m->map->impl->arena, ids->count + 1, sizeof *pieces);
@@ -52,6 +56,11 @@ static enum vs_code set_pieces(const struct vs_merge *m, struct vs_new_token *ou
 
 /* ---- building the map and what is saved ---- */
 
+#define NAMED_MOST 8
+
+/* Tokens that a note is about: the first ones by name. */
+struct named { struct vs_buf text; uint32_t count; };
+
 struct builder {
     struct vs_merge *m;
     const struct vs_candidate *candidates;
@@ -60,7 +69,8 @@ struct builder {
     struct vs_save_added *added; uint32_t added_count;
     uint64_t next;
     struct vs_ids ids;
-    struct vs_str changed; uint32_t changed_count; /* added tokens that the normalizer changes; the first of them */
+    bool whole;                                     /* the base has one token for the new one's text */
+    struct named changed, shadowed;                 /* added tokens that the normalizer changes; that take a base token's text */
 };
 
 static enum vs_code room(struct builder *b, uint64_t placeholders, uint64_t others, struct vs_err *err)
@@ -109,7 +119,7 @@ static enum vs_code add_placeholders(struct builder *b, struct vs_err *err)
 static enum vs_code add_new(struct builder *b, struct vs_new_token t, struct vs_err *err)
 {
     t.id = (uint32_t)b->next++;
-    enum vs_code code = set_pieces(b->m, &t, &b->ids, err);
+    enum vs_code code = set_pieces(b->m, &t, &b->ids, &b->whole, err);
     if (!code)
         code = vs_vocab_map_add(b->m->map, &t, err);
     b->entries[b->entry_count++] = (struct vs_save_entry){t.token, t.id};
@@ -145,23 +155,62 @@ static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct
     return code ? code : vs_vocab_map_overlap(b->m->map, &(struct vs_overlap){content, w->source, VS_NO_ID, id}, err);
 }
 
+/* One more token for a note; fmt and what follows say how it is named. */
+static void name_one(struct named *list, const char *fmt, ...) VS_PRINTF(2, 3);
+static void name_one(struct named *list, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (list->count < NAMED_MOST)
+        vs_buf_printf(&list->text, "%s%s", list->count ? ", " : "", text);
+    else if (list->count == NAMED_MOST)
+        vs_buf_puts(&list->text, ", ...");
+    list->count++;
+}
+
 /* A token with the flag normalized is matched as what the normalizer makes of it, in normalised text. */
 static enum vs_code look_at_normalized(struct builder *b, struct vs_str content, struct vs_err *err)
 {
+    char given[128], made[128];
     struct vs_buf out = {0};
     enum vs_code code = vs_normalize(b->m->base, content, &out, err);
-    if (!code && !vs_str_eq((struct vs_str){out.p, out.n}, content) && b->changed_count++ == 0)
-        b->changed = content;
+    if (!code && !vs_str_eq((struct vs_str){out.p, out.n}, content))
+        name_one(&b->changed, "\"%s\" as \"%s\"", vs_escape(given, sizeof given, content), vs_escape(made, sizeof made, (struct vs_str){out.p, out.n}));
     vs_buf_free(&out);
     return code;
 }
 
-static enum vs_code note_normalized(const struct builder *b, struct vs_err *err)
+/* The base has a trained token for the text that the new one takes away. */
+static void look_at_shadowed(struct builder *b, const struct vs_new_token *t)
 {
-    char shown[128];
-    return b->changed_count ? vs_merge_note(b->m, err, "%u added token%s matched as the base's normalizer spells %s, not as given (%s); "
-                                            "--add-special takes tokens as they are", b->changed_count, b->changed_count == 1 ? " is" : "s are",
-                                            b->changed_count == 1 ? "it" : "them", vs_escape(shown, sizeof shown, b->changed)) : VS_OK;
+    char given[128], old[128];
+    struct vs_buf text = {0};
+    if (!b->whole)
+        return;
+    struct vs_str base = vs_token_text(b->m->base, t->pieces[0]);
+    if (vs_token_bytes(b->m->base, t->pieces[0], &text) && text.n)
+        base = (struct vs_str){text.p, text.n};
+    name_one(&b->shadowed, "\"%s\" gives %u instead of %u \"%s\"", vs_escape(given, sizeof given, t->token), t->id, t->pieces[0],
+             vs_escape(old, sizeof old, base));
+    vs_buf_free(&text);
+}
+
+static enum vs_code note_named(const struct builder *b, struct vs_err *err)
+{
+    const struct named *c = &b->changed, *s = &b->shadowed;
+    if (c->text.failed || s->text.failed)
+        return vs_enomem(err, "a note", 0);
+    enum vs_code code = VS_OK;
+    if (s->count)
+        code = vs_merge_note(b->m, err, "%u added token%s the text of a base token, whose row is not used for it any more: %s", s->count,
+                             s->count == 1 ? " takes" : "s take", s->text.p);
+    if (!code && c->count)
+        code = vs_merge_note(b->m, err, "%u added token%s matched as the base's normalizer spells %s, not as given: %s; --add-special takes "
+                             "tokens as they are", c->count, c->count == 1 ? " is" : "s are", c->count == 1 ? "it" : "them", c->text.p);
+    return code;
 }
 
 static enum vs_code add_wish(struct builder *b, const struct vs_wish *w, struct vs_str content, struct vs_err *err)
@@ -177,6 +226,8 @@ static enum vs_code add_wish(struct builder *b, const struct vs_wish *w, struct 
     struct vs_new_token n = {.token = content, .kind = w->special ? VS_NEW_SPECIAL : VS_NEW_ADDED, .source = w->source, .source_id = VS_NO_ID};
     enum vs_code code = add_new(b, n, err);
     b->added[b->added_count++] = (struct vs_save_added){content, (uint32_t)b->next - 1, w->special, !w->special};
+    if (!code)
+        look_at_shadowed(b, &b->m->map->news[b->m->map->new_count - 1]);
     return code;
 }
 
@@ -253,7 +304,7 @@ static enum vs_code build(struct builder *b, uint32_t candidate_count, const str
     for (size_t i = 0; !code && i < wishes->count; i++)
         code = add_wish(b, &wishes->items[i], wishes->contents[i], err);
     if (!code)
-        code = note_normalized(b, err);
+        code = note_named(b, err);
     if (!code)
         code = save_specials(b, wishes, err);
     if (!code)
@@ -273,5 +324,7 @@ enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, cons
     m->save.added = b.added;
     m->save.added_count = b.added_count;
     vs_ids_free(&b.ids);
+    vs_buf_free(&b.changed.text);
+    vs_buf_free(&b.shadowed.text);
     return code;
 }

@@ -200,8 +200,10 @@ static enum vs_code count_by_text(struct vs_merge_report *r, const struct vs_tok
 {
     bool found;
     w->bytes.n = 0;
-    if (!vs_token_bytes(t, n->id, &w->bytes) || vs_utf8_valid(w->bytes.p, w->bytes.n) != w->bytes.n)
+    if (!vs_token_bytes(t, n->id, &w->bytes) || vs_utf8_valid(w->bytes.p, w->bytes.n) != w->bytes.n) {
+        r->parts++;
         return VS_OK;
+    }
     r->text_checked++;
     enum vs_code code = comes_out(t, n->id, w, &found, err);
     r->reachable_by_text += !code && found;
@@ -212,7 +214,8 @@ static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer 
 {
     struct witness w = {0};
     enum vs_code code = VS_OK;
-    m->report.text_checked = m->report.reachable_by_text = m->report.reachable_by_merges = 0;
+    m->report.text_checked = m->report.reachable_by_text = m->report.parts = m->report.reachable_by_merges = 0;
+    m->report.text_tried = !m->no_text;
     for (uint32_t i = 0; !code && i < m->map->new_count; i++) {
         code = count_by_merges(&m->report, t, &m->map->news[i], &w, err);
         if (!code && !m->no_text)
@@ -239,23 +242,42 @@ static enum vs_code prove(struct vs_merge *m, const struct vs_outdir *d, const s
     return code;
 }
 
-enum vs_code vs_merge_write(struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err)
+enum vs_code vs_merge_stage(struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err)
 {
-    struct vs_outdir *d = NULL;
-    enum vs_code code = vs_outdir_begin(out, force, m->inputs, m->input_count, &d, err);
+    enum vs_code code = vs_outdir_begin(out, force, m->inputs, m->input_count, &m->staged, err);
     if (!code)
-        code = write_one(m, d, m->base->path, "tokenizer.json", err);
+        code = write_one(m, m->staged, m->base->path, "tokenizer.json", err);
     if (!code)
-        code = write_siblings(m, d, err);
+        code = write_siblings(m, m->staged, err);
     if (!code)
-        code = prove(m, d, run, err);
+        code = prove(m, m->staged, run, err);
     if (!code)
-        code = write_map(m, d, err);
+        code = write_map(m, m->staged, err);
     m->report.notes = m->notes;
     m->report.note_count = m->note_count;
+    return code;
+}
+
+void vs_merge_unstage(struct vs_merge *m)
+{
+    vs_outdir_abort(m->staged);
+    m->staged = NULL;
+}
+
+enum vs_code vs_merge_commit(struct vs_merge *m, struct vs_err *err)
+{
+    enum vs_code code = vs_outdir_commit(m->staged, err);
     if (!code)
-        code = vs_outdir_commit(d, err);
+        m->staged = NULL;
+    return code;
+}
+
+enum vs_code vs_merge_write(struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err)
+{
+    enum vs_code code = vs_merge_stage(m, out, force, run, err);
+    if (!code)
+        code = vs_merge_commit(m, err);
     if (code)
-        vs_outdir_abort(d);
+        vs_merge_unstage(m);
     return code;
 }

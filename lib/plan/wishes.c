@@ -61,26 +61,45 @@ static enum vs_code wish_option(struct wishes *w, const char *text, const char *
     return wish(w, content, source, special, err);
 }
 
+/* Blanks at the ends and carriage returns are text, but often nobody's wish. */
+static void look_at_line(struct vs_wishes *out, struct vs_str line, size_t number)
+{
+    const char first = line.p[0], last = line.p[line.n - 1];
+    bool odd = first == ' ' || first == '\t' || last == ' ' || last == '\t' || memchr(line.p, '\r', line.n);
+    if (odd && out->odd_lines++ == 0)
+        out->first_odd = number;
+}
+
+static enum vs_code wish_lines(struct wishes *w, struct vs_str text, const char *path, const char *source, struct vs_err *err)
+{
+    size_t line = 0;
+    enum vs_code code = VS_OK;
+    for (size_t at = vs_str_starts(text, VS_LIT("\xef\xbb\xbf")) ? 3 : 0; !code && at < text.n;) {
+        const char *newline = memchr(text.p + at, '\n', text.n - at);
+        size_t end = newline ? (size_t)(newline - text.p) : text.n, next = end + 1;
+        line++;
+        if (end > at && text.p[end - 1] == '\r')
+            end--;
+        struct vs_str content = {text.p + at, end - at};
+        at = next;
+        if (vs_utf8_valid(content.p, content.n) != content.n || memchr(content.p, '\0', content.n))
+            return vs_fail(err, VS_EFORMAT, "%s: line %zu: found bytes that are not UTF-8 text, expected one token a line", path, line);
+        if (content.n == 0)
+            continue;
+        look_at_line(w->out, content, line);
+        code = wish(w, content, source, false, err);
+    }
+    return code;
+}
+
 static enum vs_code wish_file(struct wishes *w, const char *path, struct vs_err *err)
 {
     char *text = NULL;
-    size_t n = 0, line = 0;
+    size_t n = 0;
     enum vs_code code = vs_read_all(path, TOKENS_FILE_MAX, &text, &n, err);
     char *source = code ? NULL : vs_arena_dup(w->arena, vs_path_base(path), strlen(vs_path_base(path)));
-    if (!code && !source)
-        code = vs_enomem(err, "a file name", 0);
-    for (size_t at = 0; !code && at < n;) {
-        const char *newline = memchr(text + at, '\n', n - at);
-        size_t end = newline ? (size_t)(newline - text) : n, next = end + 1;
-        line++;
-        if (end > at && text[end - 1] == '\r')
-            end--;
-        if (vs_utf8_valid(text + at, end - at) != end - at || memchr(text + at, '\0', end - at))
-            code = vs_fail(err, VS_EFORMAT, "%s: line %zu: found bytes that are not UTF-8 text, expected one token a line", path, line);
-        else if (end > at)
-            code = wish(w, (struct vs_str){text + at, end - at}, source, false, err);
-        at = next;
-    }
+    if (!code)
+        code = source ? wish_lines(w, (struct vs_str){text, n}, path, source, err) : vs_enomem(err, "a file name", 0);
     vs_free(text);
     return code;
 }
@@ -96,6 +115,8 @@ enum vs_code vs_merge_wishes(const struct vs_merge_request *q, struct vs_arena *
         code = wish_option(&w, q->add_specials[i], "--add-special", true, err);
     if (!code && q->tokens_file)
         code = wish_file(&w, q->tokens_file, err);
+    if (!code && q->tokens_text.p)
+        code = wish_lines(&w, q->tokens_text, "standard input", "standard input", err);
     vs_map_free(&w.seen);
     return code;
 }

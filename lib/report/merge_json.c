@@ -8,14 +8,17 @@
 
 enum vs_code vs_merge_json(const struct vs_merge_report *r, const char *out_dir, struct vs_buf *out, struct vs_err *err)
 {
-    const struct { const char *name; double value; } numbers[] = {
-        {"base_tokens", r->base_tokens}, {"extension_tokens", r->extension_tokens}, {"shared", r->shared}, {"new", r->new_total},
-        {"intermediates", r->intermediates}, {"rejected", r->rejected}, {"merged", r->merged}, {"reachable_by_merges", r->reachable_by_merges},
-        {"text_checked", r->text_checked}, {"reachable_by_text", r->reachable_by_text}, {"rows_needed", r->rows_needed}};
+    const struct { const char *name; double value; bool unknown; } numbers[] = {
+        {"base_tokens", r->base_tokens, false}, {"extension_tokens", r->extension_tokens, false}, {"shared", r->shared, false},
+        {"rejected", r->rejected, false}, {"accepted", r->accepted, false}, {"known", r->known, false}, {"new", r->new_total, false},
+        {"intermediates", r->intermediates, false}, {"added", r->added, false}, {"merged", r->merged, false},
+        {"reachable_by_merges", r->reachable_by_merges, false}, {"text_checked", r->text_checked, !r->text_tried},
+        {"reachable_by_text", r->reachable_by_text, !r->text_tried}, {"parts", r->parts, !r->text_tried}, {"rows_needed", r->rows_needed, false}};
     cJSON *top = cJSON_CreateObject();
     bool good = top && cJSON_AddStringToObject(top, "schema", "vocabsurgeon/merge/1");
     for (size_t i = 0; good && i < sizeof numbers / sizeof *numbers; i++)
-        good = cJSON_AddNumberToObject(top, numbers[i].name, numbers[i].value);
+        good = numbers[i].unknown ? cJSON_AddNullToObject(top, numbers[i].name) != NULL
+                                  : cJSON_AddNumberToObject(top, numbers[i].name, numbers[i].value) != NULL;
     good = good && vs_json_put(top, "out", vs_json_text(vs_cstr(out_dir)));
     cJSON *notes = good ? cJSON_AddArrayToObject(top, "notes") : NULL;
     for (uint32_t i = 0; good && notes && i < r->note_count; i++) {

@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What vocab-merge tells people: the counts, why candidates were left out, and the next command.
+ * What vocab-merge tells people: the counts, which add up, why candidates were left out, and the next command.
  */
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/io.h"
 #include "base/map.h"
 #include "report/report.h"
+#include "tokenizer/alphabet.h"
 
 #define REASONS 32
+#define LISTED_MOST 20   /* tokens by name without -v */
+#define ALIGNED 64       /* rows of a table are padded to a multiple of it, mostly */
+#define INDENT 21        /* where text stands behind a count */
+
+/* "label        12   ": the counts of a report stand below each other. */
+#define COUNT "%-10s %7u   "
 
 struct reason { struct vs_str text; uint32_t count; };
+
+/* The part before a colon; what follows names one token. */
+static struct vs_str kind_of(struct vs_str reason)
+{
+    const char *colon = memchr(reason.p, ':', reason.n);
+    return (struct vs_str){reason.p, colon ? (size_t)(colon - reason.p) : reason.n};
+}
 
 /* Reasons by count; there are about ten different ones. */
 static uint32_t count_reasons(const struct vs_vocab_map *map, struct reason *reasons)
@@ -17,10 +33,11 @@ static uint32_t count_reasons(const struct vs_vocab_map *map, struct reason *rea
     uint32_t n = 0;
     for (uint32_t i = 0; i < map->reject_count; i++) {
         uint32_t k = 0;
-        while (k < n && !vs_str_eq(reasons[k].text, map->rejects[i].reason))
+        const struct vs_str kind = kind_of(map->rejects[i].reason);
+        while (k < n && !vs_str_eq(reasons[k].text, kind))
             k++;
         if (k == n && n < REASONS)
-            reasons[n++] = (struct reason){map->rejects[i].reason, 0};
+            reasons[n++] = (struct reason){kind, 0};
         if (k < n)
             reasons[k].count++;
     }
@@ -33,64 +50,194 @@ static uint32_t count_reasons(const struct vs_vocab_map *map, struct reason *rea
     return n;
 }
 
-static void put_rejected(const struct vs_merge_report *r, struct vs_buf *out)
+/* ---- tokens by name ---- */
+
+/* Text as people read it, in quotes where its ends would not be seen. */
+static void put_token(struct vs_buf *out, struct vs_str text)
+{
+    bool quotes = text.n && (text.p[0] == ' ' || text.p[text.n - 1] == ' ');
+    vs_buf_puts(out, quotes ? "\"" : "");
+    vs_buf_escaped(out, text);
+    vs_buf_puts(out, quotes ? "\"" : "");
+}
+
+/* A new token: bytes of a byte-level vocabulary are shown as the text that they stand for. */
+static void put_new_token(struct vs_buf *out, const struct vs_merge_report *r, const struct vs_new_token *t)
+{
+    struct vs_buf text = {0};
+    bool spelled = r->byte_level && (t->kind == VS_NEW_MERGED || t->kind == VS_NEW_INTERMEDIATE);
+    vs_buf_printf(out, "%u ", t->id);
+    put_token(out, spelled && vs_undo_bytes(t->token, &text) && text.n ? (struct vs_str){text.p, text.n} : t->token);
+    out->failed |= text.failed;
+    vs_buf_free(&text);
+}
+
+/* Puts item, a part of a list, on the line or on a new one below it. */
+static void put_item(struct vs_buf *out, size_t *column, const struct vs_buf *item, unsigned width)
+{
+    if (*column > INDENT && *column + 2 + item->n > width) {
+        vs_buf_printf(out, ",\n%*s", INDENT, "");
+        *column = INDENT;
+    } else if (*column > INDENT) {
+        vs_buf_puts(out, ", ");
+        *column += 2;
+    }
+    vs_buf_add(out, item->p, item->n);
+    *column += item->n;
+    out->failed |= item->failed;
+}
+
+static void list_new(const struct vs_merge_report *r, const struct vs_look *look, struct vs_buf *out)
+{
+    size_t column = INDENT;
+    struct vs_buf item = {0};
+    vs_buf_printf(out, "%*s", INDENT, "");
+    for (uint32_t i = 0; i < r->new_total; i++) {
+        item.n = 0;
+        put_new_token(&item, r, &r->map->news[i]);
+        put_item(out, &column, &item, look->width ? look->width : 80);
+    }
+    vs_buf_puts(out, "\n");
+    vs_buf_free(&item);
+}
+
+static void list_rejected(const struct vs_vocab_map *map, struct vs_buf *out)
+{
+    for (uint32_t i = 0; i < map->reject_count; i++) {
+        vs_buf_printf(out, "%*s", INDENT, "");
+        put_token(out, map->rejects[i].token);
+        vs_buf_printf(out, ": %.*s\n", VS_STR(map->rejects[i].reason));
+    }
+}
+
+/* ---- the lines ---- */
+
+static void put_rejected(const struct vs_merge_report *r, const char *out_dir, const struct vs_look *look, struct vs_buf *out)
 {
     struct reason reasons[REASONS];
     uint32_t n = count_reasons(r->map, reasons);
-    for (uint32_t i = 0; i < n; i++) {
-        if (i == 0)
-            vs_buf_printf(out, "rejected   %7u", r->rejected);
-        else
-            vs_buf_printf(out, "%18s", "");
-        vs_buf_printf(out, "   %u %.*s\n", reasons[i].count, VS_STR(reasons[i].text));
-    }
-    if (n == 0)
+    if (n == 0) {
         vs_buf_puts(out, "rejected      none\n");
-}
-
-static void put_new(const struct vs_merge_report *r, struct vs_buf *out)
-{
-    if (!r->new_total) {
-        vs_buf_puts(out, "new           none\n");
         return;
     }
-    vs_buf_printf(out, "new        %7u   %s %u", r->new_total, r->new_total == 1 ? "id" : "ids", r->first_id);
+    vs_buf_printf(out, COUNT, "rejected", r->rejected);
+    if (out_dir)
+        vs_buf_printf(out, "named in %s/vocab-map.json\n", out_dir);
+    else
+        vs_buf_puts(out, look->verbose ? "these:\n" : "-v names them\n");
+    for (uint32_t i = 0; i < n; i++)
+        vs_buf_printf(out, COUNT "%.*s\n", "", reasons[i].count, VS_STR(reasons[i].text));
+    if (look->verbose)
+        list_rejected(r->map, out);
+}
+
+/* Tokens to add that the base has: they keep their ids. */
+static void put_known(const struct vs_merge_report *r, const struct vs_look *look, struct vs_buf *out)
+{
+    uint32_t shown = 0;
+    size_t column = INDENT;
+    struct vs_buf item = {0};
+    if (!r->known)
+        return;
+    vs_buf_printf(out, COUNT "of the tokens to add %s in the base already:\n%*s", "known", r->known, r->known == 1 ? "is" : "are", INDENT, "");
+    for (uint32_t i = 0; i < r->map->overlap_count; i++) {
+        const struct vs_overlap *o = &r->map->overlaps[i];
+        if (o->source_id != VS_NO_ID || (shown == LISTED_MOST && !look->verbose))
+            continue;
+        item.n = 0;
+        vs_buf_printf(&item, "%u ", o->id);
+        put_token(&item, o->token);
+        put_item(out, &column, &item, look->width ? look->width : 80);
+        shown++;
+    }
+    vs_buf_puts(out, shown < r->known ? ", ... (-v lists them)\n" : "\n");
+    vs_buf_free(&item);
+}
+
+/* What the new ones are, where they are of more than one kind. */
+static void put_kinds(const struct vs_merge_report *r, struct vs_buf *out)
+{
+    if ((r->accepted > 0) + (r->intermediates > 0) + (r->added > 0) < 2)
+        return;
+    if (r->accepted)
+        vs_buf_printf(out, COUNT "from the extensions\n", "", r->accepted);
+    if (r->intermediates)
+        vs_buf_printf(out, COUNT "intermediate: needed on the way to others\n", "", r->intermediates);
+    if (r->added)
+        vs_buf_printf(out, COUNT "added by text\n", "", r->added);
+}
+
+static void put_reachable(const struct vs_merge_report *r, bool dry, struct vs_buf *out)
+{
+    const char *label = "reachable";
+    if (r->merged) {
+        vs_buf_printf(out, COUNT "of %u by merges", label, r->reachable_by_merges, r->merged);
+        if (r->added)
+            vs_buf_printf(out, " (%u added by text need%s none)", r->added, r->added == 1 ? "s" : "");
+        vs_buf_puts(out, "\n");
+        label = "";
+    }
+    if (r->text_tried) {
+        vs_buf_printf(out, COUNT "of %u by text", label, r->reachable_by_text, r->text_checked);
+        if (r->parts)
+            vs_buf_printf(out, r->parts == 1 ? " (%u part of a character is not tested)" : " (%u parts of characters are not tested)", r->parts);
+        vs_buf_puts(out, "\n");
+    } else if (dry) {
+        vs_buf_printf(out, "%-21sby text: tested when it is written\n", label);
+    }
+}
+
+static void put_new(const struct vs_merge_report *r, bool dry, const struct vs_look *look, struct vs_buf *out)
+{
+    if (!r->new_total) {
+        vs_buf_puts(out, "new           none   no id is added: no row is needed\n");
+        return;
+    }
+    vs_buf_printf(out, COUNT "%s %u", "new", r->new_total, r->new_total == 1 ? "id" : "ids", r->first_id);
     if (r->new_total > 1)
         vs_buf_printf(out, " .. %u", r->last_id);
-    if (r->intermediates)
-        vs_buf_printf(out, "   (of them %u intermediate: needed on the way to others)", r->intermediates);
     vs_buf_puts(out, "\n");
-    if (r->merged)
-        vs_buf_printf(out, "reachable  %7u   of %u by merges\n", r->reachable_by_merges, r->merged);
-    if (r->text_checked)
-        vs_buf_printf(out, "%-10s %7u   of %u by text\n", r->merged ? "" : "reachable", r->reachable_by_text, r->text_checked);
+    put_kinds(r, out);
+    if (r->new_total <= LISTED_MOST || look->verbose)
+        list_new(r, look, out);
+    put_reachable(r, dry, out);
 }
 
 static void put_next(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, struct vs_buf *out)
 {
+    char map[PATH_MAX];
     vs_buf_printf(out, "\nrows needed %u", r->rows_needed);
     if (r->model_rows)
         vs_buf_printf(out, "; the table of %s has %llu", q->base, (unsigned long long)r->model_rows);
+    if (r->model_rows && r->rows_needed > r->model_rows && r->model_rows % ALIGNED == 0)
+        vs_buf_printf(out, ", a multiple of %d: --pad-multiple %d keeps it one", ALIGNED, ALIGNED);
     vs_buf_puts(out, "\n");
-    if (out_dir && r->new_total)
-        vs_buf_printf(out, "next: embed-extend %s --map %s/vocab-map.json -o OUT\n", r->model_rows ? q->base : "MODEL", out_dir);
+    if (!out_dir || !r->new_total)
+        return;
+    snprintf(map, sizeof map, "%s/vocab-map.json", out_dir);
+    vs_buf_puts(out, "next: ");
+    vs_text_command(out, (const char *const[]){"embed-extend", r->model_rows ? q->base : "MODEL", "--map", map, "-o", "OUT", NULL});
+    vs_buf_puts(out, "\n");
 }
 
 enum vs_code vs_merge_text(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, const struct vs_look *look,
                            struct vs_buf *out, struct vs_err *err)
 {
     if (look->quiet) {
-        vs_buf_printf(out, "%s\n", out_dir ? out_dir : "");
+        vs_buf_puts(out, out_dir ? out_dir : "");
+        vs_buf_puts(out, out_dir ? "\n" : "");
         return out->failed ? vs_enomem(err, "the report", out->n) : VS_OK;
     }
     vs_buf_printf(out, "base       %s   %u tokens\n", q->base, r->base_tokens);
     for (size_t i = 0; i < q->extension_count; i++)
         vs_buf_printf(out, "extension  %s\n", q->extensions[i]);
-    if (q->extension_count)
-        vs_buf_printf(out, "           %7u   tokens to consider\n", r->extension_tokens);
-    vs_buf_printf(out, "shared     %7u   in the base already\n", r->shared);
-    put_new(r, out);
-    put_rejected(r, out);
+    if (q->extension_count) {
+        vs_buf_printf(out, COUNT "tokens to consider\n", "", r->extension_tokens);
+        vs_buf_printf(out, COUNT "in the base already\n", "shared", r->shared);
+        put_rejected(r, out_dir, look, out);
+    }
+    put_known(r, look, out);
+    put_new(r, !out_dir, look, out);
     for (uint32_t i = 0; i < r->note_count; i++) {
         vs_buf_puts(out, "note       ");
         vs_put_text(out, r->notes[i]);

@@ -45,6 +45,8 @@ static enum vs_code no_tokenizer(const char *dir, struct vs_err *err)
                            "example by loading and saving it with transformers", dir, other, vs_foreign_tokenizer(other));
         else if (weights)
             code = vs_fail(err, VS_EFORMAT, "%s: found %s (%s), expected a tokenizer.json", dir, weights, vs_foreign_weights(weights));
+        else if (vs_path_has(dir, "snapshots"))
+            code = vs_fail(err, VS_EFORMAT, "%s: found an entry of a Hugging Face cache, expected one of its snapshots: %s/snapshots/...", dir, dir);
         else
             code = vs_fail(err, VS_EFORMAT, "%s: no tokenizer found: tokenizer.json expected", dir);
     }
@@ -68,6 +70,8 @@ static enum vs_code load(struct vs_load *l, const char *path, struct vs_err *err
     const char *file = dir ? vs_path_join(&l->impl->arena, path, json_name) : path;
     if (!file)
         return vs_enomem(err, "a path", 0);
+    if (!vs_path_exists(path))
+        return vs_path_missing(path, err);
     if (dir && !vs_path_exists(file))
         return no_tokenizer(path, err);
     enum vs_code code = dir ? VS_OK : check_file_name(path, err);

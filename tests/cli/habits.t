@@ -46,6 +46,62 @@ A usage error is status 2, on standard error, and names the remedy.
     try: vocab-check --help
   [2]
 
+A name that is nearly right is set right.
+
+  $ vocab-merge base --add-tokens x -o out
+  vocab-merge: unknown option --add-tokens: is --add-token meant?
+    try: vocab-merge --help
+  [2]
+  $ vocab-inspect --row base
+  vocab-inspect: unknown option --row: is --rows meant?
+    try: vocab-inspect --help
+  [2]
+
+Numbers that make no sense are refused, not rounded in silence; so is a directory of data that is not there.
+
+  $ embed-extend base --add 1 --memory 10 -n
+  embed-extend: --memory 10: expected a size such as 64M or 1G, at least 1M
+    try: embed-extend --help
+  [2]
+  $ vocab-check base --threads 0
+  vocab-check: --threads 0: expected a number from 1 to 1048576
+    try: vocab-check --help
+  [2]
+  $ embed-extend base --pad-multiple 0 -n
+  embed-extend: --pad-multiple 0: expected a number from 1 to 1048576
+    try: embed-extend --help
+  [2]
+  $ vocab-inspect base --data-dir nowhere
+  vocab-inspect: --data-dir nowhere: found no directory there, expected one with files as in schemas/
+    try: vocab-inspect --help
+  [2]
+
+--memory and --threads are options of the tools that read weights; a page of the manual does not send to itself.
+
+  $ vocab-merge base --memory 64M -n
+  vocab-merge: unknown option --memory
+    try: vocab-merge --help
+  [2]
+  $ for t in vocab-inspect vocab-merge embed-extend offset-patch vocab-check; do $t -h | grep -A 1 'exit status'; $t --help-man | tail -n 1; done
+  exit status: 0 done; 2 usage; 3 input missing, malformed or unsupported; 4 could not write, no
+               memory; 130 interrupted
+  vocab\-merge(1), embed\-extend(1), offset\-patch(1), vocab\-check(1)
+  exit status: 0 done; 2 usage; 3 input missing, malformed or unsupported; 4 could not write, no
+               memory; 130 interrupted
+  vocab\-inspect(1), embed\-extend(1), offset\-patch(1), vocab\-check(1)
+  exit status: 0 done; 2 usage; 3 input missing, malformed or unsupported; 4 could not write, no
+               memory; 130 interrupted
+  vocab\-inspect(1), vocab\-merge(1), offset\-patch(1), vocab\-check(1)
+  exit status: 0 done; 1 what must hold does not (--check); 2 usage; 3 input missing, malformed or
+               unsupported; 4 could not write, no memory; 130 interrupted
+  vocab\-inspect(1), vocab\-merge(1), embed\-extend(1), vocab\-check(1)
+  exit status: 0 done; 1 findings at or above --fail-on; 2 usage; 3 input missing, malformed or
+               unsupported; 4 could not write, no memory, no device; 130 interrupted
+  vocab\-inspect(1), vocab\-merge(1), embed\-extend(1), offset\-patch(1)
+  $ for t in vocab-merge embed-extend; do $t -h | grep ^usage; done
+  usage: vocab-merge BASE [EXT...] (-o OUT | -n) [OPTION...]
+  usage: embed-extend MODEL (--map FILE | --tokenizer DIR | --add N | --rows N) (-o OUT | -n) [OPTION...]
+
 A mistake in the request itself is a usage error too.
 
   $ make-checkpoint small base
@@ -69,7 +125,7 @@ A mistake in the request itself is a usage error too.
     try: offset-patch --help
   [2]
   $ vocab-merge base
-  vocab-merge: -o OUT is missing: the directory for the merged tokenizer
+  vocab-merge: where to? expected -o OUT (or -n to see the plan)
     try: vocab-merge --help
   [2]
   $ ls
@@ -90,6 +146,42 @@ Output that cannot be written is status 4.
   vocab-merge: standard output: No space left on device
   [4]
 
+  $ vocab-merge base --add-token x -o unwritten > /dev/full; ls
+  vocab-merge: standard output: No space left on device
+  base
+  $ vocab-merge base --add-token x -q -o unwritten > /dev/full; ls
+  vocab-merge: standard output: No space left on device
+  base
+
+The place that was asked for is named, and the one that refuses.
+
+  $ vocab-merge base --add-token x -q -o /proc/out
+  vocab-merge: /proc/out: cannot make it in the directory /proc: ...
+  [4]
+
+Whoever reads no further has seen enough: a tool ends as other filters do, by the signal and without a word (128 + 13 in a shell), and
+what it writes is complete. Where the signal is ignored it is a failure to write.
+
+  $ mkfifo pipe
+  $ cat > unread.sh <<'END'
+  > (exec > pipe; until test -e gone; do sleep 0.05; done; "$@"; echo "ended with $?" > status) &
+  > true < pipe
+  > touch gone
+  > wait
+  > cat status
+  > rm gone status
+  > END
+  $ sh unread.sh vocab-inspect base
+  ended with 141
+  $ sh unread.sh vocab-merge base --add-token x -o written; ls written; rm -r written
+  ended with 141
+  tokenizer.json
+  tokenizer_config.json
+  vocab-map.json
+  $ trap '' PIPE; sh unread.sh vocab-inspect base; rm pipe unread.sh
+  vocab-inspect: standard output: Broken pipe
+  ended with 4
+
 Options may stand anywhere, `--` ends them, a missing input is status 3.
 
   $ vocab-inspect base --json | head -c 40
@@ -100,6 +192,22 @@ Options may stand anywhere, `--` ends them, a missing input is status 3.
   $ vocab-inspect nowhere
   vocab-inspect: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
+
+  $ for t in vocab-inspect vocab-check; do $t nowhere; done; vocab-merge nowhere --add-token x -n; vocab-merge base nowhere -n; for t in embed-extend offset-patch; do $t nowhere --add 3 -n; done
+  vocab-inspect: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  vocab-check: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  vocab-merge: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  vocab-merge: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  embed-extend: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  offset-patch: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  [3]
+  $ mkdir -p cache/models--a--b/snapshots/1; for t in vocab-inspect 'vocab-merge -n --add-token x' 'embed-extend -n --add 1' vocab-check; do $t cache/models--a--b; done; rm -r cache
+  vocab-inspect: cache/models--a--b: found an entry of a Hugging Face cache, expected one of its snapshots: cache/models--a--b/snapshots/...
+  vocab-merge: cache/models--a--b: found an entry of a Hugging Face cache, expected one of its snapshots: cache/models--a--b/snapshots/...
+  embed-extend: cache/models--a--b: found an entry of a Hugging Face cache, expected one of its snapshots: cache/models--a--b/snapshots/...
+  vocab-check: cache/models--a--b: found an entry of a Hugging Face cache, expected one of its snapshots: cache/models--a--b/snapshots/...
+  $ mkdir alone && cp base/tokenizer.json alone && embed-extend alone --add 1 -n; rm -r alone
+  embed-extend: alone: found a tokenizer alone, expected a model: config.json, *.safetensors, or shards with their model.safetensors.index.json
 
 A GGUF file is looked into, and not written: the tools that write refuse it by its name.
 

@@ -208,7 +208,7 @@ What cannot be meant.
   ...
   [2]
   $ offset-patch gemma3n --map none.json -o x
-  offset-patch: none.json: cannot open: No such file or directory
+  offset-patch: none.json: not found; expected a file
   [3]
   $ offset-patch nowhere --add 3 -o x
   offset-patch: ...nowhere: ...

@@ -54,7 +54,7 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
   ...
   1 error in base (1 note: -v)
   $ vocab-check base --prompt-ids 1,x
-  vocab-check: 1,x: cannot open: No such file or directory
+  vocab-check: 1,x: not found; expected a file
   [3]
   $ vocab-check base --dump-logits logits.npy --device cpu
   vocab-check: --dump-logits: of which prompts? give --prompt-ids or --prompt

@@ -20,11 +20,15 @@ Every new token comes out of its own symbols: the merges that lead to it are add
   extension  ext/
                    5   tokens to consider
   shared           1   in the base already
-  new              4   ids 5 .. 8   (of them 2 intermediate: needed on the way to others)
+  rejected         2   named in merged/vocab-map.json
+                   1   the unknown token of the extension
+                   1   across a boundary of the base's pre-tokenizer
+  new              4   ids 5 .. 8
+                   2   from the extensions
+                   2   intermediate: needed on the way to others
+                       5 abc, 6 ca, 7 cb, 8 cacb
   reachable        4   of 4 by merges
                    4   of 4 by text
-  rejected         2   1 the unknown token of the extension
-                       1 crosses a boundary of the base's pre-tokenizer
 
   rows needed 9
   next: embed-extend MODEL --map merged/vocab-map.json -o OUT
@@ -48,7 +52,7 @@ Every new token comes out of its own symbols: the merges that lead to it are add
     ],
     "rejected": [
       {"token": "[UNK]", "source": "ext", "source_id": 0, "reason": "the unknown token of the extension"},
-      {"token": "##a1", "source": "ext", "source_id": 4, "reason": "crosses a boundary of the base's pre-tokenizer"}
+      {"token": "##a1", "source": "ext", "source_id": 4, "reason": "across a boundary of the base's pre-tokenizer"}
     ]
   }
 
@@ -57,16 +61,82 @@ Tokens by their text work for every type of model.
   $ printf 'word\nab\nword\n' > words.txt
   $ vocab-merge ext --tokens-file words.txt --add-special '<x>' -o more
   base       ext   5 tokens
-  shared           0   in the base already
   new              3   ids 5 .. 7
+                       5 <x>, 6 word, 7 ab
   reachable        3   of 3 by text
-  rejected      none
 
   rows needed 8
   next: embed-extend MODEL --map more/vocab-map.json -o OUT
   $ cat more/tokenizer.json
   {"added_tokens": [{"id": 5, "content": "<x>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}, {"id": 6, "content": "word", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}, {"id": 7, "content": "ab", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}],"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
    "vocab": {"[UNK]": 0, "##ab": 1, "##abc": 2, "##cacb": 3, "##a1": 4, "<x>": 5, "word": 6, "ab": 7}}}
+
+Lines may come from standard input. What is known already is named; blanks that belong to a token are pointed at.
+
+  $ printf 'ab\r\nc\n x\n' | vocab-merge base --tokens-file - -o "from input"
+  base       base   5 tokens
+  known            2   of the tokens to add are in the base already:
+                       3 ab, 2 c
+  new              1   id 5
+                       5 " x"
+  reachable        1   of 1 by text
+  note       1 line of the tokens file has blanks at the ends or a carriage return, which belong to the token: see line 3
+
+  rows needed 6
+  next: embed-extend MODEL --map 'from input/vocab-map.json' -o OUT
+  $ grep source 'from input/vocab-map.json'
+      {"id": 5, "token": " x", "kind": "added", "source": "standard input", "source_id": null, "pieces": []}
+      {"token": "ab", "source": "standard input", "source_id": null, "id": 3},
+      {"token": "c", "source": "standard input", "source_id": null, "id": 2}
+  $ vocab-merge base --add-token ab -o copy
+  base       base   5 tokens
+  known            1   of the tokens to add is in the base already:
+                       3 ab
+  new           none   no id is added: no row is needed
+
+  rows needed 5
+  $ rm -r 'from input' copy
+
+An added token that takes the text of a token of the base is said, as is what the normalizer makes of it.
+
+  $ cat > lower.json <<'END'
+  > {"normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "model": {"type": "WordPiece", "unk_token": "[UNK]",
+  >  "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "hello": 1}}}
+  > END
+  $ vocab-merge lower.json --add-token Hello --add-token Welt -n
+  base       lower.json   2 tokens
+  new              2   ids 2 .. 3
+                       2 Hello, 3 Welt
+  reachable            by text: tested when it is written
+  note       1 added token takes the text of a base token, whose row is not used for it any more: "Hello" gives 2 instead of 1 "hello"
+  note       2 added tokens are matched as the base's normalizer spells them, not as given: "Hello" as "hello", "Welt" as "welt"; --add-special takes tokens as they are
+
+  rows needed 4
+  nothing written (--dry-run)
+  $ rm lower.json
+
+Before anything is written, and with -v, the tokens by name:
+
+  $ vocab-merge base ext -n -v
+  base       base   5 tokens
+  extension  ext
+                   5   tokens to consider
+  shared           1   in the base already
+  rejected         2   these:
+                   1   the unknown token of the extension
+                   1   across a boundary of the base's pre-tokenizer
+                       [UNK]: the unknown token of the extension
+                       ##a1: across a boundary of the base's pre-tokenizer
+  new              4   ids 5 .. 8
+                   2   from the extensions
+                   2   intermediate: needed on the way to others
+                       5 abc, 6 ca, 7 cb, 8 cacb
+  reachable        4   of 4 by merges
+                       by text: tested when it is written
+
+  rows needed 9
+  nothing written (--dry-run)
+  $ vocab-merge base ext -n -q
   $ vocab-merge ext base -o no
   vocab-merge: ext/tokenizer.json: /model/type: found wordpiece, expected BPE: merging a vocabulary into wordpiece is not covered; --add-token, --add-special and --tokens-file are
   [3]
@@ -74,9 +144,10 @@ Tokens by their text work for every type of model.
 For scripts, and before anything is written:
 
   $ vocab-merge base ext --json -o merged2
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"new":4,"intermediates":2,"rejected":2,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"rows_needed":9,"out":"merged2","notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"parts":0,"rows_needed":9,"out":"merged2","notes":[]}
   $ vocab-merge base ext --json -n
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"new":4,"intermediates":2,"rejected":2,"merged":4,"reachable_by_merges":4,"text_checked":0,"reachable_by_text":0,"rows_needed":9,"out":null,"notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":null,"reachable_by_text":null,"parts":null,"rows_needed":9,"out":null,"notes":[]}
+  nothing written (--dry-run)
   $ vocab-merge base ext -q -o merged3
   merged3
   $ ls
@@ -91,7 +162,7 @@ For scripts, and before anything is written:
 What is refused:
 
   $ vocab-merge base ext
-  vocab-merge: -o OUT is missing: the directory for the merged tokenizer
+  vocab-merge: where to? expected -o OUT (or -n to see the plan)
     try: vocab-merge --help
   [2]
   $ vocab-merge base -o out
@@ -105,7 +176,7 @@ What is refused:
   vocab-merge: ext: is the input itself; choose another directory
   [4]
   $ vocab-merge base/tokenizer.json nowhere -o out
-  vocab-merge: nowhere: cannot open: No such file or directory
+  vocab-merge: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
   $ vocab-merge base --add-token '' -o out
   vocab-merge: --add-token: an empty token; libraries skip those

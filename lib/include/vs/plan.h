@@ -51,14 +51,21 @@ struct vs_merge_request {
     const char *const *add_tokens; size_t add_token_count;     /* AddedToken as tokenizer.add_tokens: normalized true */
     const char *const *add_specials; size_t add_special_count; /* as add_special_tokens: special true, normalized false */
     const char *tokens_file;                /* UTF-8, one token a line; NULL */
+    struct vs_str tokens_text;              /* such lines themselves, from standard input; p NULL when there are none */
 };
 
 struct vs_merge;                            /* the planned merge */
 struct vs_merge_report {                    /* for the tool's text */
-    uint32_t base_tokens, extension_tokens, shared, new_total, intermediates, rejected;
+    uint32_t base_tokens, extension_tokens;
+    uint32_t shared, rejected, accepted;    /* these three make up extension_tokens */
+    uint32_t known;                         /* tokens to add that the base has already: map->overlaps with source_id VS_NO_ID */
+    uint32_t new_total, intermediates, added; /* new_total = accepted + intermediates + added */
     uint32_t first_id, last_id;             /* of the new tokens; VS_NO_ID when there are none */
     uint32_t merged, reachable_by_merges;   /* new entries with a merge path of their own (intermediates too), and how many of them it makes */
-    uint32_t text_checked, reachable_by_text; /* new tokens that a text can hold, and how many the written tokenizer gives for it; 0, 0 before the write */
+    uint32_t text_checked, reachable_by_text; /* new tokens that a text can hold, and how many the written tokenizer gives for it */
+    uint32_t parts;                         /* new tokens that no text can hold alone: parts of characters */
+    bool text_tried;                        /* the three above were counted: not before the write, nor with a pipeline that is not handled */
+    bool byte_level;                        /* how the vocabulary spells tokens that are no added ones */
     const char *const *notes; uint32_t note_count; /* for people: stale files left out, placeholders */
     uint32_t rows_needed; uint64_t model_rows; /* 0 when BASE has no weights */
     const struct vs_vocab_map *map;
@@ -67,6 +74,9 @@ enum vs_code vs_merge_plan(const struct vs_merge_request *request, const struct 
 const struct vs_merge_report *vs_merge_report(const struct vs_merge *m);
 /* Writes the tokenizer files and vocab-map.json; re-opens them and refuses (VS_EMISMATCH) when an id is not the one of the map. */
 enum vs_code vs_merge_write(struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
+/* The same in two steps: after the first all is proven and nothing visible; vs_merge_free without the second leaves nothing behind. */
+enum vs_code vs_merge_stage(struct vs_merge *m, const char *out, bool force, const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_merge_commit(struct vs_merge *m, struct vs_err *err) VS_NODISCARD;
 void vs_merge_free(struct vs_merge *m);
 
 /* ---- the shared plan ---- */

@@ -354,7 +354,7 @@ Test(fold, a_rejected_candidate_makes_no_characters)
     add_candidates(&b, "xyb");
     fold(&b, "y");
     cr_expect_eq(b.fold.token_count, 0, "%u tokens that nobody asked for", b.fold.token_count);
-    cr_expect_str_eq(b.fold.reasons[0], "a character of it is an added token");
+    cr_expect_str_eq(b.fold.reasons[0], "with a character that is an added token");
     vs_tokenizer_close(b.base);
     vs_arena_free(&b.arena);
     vst_cleanup();

@@ -89,10 +89,10 @@ Test(match, a_list_of_pieces_into_bytes)
         "\"byte_fallback\": true, \"vocab\": [[\"<unk>\", 0], [\"<s>\", 0], [\"<0x41>\", 0], [\"he\", -1], [\"" MARK "he\", -1], [\"" MARK "h\", -1], "
         "[\"\xc3\xa9h\", -1], [\"e\xcc\x81\", -2], [\"hello\", -2], [\"12\", -2], [\"lo\", -2], [\"" MARK "1\", -2], [\"oh" MARK "\", -3], [\"h<s>\", -3]]}}";
     static const char *const expected[] = {
-        "the unknown token of the extension", "special in the extension", "a byte token of the extension", "overlap 7",
-        "candidate \xc4\xa0he", "overlap 8", "candidate \xc3\x83\xc2\xa9h", "the base's normalizer changes it", "contains an added token",
-        "crosses a boundary of the base's pre-tokenizer", "an added token of the base", "crosses a boundary of the base's pre-tokenizer",
-        "crosses a boundary of the base's pre-tokenizer", "contains an added token"};
+        "the unknown token of the extension", "special in the extension", "spelled as a byte by the extension", "overlap 7",
+        "candidate \xc4\xa0he", "overlap 8", "candidate \xc3\x83\xc2\xa9h", "changed by the base's normalizer", "with an added token inside",
+        "across a boundary of the base's pre-tokenizer", "known to the base as an added token", "across a boundary of the base's pre-tokenizer",
+        "across a boundary of the base's pre-tokenizer", "with an added token inside"};
     struct bench b = begin(bytes_base, ext, NULL, 0);
     CHECK(&b, expected);
     end(&b);
@@ -117,7 +117,7 @@ Test(match, bytes_into_characters)
         "\"\xc4\xa0hh\": 4, \"\xc4\xa0h\": 5, \"h\xc4\xa0h\": 6, \"\xc4\x80\": 7}, \"merges\": []}}";
     static const char *const expected[] = {"overlap 1", "overlap 0", "not valid UTF-8, and the base spells characters", "candidate \xc3\xa9",
                                            "candidate " MARK "hh", "overlap 2", "candidate h" MARK "h",
-                                           "holds the character U+0000, which no vocabulary of characters can"};
+                                           "with the character U+0000, which no vocabulary of characters can hold"};
     struct bench b = begin(characters_base, ext, NULL, 0);
     CHECK(&b, expected);
     end(&b);
@@ -126,10 +126,22 @@ Test(match, bytes_into_characters)
 Test(match, what_is_asked_for_by_its_text_is_no_candidate)
 {
     static const char ext[] = "{\"pre_tokenizer\": " BYTE_LEVEL ", \"model\": {\"type\": \"BPE\", \"vocab\": {\"hh\": 0, \"hhe\": 1, \"eh\": 2}, \"merges\": []}}";
-    static const char *const expected[] = {"an added token of the base", "contains an added token", "candidate eh"};
+    static const char *const expected[] = {"among the tokens to add", "with an added token inside", "candidate eh"};
     static const struct vs_str taken[] = {{"hh", 2}, {"hh", 2}, {"x", 1}};
     struct bench b = begin(bytes_base, ext, taken, 3);
     CHECK(&b, expected);
+    end(&b);
+}
+
+/* It may be special there or not: it is to be added here, so it is not called rejected for what it is there. */
+Test(match, what_is_asked_for_may_be_special_there)
+{
+    static const char ext[] = "{\"added_tokens\": [" ADDED(1, "<t>", true) "], \"pre_tokenizer\": " BYTE_LEVEL
+                              ", \"model\": {\"type\": \"BPE\", \"vocab\": {\"h\": 0}, \"merges\": []}}";
+    static const char *const expected[] = {"overlap 0", "among the tokens to add"};
+    static const struct vs_str taken[] = {{"<t>", 3}};
+    struct bench b = begin(bytes_base, ext, taken, 1);
+    check(&b, expected, 2);
     end(&b);
 }
 
@@ -145,7 +157,7 @@ Test(match, two_extensions)
     cr_assert_eq(n, 1);
     cr_assert_eq(b.map->overlap_count, 2);
     cr_assert(b.map->reject_count == 1 && vs_str_is(b.map->rejects[0].source, "again"));
-    cr_assert_str_eq(b.map->rejects[0].reason.p, "the same text as an earlier candidate");
+    cr_assert_str_eq(b.map->rejects[0].reason.p, "of the same text as an earlier candidate: id 0 hh of ext");
     end(&b);
 }
 

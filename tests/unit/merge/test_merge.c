@@ -110,6 +110,7 @@ Test(merge, ids_pieces_and_files)
     cr_assert_str_eq(news_of(r.report), "5 abc merged 3,2 | 6 ca intermediate 2,0 | 7 cb intermediate 2,1 | 8 cacb merged 2,0,2,1 | 9 x y added | "
                                         "10 <t> special", "%s", news_of(r.report));
     cr_assert(r.report->shared == 2 && r.report->rejected == 0 && r.report->intermediates == 2 && r.report->new_total == 6);
+    cr_assert(r.report->accepted == 2 && r.report->added == 2 && r.report->extension_tokens == r.report->shared + r.report->rejected + r.report->accepted);
     cr_assert(r.report->first_id == 5 && r.report->last_id == 10 && r.report->rows_needed == 11 && r.report->model_rows == 0);
     cr_assert(r.report->merged == 4 && r.report->reachable_by_merges == 4);
     cr_assert(r.report->text_checked == 6 && r.report->reachable_by_text == 6, "%u of %u", r.report->reachable_by_text, r.report->text_checked);
@@ -225,9 +226,53 @@ Test(merge, added_tokens_that_the_normalizer_changes_are_named)
     const char *words[] = {"w", "Wx"}, *special = "Sp";
     struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 2, .add_specials = &special, .add_special_count = 1});
     works(&r);
-    cr_assert(noted(r.report, "1 added token is matched") && noted(r.report, "(Wx)") && r.report->note_count == 1);
+    cr_assert(noted(r.report, "1 added token is matched") && noted(r.report, "\"Wx\" as \"wx\"") && r.report->note_count == 1);
     cr_assert_eq(r.report->reachable_by_text, 3);
     end(&r);
+}
+
+/* All of them are named: whoever adds Hello to a base that knows hello loses a trained row without knowing. */
+Test(merge, added_tokens_that_take_the_text_of_a_base_token)
+{
+    const char *base = tokenizer_dir("{\"normalizer\": {\"type\": \"Lowercase\"}, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"model\": {\"type\": "
+                                     "\"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, "
+                                     "\"vocab\": {\"[UNK]\": 0, \"ab\": 1, \"c\": 2, \"##d\": 3}}}");
+    const char *words[] = {"Ab", "C", "CD", "Other"};
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 4});
+    works(&r);
+    cr_assert(noted(r.report, "2 added tokens take") && noted(r.report, "\"Ab\" gives 4 instead of 1 \"ab\", \"C\" gives 5 instead of 2 \"c\""));
+    cr_assert(noted(r.report, "4 added tokens are matched") && noted(r.report, "\"Other\" as \"other\""));
+    end(&r);
+}
+
+Test(merge, lines_of_a_tokens_file)
+{
+    const char *base = tokenizer_dir(base_json), *file = vst_path(vst_tempdir(), "words");
+    vst_write_text(file, "\xef\xbb\xbfw\r\n\n v\nu\rt\n");
+    struct result r = merge((struct vs_merge_request){.base = base, .tokens_file = file});
+    works(&r);
+    cr_assert_str_eq(news_of(r.report), "5 w added | 6  v added | 7 u\rt added", "%s", news_of(r.report));
+    cr_assert(noted(r.report, "2 lines of the tokens file have blanks") && noted(r.report, "see line 3"));
+    vs_merge_free(r.m);
+    r = merge((struct vs_merge_request){.base = base, .tokens_text = {"x\ny", 3}});
+    works(&r);
+    cr_assert_str_eq(news_of(r.report), "5 x added | 6 y added", "%s", news_of(r.report));
+    cr_assert(r.report->map->news[0].source.p && r.report->note_count == 0);
+    end(&r);
+}
+
+Test(merge, what_is_staged_and_not_committed_leaves_nothing)
+{
+    const char *word = "w", *parent = vst_tempdir();
+    struct vs_merge_request q = {.base = tokenizer_dir(base_json), .add_tokens = &word, .add_token_count = 1};
+    struct vs_merge *m = NULL;
+    cr_assert_eq(vs_merge_plan(&q, &run, &m, &err), VS_OK);
+    cr_assert_not(vs_merge_report(m)->text_tried);
+    cr_assert_eq(vs_merge_stage(m, vst_path(parent, "out"), false, &run, &err), VS_OK, "%s", err.message);
+    cr_assert(vs_merge_report(m)->text_tried && vst_count(parent, "out") == 0);
+    vs_merge_free(m);
+    cr_assert_eq(vst_count(parent, "*"), 0);
+    vst_cleanup();
 }
 
 Test(merge, nothing_new_is_a_copy)
@@ -236,7 +281,7 @@ Test(merge, nothing_new_is_a_copy)
     vst_write_text(vst_path(base, "tokenizer_config.json"), "{\"added_tokens_decoder\": {}}");
     struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 2});
     works(&r);
-    cr_assert(r.report->new_total == 0 && r.report->shared == 2 && r.report->rows_needed == 5);
+    cr_assert(r.report->new_total == 0 && r.report->known == 2 && r.report->shared == 0 && r.report->rows_needed == 5);
     vst_remove(vst_path(r.out, "vocab-map.json"));
     cr_assert_str_eq(vst_tree_diff(base, r.out), "");
     end(&r);
@@ -247,7 +292,7 @@ Test(merge, an_entry_of_the_vocabulary_becomes_special)
     const char *special = "ab";
     struct result r = merge((struct vs_merge_request){.base = tokenizer_dir(base_json), .add_specials = &special, .add_special_count = 1});
     works(&r);
-    cr_assert(r.report->new_total == 0 && r.report->shared == 1);
+    cr_assert(r.report->new_total == 0 && r.report->known == 1);
     cr_assert(file_has(r.out, "tokenizer.json", ADDED(3, "ab", false, true)));
     end(&r);
 }
@@ -258,7 +303,7 @@ Test(merge, an_added_token_becomes_special)
     const char *special = "w";
     struct result r = merge((struct vs_merge_request){.base = tokenizer_dir(json), .add_specials = &special, .add_special_count = 1});
     works(&r);
-    cr_assert(r.report->new_total == 0 && r.report->shared == 1 && r.report->note_count == 1 && strstr(r.report->notes[0], "it becomes special"));
+    cr_assert(r.report->new_total == 0 && r.report->known == 1 && r.report->note_count == 1 && strstr(r.report->notes[0], "it becomes special"));
     cr_assert(file_has(r.out, "tokenizer.json", "[" ADDED(1, "w", false, true) "]"));
     cr_assert(file_has(r.out, "tokenizer_config.json", "[\"w\"]"));
     end(&r);
