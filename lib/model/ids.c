@@ -6,19 +6,6 @@
 #include <string.h>
 #include "model/model_impl.h"
 
-void vs_buf_pointer(struct vs_buf *at, struct vs_str key)
-{
-    vs_buf_puts(at, "/");
-    for (size_t i = 0; i < key.n; i++) {
-        if (key.p[i] == '~')
-            vs_buf_puts(at, "~0");
-        else if (key.p[i] == '/')
-            vs_buf_puts(at, "~1");
-        else
-            vs_buf_add(at, key.p + i, 1);
-    }
-}
-
 struct walk {
     struct vs_checkpoint *c;
     const struct vs_jdoc *d;

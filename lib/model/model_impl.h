@@ -11,7 +11,7 @@
 #include "format/foreign.h"
 #include "format/gguf.h"
 #include "format/st_index.h"
-#include "json/dom.h"
+#include "model/data.h"
 
 struct vs_config_doc { const char *name; struct vs_jdoc doc; };
 
@@ -47,9 +47,6 @@ enum vs_code vs_ckpt_read_keys(struct vs_checkpoint *c, struct vs_err *err) VS_N
 /* config.c: sizes, flags; ids.c: token ids in every JSON file. */
 enum vs_code vs_ckpt_read_configs(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_collect_ids(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
-/* Appends "/key" with the escapes of RFC 6901. */
-void vs_buf_pointer(struct vs_buf *at, struct vs_str key);
-bool vs_keys_match(const struct vs_checkpoint *c, const char *list, struct vs_str name); /* a glob of model-keys.json */
 
 /* family.c: data of schemas/families; roles.c: which tensors follow the vocabulary. */
 enum vs_code vs_ckpt_load_families(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;

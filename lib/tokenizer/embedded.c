@@ -23,18 +23,6 @@ enum vs_code vs_load_named(struct vs_load *l, const struct vs_named_token *n, st
     return VS_OK;
 }
 
-/* Appends "/" and one step of a JSON Pointer. */
-static void step(struct vs_buf *at, struct vs_str s)
-{
-    vs_buf_add(at, "/", 1);
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '~' || s.p[i] == '/')
-            vs_buf_puts(at, s.p[i] == '~' ? "~0" : "~1");
-        else
-            vs_buf_add(at, s.p + i, 1);
-    }
-}
-
 static enum vs_code name(struct vs_load *l, const struct vs_jdoc *doc, const struct vs_buf *at, const char *last, struct vs_str name,
                          const struct vs_jval *token, const struct vs_jval *id, struct vs_err *err)
 {
@@ -63,7 +51,7 @@ static enum vs_code template_tokens(struct vs_load *l, const struct vs_jdoc *doc
             size_t n = at->n;
             char last[32];
             vs_buf_puts(at, "/special_tokens");
-            step(at, t->key);
+            vs_buf_pointer(at, t->key);
             snprintf(last, sizeof last, "/ids/%u", i);
             code = name(l, doc, at, last, t->key, token, id, err);
             at->n = n;

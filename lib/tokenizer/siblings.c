@@ -158,7 +158,7 @@ static enum vs_code name_one(struct siblings *s, const char *file, const struct 
     struct vs_buf at = {0};
     if (!content_of(v, &n.token))
         return VS_OK;
-    vs_buf_printf(&at, "/%.*s", VS_STR(name));
+    vs_buf_pointer(&at, name);
     if (place >= 0)
         vs_buf_printf(&at, "/%d", place);
     n.at = at.failed ? NULL : vs_arena_dup(&s->l->impl->arena, at.p, at.n);
