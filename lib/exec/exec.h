@@ -10,7 +10,7 @@
 #include "base/run.h"
 #include "base/sha256.h"
 #include "base/str.h"
-#include "plan/plan_impl.h"
+#include "plan/recipe.h"
 #include "vs_kernels.h"
 
 /* Rows [begin, end) of an output table that share a state: the unit of proof in the receipt. */

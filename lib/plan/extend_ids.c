@@ -4,6 +4,7 @@
  * not what a file declares.
  */
 #include <stdlib.h>
+#include "base/io.h"
 #include "plan/extend.h"
 #include "plan/vocab_map.h"
 

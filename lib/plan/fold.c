@@ -5,7 +5,6 @@
 #include <string.h>
 #include "base/str.h"
 #include "plan/fold.h"
-#include "tokenizer/impl.h"
 
 #define TAKEN_BACK (VS_NONE - 1) /* a map keeps its keys: the value of one that is no token any more */
 
@@ -336,7 +335,7 @@ enum vs_code vs_fold(const struct vs_fold_request *q, struct vs_arena *arena, co
     const struct vs_tokenizer *base = q->base;
     struct fold f = {.base = base, .candidates = q->candidates, .count = q->count, .arena = arena, .out = out};
     *out = (struct vs_fold){0};
-    if (base->impl->model.prefix.n || base->impl->model.suffix.n)
+    if (vs_subword_prefix(base).n || vs_word_suffix(base).n)
         return vs_fail(err, VS_EUNSUPPORTED, "%s: /model: found continuing_subword_prefix or end_of_word_suffix, expected a BPE model "
                        "without them; --add-token works here too", base->path);
     enum vs_code code = prepare(&f, q, err);

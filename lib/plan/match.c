@@ -8,6 +8,7 @@
 #include "plan/match.h"
 #include "tokenizer/alphabet.h"
 #include "tokenizer/pipeline.h"
+#include "tokenizer/symbols.h"
 
 #define LONGEST 512 /* bytes of a candidate; the longest token of the tokenizers in use has 256 */
 
@@ -170,10 +171,10 @@ static enum vs_code reject(const struct subject *s, const char *reason, struct v
 static const char *no_text(const struct subject *s)
 {
     struct vs_added added;
-    const struct vs_model *model = &s->ext->impl->model;
+    uint32_t unknown = vs_unknown_symbol(s->ext);
     if (vs_token_is_added(s->ext, s->id, &added) && added.special)
         return "special in the extension";
-    if (model->unk != VS_NO_ENTRY && vs_str_eq(vs_symbol_text(s->ext, model->unk), s->token))
+    if (unknown != VS_NO_SYMBOL && vs_str_eq(vs_symbol_text(s->ext, unknown), s->token))
         return "the unknown token of the extension";
     return s->ext->byte_fallback && vs_byte_token(s->token) >= 0 ? "a byte token of the extension" : NULL;
 }
@@ -182,7 +183,7 @@ static const char *no_text(const struct subject *s)
 static const char *text_of(struct vs_match *m, const struct subject *s)
 {
     m->text.n = 0;
-    struct vs_str prefix = s->ext->impl->model.prefix;
+    struct vs_str prefix = vs_subword_prefix(s->ext);
     bool word_start = s->ext->alphabet == VS_ALPHA_WORDPIECE && !(prefix.n && vs_str_starts(s->token, prefix)) &&
                       !vs_token_is_added(s->ext, s->id, NULL);
     if (word_start)
@@ -269,8 +270,8 @@ enum vs_code vs_match_extension(struct vs_match *m, const struct vs_tokenizer *e
 {
     struct subject s = {.ext = ext, .map = map, .source = source};
     enum vs_code code = VS_OK;
-    for (uint32_t i = 0; !code && i < ext->impl->owner_count; i++) {
-        s.id = ext->impl->owners[i].id;
+    for (uint32_t i = 0; !code && i < vs_used_id_count(ext); i++) {
+        s.id = vs_used_id(ext, i);
         s.token = vs_token_text(ext, s.id);
         if (run->cancel && *run->cancel)
             return vs_fail(err, VS_ECANCELED, "interrupted");

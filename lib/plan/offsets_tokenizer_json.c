@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include "base/map.h"
 #include "json/scan.h"
-#include "model/model_impl.h"
 #include "plan/offsets_tokens.h"
 
 struct added { struct vs_str content; struct vs_span spelled; uint64_t id; bool in_model; }; /* id: in the output */

@@ -11,6 +11,11 @@ const char *vs_row_state_name(enum vs_row_state state)
     return names[state];
 }
 
+const struct vs_extend *vs_plan_recipe(const struct vs_plan *plan)
+{
+    return plan->impl->extend;
+}
+
 struct vs_plan *vs_plan_new(void)
 {
     struct vs_plan *plan = vs_calloc(1, sizeof *plan);

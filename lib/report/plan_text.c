@@ -3,8 +3,9 @@
  * A plan for people: what grows, what moves, what holds, what stays to be done by hand.
  */
 #include <string.h>
+#include "base/mem.h"
 #include "base/str.h"
-#include "plan/plan_impl.h"
+#include "plan/recipe.h"
 #include "report/report.h"
 
 typedef unsigned long long ull;
@@ -39,9 +40,9 @@ static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, co
                       t->insert_at == t->rows_before ? "appended at" : "inserted at", (ull)t->insert_at);
     else
         vs_buf_printf(b, "%llu -> %llu rows", (ull)t->rows_before, (ull)t->rows_after);
-    if (p->impl->extend && t->init_count)
+    if (vs_plan_recipe(p) && t->init_count)
         vs_buf_printf(b, ", %s", vs_init_name(t->default_init.method));
-    if (p->impl->extend && t->init_count && t->default_init.method == VS_INIT_COPY)
+    if (vs_plan_recipe(p) && t->init_count && t->default_init.method == VS_INIT_COPY)
         vs_buf_printf(b, ":%u", t->default_init.copy_id);
     vs_buf_puts(b, "\n");
 }
@@ -52,7 +53,7 @@ static void head_line(const struct vs_plan *p, struct vs_buf *b)
     bool stored = false, tied = false;
     for (uint32_t i = 0; i < p->table_count; i++) {
         stored |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
-        tied |= p->impl->extend->maybe_tied[i];
+        tied |= vs_plan_recipe(p)->maybe_tied[i];
     }
     enum vs_tie says = p->checkpoint->config.tie;
     if (!stored)
@@ -66,7 +67,7 @@ static void head_line(const struct vs_plan *p, struct vs_buf *b)
 
 static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
 {
-    const struct vs_extend *x = p->impl->extend;
+    const struct vs_extend *x = vs_plan_recipe(p);
     uint32_t untouched = 0;
     for (uint32_t i = 0; i < p->checkpoint->file_count; i++)
         untouched += !x->layouts[i].header.p;
@@ -86,12 +87,12 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
 
 static void tables(const struct vs_plan *p, struct vs_buf *b)
 {
-    const char *label = p->impl->extend ? "plan" : "rows";
+    const char *label = vs_plan_recipe(p) ? "plan" : "rows";
     if (!p->checkpoint)
         return;
     for (uint32_t i = 0; i < p->table_count; i++)
         rows_line(p, &p->tables[i], &label, b);
-    if (p->table_count && p->impl->extend)
+    if (p->table_count && vs_plan_recipe(p))
         extend_summary(p, b);
 }
 
