@@ -24,7 +24,6 @@ struct vs_check_impl {
     struct vs_bits *fresh;                 /* rows of new tokens of the map; NULL without a map */
     struct vs_shift shift;                 /* of old ids, as the map says */
     uint64_t gathered, bad_count;          /* of the range-checked gather */
-    uint32_t finding_cap;
 };
 
 struct checker {

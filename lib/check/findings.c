@@ -250,14 +250,10 @@ static enum vs_severity severity_of(const struct vs_jval *rule)
 static struct vs_finding *next_finding(struct checker *k)
 {
     struct vs_check_result *r = k->r;
-    if (r->finding_count == k->impl->finding_cap) {
-        uint32_t cap = k->impl->finding_cap ? 2 * k->impl->finding_cap : 16;
-        struct vs_finding *list = vs_realloc_array(r->findings, cap, sizeof *list);
-        if (!list)
-            return NULL;
-        r->findings = list;
-        k->impl->finding_cap = cap;
-    }
+    struct vs_finding *list = vs_list_room(r->findings, r->finding_count, sizeof *list);
+    if (!list)
+        return NULL;
+    r->findings = list;
     return &r->findings[r->finding_count++];
 }
 

@@ -33,7 +33,7 @@ struct reader {
     struct vs_arena *a;
     struct vs_st *st;
     struct vs_map names;
-    uint32_t cap, file;
+    uint32_t file;
     struct vs_str tensor; /* whose description is being read; p NULL outside */
     const char *field;
 };
@@ -171,14 +171,10 @@ static bool check_size(struct reader *r, const struct vs_tensor *t)
 static bool push(struct reader *r, const struct vs_tensor *t)
 {
     struct vs_st *st = r->st;
-    if (st->count == r->cap) {
-        uint32_t cap = r->cap ? r->cap * 2 : 64;
-        struct vs_tensor *more = vs_realloc_array(st->tensors, cap, sizeof *more);
-        if (!more)
-            return no_memory(r);
-        st->tensors = more;
-        r->cap = cap;
-    }
+    struct vs_tensor *list = vs_list_room(st->tensors, st->count, sizeof *list);
+    if (!list)
+        return no_memory(r);
+    st->tensors = list;
     st->tensors[st->count++] = *t;
     return true;
 }

@@ -25,7 +25,6 @@ struct fold {
     struct vs_ids pieces;        /* base segmentations, one after the other */
     struct span *spans;
     struct vs_fold *out;
-    uint32_t token_cap;
     struct vs_buf text;
     uint32_t *work;              /* the candidate at hand */
 };
@@ -50,16 +49,10 @@ static bool is_taken(const struct fold *f, struct vs_str token)
 static enum vs_code make(struct fold *f, struct vs_fold_token token, uint32_t *symbol, struct vs_err *err)
 {
     struct vs_fold *out = f->out;
-    if (out->token_count == f->token_cap) {
-        uint32_t cap = f->token_cap ? 2 * f->token_cap : 4096;
-        struct vs_fold_token *tokens = vs_arena_array(f->arena, cap, sizeof *tokens);
-        if (!tokens)
-            return vs_enomem(err, "the new tokens", 0);
-        if (out->token_count)
-            memcpy(tokens, out->tokens, out->token_count * sizeof *tokens);
-        out->tokens = tokens;
-        f->token_cap = cap;
-    }
+    struct vs_fold_token *tokens = vs_arena_room(f->arena, out->tokens, out->token_count, sizeof *tokens);
+    if (!tokens)
+        return vs_enomem(err, "the new tokens", 0);
+    out->tokens = tokens;
     *symbol = f->base->base_count + out->token_count;
     if (!vs_map_put(&f->made, token.token, *symbol, NULL))
         return vs_enomem(err, "the new tokens", 0);
@@ -295,7 +288,7 @@ static enum vs_code count_reached(struct fold *f, struct vs_err *err)
         struct vs_str t = f->out->tokens[i].token;
         uint32_t n = 0, *symbols = vs_calloc(t.n, sizeof *symbols);
         if (!symbols)
-            return vs_enomem(err, "a token's symbols", t.n);
+            return vs_enomem(err, "a token's symbols", t.n * sizeof *symbols);
         n = split(f, t, symbols);
         enum vs_code code = vs_bpe_merge(f->bpe, symbols, &n, err);
         f->out->reached += !code && n == 1 && symbols[0] == f->base->base_count + i;

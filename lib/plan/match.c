@@ -15,7 +15,7 @@
 struct vs_match {
     const struct vs_tokenizer *base;
     struct vs_candidate *items;
-    uint32_t count, cap;
+    uint32_t count;
     struct vs_map seen;             /* base spelling -> position in items */
     struct vs_map reserved;         /* contents that are or will be added tokens -> 0 */
     const struct vs_str **by_start; /* those contents sorted by their first two bytes: starts[] says from where */
@@ -196,14 +196,10 @@ static const char *text_of(struct vs_match *m, const struct subject *s)
 static enum vs_code accept(struct vs_match *m, const struct subject *s, struct vs_err *err)
 {
     struct vs_arena *a = &s->map->impl->arena;
-    if (m->count == m->cap) {
-        uint32_t cap = m->cap ? 2 * m->cap : 4096;
-        struct vs_candidate *items = vs_realloc_array(m->items, cap, sizeof *items);
-        if (!items)
-            return vs_enomem(err, "the candidates", 0);
-        m->items = items;
-        m->cap = cap;
-    }
+    struct vs_candidate *items = vs_list_room(m->items, m->count, sizeof *items);
+    if (!items)
+        return vs_enomem(err, "the candidates", 0);
+    m->items = items;
     char *token = vs_arena_dup(a, m->spelled.p, m->spelled.n), *text = vs_arena_dup(a, m->text.p, m->text.n);
     struct vs_candidate c = {{token, m->spelled.n}, {text, m->text.n}, s->source, s->id};
     if (!token || !text || !vs_map_put(&m->seen, c.token, m->count, NULL))

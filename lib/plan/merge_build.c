@@ -189,7 +189,7 @@ static enum vs_code save_specials(struct builder *b, const struct vs_wishes *wis
             specials[n++] = wishes->contents[i];
     b->m->save.specials = specials;
     b->m->save.special_count = n;
-    return specials ? VS_OK : vs_enomem(err, "the special tokens", wishes->count);
+    return specials ? VS_OK : vs_enomem(err, "the special tokens", wishes->count * sizeof *specials);
 }
 
 static enum vs_code save_merges(struct builder *b, struct vs_err *err)

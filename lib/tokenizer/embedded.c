@@ -11,14 +11,10 @@ enum { DEPTH = 8 }; /* of nested Sequence processors; deeper ones are not looked
 enum vs_code vs_load_named(struct vs_load *l, const struct vs_named_token *n, struct vs_err *err)
 {
     struct vs_tokenizer *t = l->t;
-    if (t->named_count == l->named_cap) {
-        uint32_t cap = l->named_cap ? l->named_cap * 2 : 16;
-        struct vs_named_token *all = vs_realloc_array(t->named, cap, sizeof *all);
-        if (!all)
-            return vs_enomem(err, "special tokens", 0);
-        t->named = all;
-        l->named_cap = cap;
-    }
+    struct vs_named_token *all = vs_list_room(t->named, t->named_count, sizeof *all);
+    if (!all)
+        return vs_enomem(err, "special tokens", 0);
+    t->named = all;
     t->named[t->named_count++] = *n;
     return VS_OK;
 }

@@ -16,7 +16,7 @@ struct siblings {
     struct vs_load *l;
     const char *dir;
     struct pending *list; /* tokens that are not in tokenizer.json */
-    uint32_t count, cap;
+    uint32_t count;
     struct vs_map pending; /* their texts */
     struct vs_map special; /* texts that a special name has */
 };
@@ -55,14 +55,10 @@ static bool is_pending(const struct siblings *s, struct vs_str text)
 static enum vs_code pend(struct siblings *s, const struct vs_jval *v, struct vs_str text, uint32_t declared, bool special,
                          struct vs_err *err)
 {
-    if (s->count == s->cap) {
-        uint32_t cap = s->cap ? s->cap * 2 : 32;
-        struct pending *list = vs_realloc_array(s->list, cap, sizeof *list);
-        if (!list)
-            return vs_enomem(err, "added tokens", 0);
-        s->list = list;
-        s->cap = cap;
-    }
+    struct pending *list = vs_list_room(s->list, s->count, sizeof *list);
+    if (!list)
+        return vs_enomem(err, "added tokens", 0);
+    s->list = list;
     struct vs_added a = {.content = text, .declared = declared, .effective = VS_NO_ID, .special = special,
                          .normalized = !special, .from_sibling = true};
     if (v && v->type == VS_JSON_OBJECT) {
