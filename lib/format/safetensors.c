@@ -243,25 +243,28 @@ static int by_place(const void *a, const void *b)
     return x->end != y->end ? (x->end < y->end ? -1 : 1) : vs_str_cmp(x->name, y->name);
 }
 
+/* A tensor that does not begin where the one before it ends. */
+static enum vs_code bad_begin(const struct vs_st *st, const struct vs_tensor *t, uint64_t at, struct vs_err *err)
+{
+    char name[200], before[200];
+    vs_escape(name, sizeof name, t->name);
+    if (t->begin > at)
+        return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, expected %llu: a hole of %llu bytes",
+                       st->path, name, (unsigned long long)(t->begin - st->data_begin),
+                       (unsigned long long)(at - st->data_begin), (unsigned long long)(t->begin - at));
+    return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, inside tensor \"%s\", which ends at %llu",
+                   st->path, name, (unsigned long long)(t->begin - st->data_begin), vs_escape(before, sizeof before, t[-1].name),
+                   (unsigned long long)(at - st->data_begin));
+}
+
 /* The data must be covered exactly once: nothing can hide in it, and no two tensors share bytes. */
 static enum vs_code check_layout(const struct vs_st *st, struct vs_err *err)
 {
-    char name[200], before[200];
     uint64_t at = st->data_begin;
     for (uint32_t i = 0; i < st->count; i++) {
-        const struct vs_tensor *t = &st->tensors[i];
-        vs_escape(name, sizeof name, t->name);
-        if (i > 0)
-            vs_escape(before, sizeof before, t[-1].name);
-        if (t->begin > at)
-            return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, expected %llu: a hole of %llu bytes",
-                           st->path, name, (unsigned long long)(t->begin - st->data_begin),
-                           (unsigned long long)(at - st->data_begin), (unsigned long long)(t->begin - at));
-        if (t->begin < at)
-            return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, inside tensor \"%s\", which ends at %llu",
-                           st->path, name, (unsigned long long)(t->begin - st->data_begin), before,
-                           (unsigned long long)(at - st->data_begin));
-        at = t->end;
+        if (st->tensors[i].begin != at)
+            return bad_begin(st, &st->tensors[i], at, err);
+        at = st->tensors[i].end;
     }
     if (at == st->size)
         return VS_OK;

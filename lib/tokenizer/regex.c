@@ -297,4 +297,3 @@ enum vs_code vs_regex_next(const struct vs_regex *re, struct vs_regex_memory *m,
     }
     return VS_OK;
 }
-
