@@ -105,7 +105,6 @@ enum vs_code cli_check_out(struct cli *c, const char *const *others, size_t coun
 /* cli_render.c: writes to stdout what render makes of a result, the report of a tool as text or as JSON. */
 typedef enum vs_code cli_renderer(const struct cli *c, const void *result, struct vs_buf *text, struct vs_err *err);
 enum vs_code cli_render(struct cli *c, cli_renderer *render, const void *result, struct vs_err *err);
-enum vs_code cli_render_plan(const struct cli *c, const void *plan, struct vs_buf *text, struct vs_err *err); /* of a struct vs_plan */
 
 /* cli_progress.c */
 void cli_progress_start(struct cli *c); /* sets run.progress when progress is to be shown */

@@ -10,8 +10,3 @@ enum vs_code cli_render(struct cli *c, cli_renderer *render, const void *result,
     vs_text_free(text);
     return code;
 }
-
-enum vs_code cli_render_plan(const struct cli *c, const void *plan, struct vs_buf *text, struct vs_err *err)
-{
-    return c->json ? vs_plan_json(plan, text, err) : vs_plan_text(plan, &c->look, text, err);
-}

@@ -76,6 +76,18 @@ static void say_done(const struct cli *c, const struct options *o, const struct 
             !o->map ? "" : moved ? c->out : o->map, o->map && moved ? "/vocab-map.json" : "", c->out);
 }
 
+static enum vs_code print_plan(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
+{
+    struct vs_buf *text = vs_text_new();
+    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
+    if (!code)
+        code = c->json ? vs_plan_json(plan, text, err) : vs_plan_text(plan, &c->look, text, err);
+    if (!code)
+        code = cli_print(c, text, err);
+    vs_text_free(text);
+    return code;
+}
+
 static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err *err)
 {
     const struct vs_extend_request request = request_of(c, o);
@@ -85,7 +97,7 @@ static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err
     if (!code)
         code = vs_extend_plan(&request, &c->run, &plan, err);
     if (!code && (c->dry_run || !c->quiet))
-        code = cli_render(c, cli_render_plan, plan, err);
+        code = print_plan(c, plan, err);
     if (code || c->dry_run)
         goto out;
     if (!(code = vs_extend_run(plan, &request, c->out, &c->run, &report, err))) {

@@ -40,6 +40,18 @@ static const struct cli_tool tool = {
     .writes = true,
 };
 
+static enum vs_code print_plan(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
+{
+    struct vs_buf *text = vs_text_new();
+    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
+    if (!code)
+        code = c->json ? vs_plan_json(plan, text, err) : vs_plan_text(plan, &c->look, text, err);
+    if (!code)
+        code = cli_print(c, text, err);
+    vs_text_free(text);
+    return code;
+}
+
 static bool holds(const struct vs_plan *plan)
 {
     for (uint32_t i = 0; i < plan->invariant_count; i++)
@@ -73,7 +85,7 @@ static enum vs_code patch(struct cli *c, const struct options *o, struct vs_err 
     if (!code && o->in_place && !c->dry_run)
         code = vs_patch_check_place(plan, &request, err);
     if (!code && (!c->quiet || c->dry_run))
-        code = cli_render(c, cli_render_plan, plan, err);
+        code = print_plan(c, plan, err);
     if (!code && o->check)
         c->findings = !holds(plan);
     else if (!code && !c->dry_run)
