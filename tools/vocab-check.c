@@ -51,16 +51,9 @@ static const struct cli_tool tool = {
     .device = true,
 };
 
-static enum vs_code print(struct cli *c, const struct vs_check_result *r, struct vs_err *err)
+static enum vs_code render(const struct cli *c, const void *result, struct vs_buf *text, struct vs_err *err)
 {
-    struct vs_buf *text = vs_text_new();
-    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
-    if (!code)
-        code = c->json ? vs_check_json(r, text, err) : vs_check_text(r, &c->look, text, err);
-    if (!code)
-        code = cli_print(c, text, err);
-    vs_text_free(text);
-    return code;
+    return c->json ? vs_check_json(result, text, err) : vs_check_text(result, &c->look, text, err);
 }
 
 int main(int argc, char **argv)
@@ -86,7 +79,7 @@ int main(int argc, char **argv)
     struct vs_check_result *r = NULL;
     enum vs_code code = vs_check(&q, &c.run, &r, &err);
     if (!code)
-        code = print(&c, r, &err);
+        code = cli_render(&c, render, r, &err);
     for (uint32_t i = 0; !code && i < r->finding_count; i++)
         c.findings |= r->findings[i].severity >= q.fail_on;
     vs_check_free(r);

@@ -26,19 +26,9 @@ static const struct cli_tool tool = {
     .weights = true,
 };
 
-static enum vs_code show(struct cli *c, const struct vs_facts *f, bool *shown, struct vs_err *err)
+static enum vs_code render(const struct cli *c, const void *facts, struct vs_buf *text, struct vs_err *err)
 {
-    struct vs_buf *text = vs_text_new();
-    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
-    if (!code)
-        code = c->json ? vs_facts_json(f, text, err) : vs_facts_text(f, &c->look, text, err);
-    if (!code && *shown && !c->json)
-        code = cli_print_line(c, err);
-    if (!code)
-        code = cli_print(c, text, err);
-    *shown = true;
-    vs_text_free(text);
-    return code;
+    return c->json ? vs_facts_json(facts, text, err) : vs_facts_text(facts, &c->look, text, err);
 }
 
 int main(int argc, char **argv)
@@ -55,7 +45,10 @@ int main(int argc, char **argv)
         struct vs_facts *f = NULL;
         enum vs_code code = vs_facts_open(c.args[i], &(struct vs_facts_options){.data_dir = c.data_dir, .rows = o.rows}, &c.run, &f, &err);
         if (!code)
-            code = show(&c, f, &shown, &err);
+            code = shown && !c.json ? cli_print_line(&c, &err) : VS_OK;
+        if (!code)
+            code = cli_render(&c, render, f, &err);
+        shown = shown || f;
         vs_facts_close(f);
         if (code && i + 1 < c.arg_count && cli_exit_code(code) == CLI_INPUT) {
             cli_complain(&c, &err); /* the others are still reported */

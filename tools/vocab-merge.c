@@ -40,18 +40,19 @@ static const struct cli_tool tool = {
     .writes = true,
 };
 
+/* What the text of a merge tells about. */
+struct merged { const struct vs_merge_report *report; const struct vs_merge_request *request; };
+
+static enum vs_code render(const struct cli *c, const void *result, struct vs_buf *text, struct vs_err *err)
+{
+    const struct merged *m = result;
+    const char *out = c->dry_run ? NULL : c->out;
+    return c->json ? vs_merge_json(m->report, out, text, err) : vs_merge_text(m->report, m->request, out, &c->look, text, err);
+}
+
 static enum vs_code print(struct cli *c, const struct vs_merge *m, const struct vs_merge_request *q, struct vs_err *err)
 {
-    struct vs_buf *text = vs_text_new();
-    enum vs_code code = text ? VS_OK : vs_fail(err, VS_ENOMEM, "out of memory");
-    if (!code && c->json)
-        code = vs_merge_json(vs_merge_report(m), c->dry_run ? NULL : c->out, text, err);
-    else if (!code)
-        code = vs_merge_text(vs_merge_report(m), q, c->dry_run ? NULL : c->out, &c->look, text, err);
-    if (!code)
-        code = cli_print(c, text, err);
-    vs_text_free(text);
-    return code;
+    return cli_render(c, render, &(struct merged){vs_merge_report(m), q}, err);
 }
 
 static enum vs_code merge(struct cli *c, const struct vs_merge_request *q, struct vs_err *err)

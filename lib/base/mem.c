@@ -55,6 +55,33 @@ void vs_free(void *ptr)
     free(ptr);
 }
 
+#define LIST_FIRST 8
+
+/* Full when count is a power of two, from the first room on. */
+static size_t list_wants(size_t count)
+{
+    if (count == 0)
+        return LIST_FIRST;
+    return count < LIST_FIRST || (count & (count - 1)) ? 0 : 2 * count;
+}
+
+void *vs_list_room(void *list, size_t count, size_t size)
+{
+    size_t room = list_wants(count);
+    return room ? vs_realloc_array(list, room, size) : list;
+}
+
+void *vs_arena_room(struct vs_arena *a, void *list, size_t count, size_t size)
+{
+    size_t room = list_wants(count);
+    if (!room)
+        return list;
+    void *longer = vs_arena_array(a, room, size);
+    if (longer && count)
+        memcpy(longer, list, count * size);
+    return longer;
+}
+
 enum vs_code vs_enomem(struct vs_err *err, const char *what, uint64_t bytes)
 {
     if (bytes == 0)

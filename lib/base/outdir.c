@@ -26,9 +26,9 @@ struct vs_outdir {
     struct vs_target target;
     int parent_fd, dir_fd;
     struct staged *files; /* open ones only */
-    size_t count, cap;
+    size_t count;
     const char **dirs;    /* sub-directories, for their fsync */
-    size_t dir_count, dir_cap;
+    size_t dir_count;
 };
 
 /* ---- begin ---- */
@@ -175,14 +175,10 @@ static enum vs_code open_new(struct vs_outdir *d, const char *name, int *fd, str
         if (code)
             return code;
     }
-    if (d->count == d->cap) {
-        size_t cap = d->cap ? d->cap * 2 : 16;
-        struct staged *more = vs_realloc_array(d->files, cap, sizeof *more);
-        if (!more)
-            return vs_enomem(err, d->out, 0);
-        d->files = more;
-        d->cap = cap;
-    }
+    struct staged *files = vs_list_room(d->files, d->count, sizeof *files);
+    if (!files)
+        return vs_enomem(err, d->out, 0);
+    d->files = files;
     *fd = vs_openat(d->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (*fd < 0)
         return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: would be written twice", shown(d, name, path))
@@ -292,14 +288,10 @@ enum vs_code vs_outdir_mkdir(struct vs_outdir *d, const char *name, struct vs_er
     char path[PATH_MAX];
     if (!path_is_safe(name))
         return vs_fail(err, VS_EUSAGE, "%s: is no name for an output directory", name);
-    if (d->dir_count == d->dir_cap) {
-        size_t cap = d->dir_cap ? d->dir_cap * 2 : 8;
-        const char **more = vs_realloc_array(d->dirs, cap, sizeof *more);
-        if (!more)
-            return vs_enomem(err, d->out, 0);
-        d->dirs = more;
-        d->dir_cap = cap;
-    }
+    const char **dirs = vs_list_room(d->dirs, d->dir_count, sizeof *dirs);
+    if (!dirs)
+        return vs_enomem(err, d->out, 0);
+    d->dirs = dirs;
     const char *copy = vs_arena_dup(&d->arena, name, strlen(name));
     if (!copy)
         return vs_enomem(err, d->out, 0);

@@ -71,7 +71,6 @@ static int by_name(const void *a, const void *b)
 static enum vs_code read_names(DIR *dir, const char *path, struct vs_arena *a, const char ***names, size_t *count,
                                struct vs_err *err)
 {
-    size_t cap = 0;
     for (;;) {
         errno = 0;
         const struct dirent *e = readdir(dir);
@@ -79,13 +78,10 @@ static enum vs_code read_names(DIR *dir, const char *path, struct vs_arena *a, c
             return errno ? vs_fail_errno(err, VS_EIO, path, "list the directory") : VS_OK;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
-        if (*count == cap) {
-            cap = cap ? cap * 2 : 16;
-            const char **more = vs_realloc_array(*names, cap, sizeof *more);
-            if (!more)
-                return vs_enomem(err, path, 0);
-            *names = more;
-        }
+        const char **more = vs_list_room(*names, *count, sizeof *more);
+        if (!more)
+            return vs_enomem(err, path, 0);
+        *names = more;
         const char *name = vs_arena_dup(a, e->d_name, strlen(e->d_name));
         if (!name)
             return vs_enomem(err, path, 0);

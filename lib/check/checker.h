@@ -28,7 +28,6 @@ struct vs_check_impl {
     bool another_model;                    /* the base is one: VOC126 */
     uint64_t moved_end;                    /* of the blocks, as it says */
     uint64_t gathered, bad_count;          /* of the range-checked gather */
-    uint32_t finding_cap;
 };
 
 struct checker {
@@ -68,6 +67,7 @@ void vs_say_ids(struct checker *k, const struct id_set *s); /* n, and ids: with 
 struct vs_bits { uint64_t count; uint64_t words[]; };
 bool vs_bit(const struct vs_bits *bits, uint64_t i); /* false for NULL */
 void vs_bit_set(struct vs_bits *bits, uint64_t i);
+void vs_check_no_memory(struct checker *k, const char *what); /* sets stopped; the first message stays */
 struct vs_bits *vs_bits_new(struct checker *k, uint64_t count); /* empty, in the arena; NULL (and stopped) when memory is short */
 bool vs_has_token(const struct checker *k, uint64_t id);
 bool vs_is_suppressed(struct checker *k, uint64_t id); /* a config has generation leave it out, always */

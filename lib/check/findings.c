@@ -15,10 +15,10 @@ const char *vs_severity_name(enum vs_severity s)
     return severity_names[s];
 }
 
-static void stop(struct checker *k)
+void vs_check_no_memory(struct checker *k, const char *what)
 {
     if (!k->stopped)
-        (void)vs_enomem(k->err, "a finding", sizeof(struct vs_finding));
+        (void)vs_enomem(k->err, what, 0);
     k->stopped = true;
 }
 
@@ -28,7 +28,7 @@ static void set_value(struct checker *k, const char *name, const char *text, siz
 {
     char *copy = vs_arena_dup(&k->impl->arena, text, n);
     if (!copy)
-        stop(k);
+        vs_check_no_memory(k, "a finding");
     else if (k->value_count < sizeof k->values / sizeof *k->values)
         k->values[k->value_count++] = (struct vs_value){name, copy};
 }
@@ -210,7 +210,7 @@ static const char *expand(struct checker *k, const struct vs_jval *rule, const c
     }
     const char *out = b.failed ? NULL : vs_arena_dup(&k->impl->arena, b.p, b.n);
     if (!out)
-        stop(k);
+        vs_check_no_memory(k, "a finding");
     vs_buf_free(&b);
     return out;
 }
@@ -236,14 +236,10 @@ static enum vs_severity severity_of(const struct vs_jval *rule)
 static struct vs_finding *next_finding(struct checker *k)
 {
     struct vs_check_result *r = k->r;
-    if (r->finding_count == k->impl->finding_cap) {
-        uint32_t cap = k->impl->finding_cap ? 2 * k->impl->finding_cap : 16;
-        struct vs_finding *list = vs_realloc_array(r->findings, cap, sizeof *list);
-        if (!list)
-            return NULL;
-        r->findings = list;
-        k->impl->finding_cap = cap;
-    }
+    struct vs_finding *list = vs_list_room(r->findings, r->finding_count, sizeof *list);
+    if (!list)
+        return NULL;
+    r->findings = list;
     return &r->findings[r->finding_count++];
 }
 
@@ -252,7 +248,7 @@ static void add(struct checker *k, const char *id, const enum vs_severity *sever
     const struct vs_jval *rule = rule_of(k, id);
     struct vs_finding *f = rule && !k->stopped ? next_finding(k) : NULL;
     if (!f) {
-        stop(k);
+        vs_check_no_memory(k, "a finding");
         return;
     }
     *f = (struct vs_finding){.severity = severity ? *severity : severity_of(rule)};
@@ -301,7 +297,7 @@ struct vs_bits *vs_bits_new(struct checker *k, uint64_t count)
     if (bits)
         bits->count = count;
     else
-        stop(k);
+        vs_check_no_memory(k, "a finding");
     return bits;
 }
 

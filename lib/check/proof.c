@@ -7,7 +7,7 @@
 #include <string.h>
 #include "base/run.h"
 #include "check/checker.h"
-#include "model/model_impl.h"
+#include "json/dom.h"
 
 #define BUFFER (4u << 20)
 

@@ -41,7 +41,7 @@ static void bad_values(struct checker *k, const struct vs_table *t, const struct
     struct id_set tokens = {0}, padding = {0}, dead[3] = {0}, zero = {0};
     uint64_t *dead_rows = vs_calloc(t->rows + 1, sizeof *dead_rows), dead_count = 0;
     if (!dead_rows) {
-        k->stopped = vs_enomem(k->err, "dead rows", 0) != VS_OK;
+        vs_check_no_memory(k, "dead rows");
         return;
     }
     for (uint64_t i = 0; i < t->rows; i++) {
@@ -119,7 +119,7 @@ static void twins(struct checker *k, const struct vs_table *t, const struct vs_t
     struct twin *same = vs_calloc(t->rows + 1, sizeof *same);
     struct twin_set sets[2] = {0};
     if (!all || !same) {
-        k->stopped = vs_enomem(k->err, "row hashes", 0) != VS_OK;
+        vs_check_no_memory(k, "row hashes");
         goto out;
     }
     for (uint64_t i = 0; i < t->rows && i < end; i++)
@@ -153,7 +153,7 @@ static void outliers(struct checker *k, const struct vs_table *t, const struct v
     double *logs = vs_calloc(t->rows + 1, sizeof *logs), worst = 0;
     uint64_t n = 0;
     if (!logs) {
-        k->stopped = vs_enomem(k->err, "row norms", 0) != VS_OK;
+        vs_check_no_memory(k, "row norms");
         return;
     }
     double center = r->median > 0 ? log(r->median) : 0;

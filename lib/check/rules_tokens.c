@@ -114,7 +114,7 @@ static void same_bytes(struct checker *k)
         char *key = vs_arena_dup(&k->impl->arena, b.p, b.n);
         uint32_t old = VS_NONE;
         if (!key || !vs_map_put(&seen, (struct vs_str){key, b.n}, id, &old))
-            k->stopped = vs_enomem(k->err, "token bytes", b.n) != VS_OK;
+            vs_check_no_memory(k, "token bytes");
         if (old != VS_NONE && pairs++ == 0) {
             first = old;
             other = id;
@@ -139,7 +139,7 @@ void vs_rules_tokens(struct checker *k)
     }
     uint32_t *owner = vs_arena_array(&k->impl->arena, k->t->rows_needed + 1u, sizeof *owner);
     if (!owner) {
-        k->stopped = vs_enomem(k->err, "ids", 0) != VS_OK;
+        vs_check_no_memory(k, "ids");
         return;
     }
     for (uint32_t i = 0; i < k->t->rows_needed; i++)

@@ -139,7 +139,7 @@ enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_re
                            const struct vs_run *run, struct vs_extend_report *report, struct vs_err *err)
 {
     struct timespec begin;
-    struct vs_job j = {.plan = plan, .x = plan->impl->extend, .request = request, .run = run, .quiet = *run};
+    struct vs_job j = {.plan = plan, .x = vs_plan_recipe(plan), .request = request, .run = run, .quiet = *run};
     j.quiet.progress = NULL;
     vs_task_begin(&j.task, &j.quiet, "comparing", 0);
     clock_gettime(CLOCK_MONOTONIC, &begin);

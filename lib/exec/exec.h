@@ -10,7 +10,7 @@
 #include "base/run.h"
 #include "base/sha256.h"
 #include "base/str.h"
-#include "plan/plan_impl.h"
+#include "plan/recipe.h"
 #include "vs_kernels.h"
 
 /* Rows [begin, end) of an output table that share a state: the unit of proof in the receipt. */
@@ -26,7 +26,7 @@ struct vs_ranges { struct vs_range *items; uint32_t count; };
 
 /* A line of the receipt: a file that was read or written. */
 struct vs_seen { const char *file; char sha256[VS_SHA256_HEX]; /* empty when it moved unread */ };
-struct vs_seen_list { struct vs_seen *items; uint32_t count, cap; };
+struct vs_seen_list { struct vs_seen *items; uint32_t count; };
 
 struct vs_job {
     const struct vs_plan *plan;

@@ -10,16 +10,10 @@ static enum vs_code see(struct vs_job *j, struct vs_seen_list *list, const char 
 {
     if (!file)
         return vs_enomem(err, "a path", 0);
-    if (list->count == list->cap) {
-        uint32_t cap = list->cap ? list->cap * 2 : 16;
-        struct vs_seen *items = vs_arena_array(&j->arena, cap, sizeof *items);
-        if (!items)
-            return vs_enomem(err, "the receipt", cap * sizeof *items);
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof *items);
-        list->items = items;
-        list->cap = cap;
-    }
+    struct vs_seen *items = vs_arena_room(&j->arena, list->items, list->count, sizeof *items);
+    if (!items)
+        return vs_enomem(err, "the receipt", 0);
+    list->items = items;
     struct vs_seen *s = &list->items[list->count++];
     s->file = file;
     memcpy(s->sha256, sha256, VS_SHA256_HEX);

@@ -24,7 +24,6 @@ struct reader {
     struct vs_arena *a;
     struct vs_gguf *g;
     struct vs_map names;
-    uint32_t kv_cap, tensor_cap, warning_cap;
     const char *what;       /* "key" or "tensor": what name is the name of; NULL outside */
     struct vs_str name;
     bool more, failed;
@@ -66,17 +65,12 @@ static bool warn(struct reader *r, const char *fmt, ...)
     va_end(args);
     vs_buf_printf(&b, "%s: %s \"%s\": %s", r->path, r->what, vs_escape(name, sizeof name, r->name), text);
     struct vs_gguf *g = r->g;
-    if (g->warning_count == r->warning_cap) {
-        uint32_t cap = r->warning_cap ? r->warning_cap * 2 : 16;
-        const char **list = vs_realloc_array(g->warnings, cap, sizeof *list);
-        if (list) {
-            g->warnings = list;
-            r->warning_cap = cap;
-        }
-    }
+    const char **list = vs_list_room(g->warnings, g->warning_count, sizeof *list);
+    if (list)
+        g->warnings = list;
     const char *copy = b.failed ? NULL : vs_arena_dup(r->a, b.p, b.n);
     vs_buf_free(&b);
-    if (!copy || g->warning_count == r->warning_cap)
+    if (!copy || !list)
         return no_memory(r);
     g->warnings[g->warning_count++] = copy;
     return true;
@@ -130,19 +124,6 @@ static bool string(struct reader *r, struct vs_str *out)
         return false;
     *out = (struct vs_str){(const char *)r->p + r->at, (size_t)n};
     r->at += n;
-    return true;
-}
-
-static bool grow(struct reader *r, void **items, uint32_t count, uint32_t *cap, size_t size)
-{
-    if (count < *cap)
-        return true;
-    uint32_t more = *cap ? *cap * 2 : 64;
-    void *p = vs_realloc_array(*items, more, size);
-    if (!p)
-        return no_memory(r);
-    *items = p;
-    *cap = more;
     return true;
 }
 
@@ -229,8 +210,12 @@ static bool read_kv(struct reader *r)
         return fail(r, VS_EFORMAT, "key at byte %llu: found a name of %zu bytes, expected 1 to %u", (unsigned long long)at, kv.key.n, VS_GGUF_KEY_MAX);
     r->what = "key";
     r->name = kv.key;
-    if (!check_text(r, kv.key) || !grow(r, (void **)&g->kvs, g->kv_count, &r->kv_cap, sizeof *g->kvs))
+    if (!check_text(r, kv.key))
         return false;
+    struct vs_gguf_kv *kvs = vs_list_room(g->kvs, g->kv_count, sizeof *kvs);
+    if (!kvs)
+        return no_memory(r);
+    g->kvs = kvs;
     if (!vs_map_put(&g->keys, kv.key, g->kv_count, &old))
         return no_memory(r);
     if (old != VS_NONE)
@@ -372,8 +357,10 @@ static bool read_tensor(struct reader *r)
         return fail(r, VS_EFORMAT, "offset %llu is no multiple of the alignment %llu", (unsigned long long)t.begin, (unsigned long long)g->alignment);
     if (!vs_add(t.begin, bytes, &t.end))
         return fail(r, VS_EFORMAT, "offset %llu + %llu bytes do not fit 64 bits", (unsigned long long)t.begin, (unsigned long long)bytes);
-    if (!grow(r, (void **)&g->tensors, g->count, &r->tensor_cap, sizeof *g->tensors))
-        return false;
+    struct vs_tensor *tensors = vs_list_room(g->tensors, g->count, sizeof *tensors);
+    if (!tensors)
+        return no_memory(r);
+    g->tensors = tensors;
     g->tensors[g->count++] = t;
     r->what = NULL;
     return true;

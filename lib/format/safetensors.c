@@ -33,7 +33,7 @@ struct reader {
     struct vs_arena *a;
     struct vs_st *st;
     struct vs_map names;
-    uint32_t cap, file;
+    uint32_t file;
     struct vs_str tensor; /* whose description is being read; p NULL outside */
     const char *field;
 };
@@ -171,14 +171,10 @@ static bool check_size(struct reader *r, const struct vs_tensor *t)
 static bool push(struct reader *r, const struct vs_tensor *t)
 {
     struct vs_st *st = r->st;
-    if (st->count == r->cap) {
-        uint32_t cap = r->cap ? r->cap * 2 : 64;
-        struct vs_tensor *more = vs_realloc_array(st->tensors, cap, sizeof *more);
-        if (!more)
-            return no_memory(r);
-        st->tensors = more;
-        r->cap = cap;
-    }
+    struct vs_tensor *list = vs_list_room(st->tensors, st->count, sizeof *list);
+    if (!list)
+        return no_memory(r);
+    st->tensors = list;
     st->tensors[st->count++] = *t;
     return true;
 }
@@ -247,25 +243,28 @@ static int by_place(const void *a, const void *b)
     return x->end != y->end ? (x->end < y->end ? -1 : 1) : vs_str_cmp(x->name, y->name);
 }
 
+/* A tensor that does not begin where the one before it ends. */
+static enum vs_code bad_begin(const struct vs_st *st, const struct vs_tensor *t, uint64_t at, struct vs_err *err)
+{
+    char name[200], before[200];
+    vs_escape(name, sizeof name, t->name);
+    if (t->begin > at)
+        return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, expected %llu: a hole of %llu bytes",
+                       st->path, name, (unsigned long long)(t->begin - st->data_begin),
+                       (unsigned long long)(at - st->data_begin), (unsigned long long)(t->begin - at));
+    return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, inside tensor \"%s\", which ends at %llu",
+                   st->path, name, (unsigned long long)(t->begin - st->data_begin), vs_escape(before, sizeof before, t[-1].name),
+                   (unsigned long long)(at - st->data_begin));
+}
+
 /* The data must be covered exactly once: nothing can hide in it, and no two tensors share bytes. */
 static enum vs_code check_layout(const struct vs_st *st, struct vs_err *err)
 {
-    char name[200], before[200];
     uint64_t at = st->data_begin;
     for (uint32_t i = 0; i < st->count; i++) {
-        const struct vs_tensor *t = &st->tensors[i];
-        vs_escape(name, sizeof name, t->name);
-        if (i > 0)
-            vs_escape(before, sizeof before, t[-1].name);
-        if (t->begin > at)
-            return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, expected %llu: a hole of %llu bytes",
-                           st->path, name, (unsigned long long)(t->begin - st->data_begin),
-                           (unsigned long long)(at - st->data_begin), (unsigned long long)(t->begin - at));
-        if (t->begin < at)
-            return vs_fail(err, VS_EFORMAT, "%s: tensor \"%s\" begins at byte %llu of the data, inside tensor \"%s\", which ends at %llu",
-                           st->path, name, (unsigned long long)(t->begin - st->data_begin), before,
-                           (unsigned long long)(at - st->data_begin));
-        at = t->end;
+        if (st->tensors[i].begin != at)
+            return bad_begin(st, &st->tensors[i], at, err);
+        at = st->tensors[i].end;
     }
     if (at == st->size)
         return VS_OK;

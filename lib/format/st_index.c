@@ -10,7 +10,6 @@ struct reader {
     struct vs_arena *a;
     struct vs_st_index *index;
     struct vs_map tensors, shards;
-    uint32_t entry_cap, shard_cap;
 };
 
 static bool no_memory(struct reader *r)
@@ -23,18 +22,6 @@ static bool duplicate(struct reader *r, struct vs_str name)
     char text[200];
     return vs_json_fail(&r->j, VS_EFORMAT, "found \"%s\" a second time: names must be unique",
                         vs_escape(text, sizeof text, name));
-}
-
-/* The list with room for one more; NULL when memory is short, the old one stays then. */
-static void *room(void *items, uint32_t count, uint32_t *cap, size_t size)
-{
-    if (count < *cap)
-        return items;
-    uint32_t more = *cap ? *cap * 2 : 64;
-    void *p = vs_realloc_array(items, more, size);
-    if (p)
-        *cap = more;
-    return p;
 }
 
 /* Position of a shard name in shards[], which is in order of appearance here. */
@@ -52,7 +39,7 @@ static bool add_shard(struct reader *r, struct vs_str name, uint32_t *at)
     if (*at != VS_NONE)
         return true;
     const char *copy = vs_arena_dup(r->a, name.p, name.n);
-    const char **shards = room(x->shards, x->shard_count, &r->shard_cap, sizeof *shards);
+    const char **shards = vs_list_room(x->shards, x->shard_count, sizeof *shards);
     if (shards)
         x->shards = shards;
     if (!copy || !shards || !vs_map_put(&r->shards, vs_cstr(copy), x->shard_count, NULL))
@@ -78,7 +65,7 @@ static bool read_weight_map(struct reader *r)
             return duplicate(r, tensor);
         if (!vs_json_string(&r->j, &file) || !add_shard(r, file, &shard))
             return false;
-        struct vs_st_entry *entries = room(x->entries, x->entry_count, &r->entry_cap, sizeof *entries);
+        struct vs_st_entry *entries = vs_list_room(x->entries, x->entry_count, sizeof *entries);
         if (!entries)
             return no_memory(r);
         x->entries = entries;

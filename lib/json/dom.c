@@ -189,6 +189,19 @@ static const struct vs_jval *element(const struct vs_jval *v, const char *p, siz
     return c;
 }
 
+void vs_buf_pointer(struct vs_buf *at, struct vs_str key)
+{
+    vs_buf_puts(at, "/");
+    for (size_t i = 0; i < key.n; i++) {
+        if (key.p[i] == '~')
+            vs_buf_puts(at, "~0");
+        else if (key.p[i] == '/')
+            vs_buf_puts(at, "~1");
+        else
+            vs_buf_add(at, key.p + i, 1);
+    }
+}
+
 /* Does the pointer token (with ~0 and ~1) spell this name? */
 static bool token_is(const char *p, size_t n, struct vs_str name)
 {

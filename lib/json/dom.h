@@ -6,6 +6,7 @@
 #ifndef VS_JSON_DOM_H
 #define VS_JSON_DOM_H
 
+#include "base/str.h"
 #include "json/scan.h"
 
 #define VS_JSON_FILE_MAX (1ull << 30)
@@ -40,6 +41,8 @@ bool vs_ji64(const struct vs_jdoc *d, const struct vs_jval *v, int64_t *out);
 bool vs_jf64(const struct vs_jdoc *d, const struct vs_jval *v, double *out);
 bool vs_jbool(const struct vs_jval *v, bool *out);
 bool vs_jstr(const struct vs_jval *v, struct vs_str *out);
+/* Appends one step of a JSON Pointer: "/key" with the escapes of RFC 6901. */
+void vs_buf_pointer(struct vs_buf *at, struct vs_str key);
 /* "line 3, column 14" of a value, for messages; writes into out and returns it. */
 const char *vs_jplace(const struct vs_jdoc *d, const struct vs_jval *v, char out[64]);
 

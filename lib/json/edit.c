@@ -5,14 +5,10 @@
 
 static enum vs_code push(struct vs_edits *e, size_t begin, size_t end, struct vs_str with, struct vs_err *err)
 {
-    if (e->count == e->cap) {
-        size_t cap = e->cap ? e->cap * 2 : 16;
-        struct vs_splice *more = vs_realloc_array(e->items, cap, sizeof *more);
-        if (!more)
-            return vs_enomem(err, "the list of edits", 0);
-        e->items = more;
-        e->cap = cap;
-    }
+    struct vs_splice *list = vs_list_room(e->items, e->count, sizeof *list);
+    if (!list)
+        return vs_enomem(err, "the list of edits", 0);
+    e->items = list;
     e->items[e->count] = (struct vs_splice){begin, end, with, e->count};
     e->count++;
     return VS_OK;

@@ -16,7 +16,7 @@ struct vs_fill { const struct vs_jval *object; bool begun; struct vs_str before,
 struct vs_edits { /* {0} is empty; texts live in the arena */
     struct vs_arena arena;
     struct vs_splice *items;
-    size_t count, cap;
+    size_t count;
     struct vs_fill fill;
 };
 

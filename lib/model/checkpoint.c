@@ -6,23 +6,9 @@
 
 /* ---- findings ---- */
 
-void *vs_ckpt_room(struct vs_checkpoint *c, void *items, size_t count, size_t *cap, size_t size)
-{
-    if (count < *cap)
-        return items;
-    size_t more = *cap ? *cap * 2 : 16;
-    void *p = vs_arena_array(&c->impl->arena, more, size);
-    if (!p)
-        return NULL;
-    if (count)
-        memcpy(p, items, count * size);
-    *cap = more;
-    return p;
-}
-
 static enum vs_code add_finding(struct vs_checkpoint *c, const char *text, struct vs_err *err)
 {
-    const char **list = vs_ckpt_room(c, c->findings, c->finding_count, &c->impl->finding_cap, sizeof *list);
+    const char **list = vs_arena_room(&c->impl->arena, c->findings, c->finding_count, sizeof *list);
     const char *copy = vs_arena_dup(&c->impl->arena, text, strlen(text));
     if (!list || !copy)
         return vs_enomem(err, c->path, 0);

@@ -89,7 +89,7 @@ static enum vs_code add_size(struct vs_checkpoint *c, const struct vs_jdoc *d, c
         return vs_fail(err, VS_EFORMAT, "%s: %s: %.*s: found %s, expected an integer from %d to 2147483647", d->file,
                        vs_jplace(d, v, place), VS_STR(at), vs_escape(found, sizeof found, span), text ? 1 : 0);
     struct vs_config *f = &c->config;
-    struct vs_config_int *list = vs_ckpt_room(c, f->vocab_sizes, f->vocab_size_count, &c->impl->size_cap, sizeof *list);
+    struct vs_config_int *list = vs_arena_room(&c->impl->arena, f->vocab_sizes, f->vocab_size_count, sizeof *list);
     const char *pointer = vs_arena_dup(&c->impl->arena, at.p, at.n);
     if (!list || !pointer)
         return vs_enomem(err, d->file, 0);

@@ -6,6 +6,11 @@
 #include "json/schema.h"
 #include "model/model_impl.h"
 
+const struct vs_jdoc *vs_ckpt_family(const struct vs_checkpoint *c)
+{
+    return c->impl->family;
+}
+
 static enum vs_code load(struct vs_checkpoint *c, const char *name, struct vs_err *err)
 {
     struct vs_checkpoint_impl *x = c->impl;

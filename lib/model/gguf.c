@@ -53,7 +53,7 @@ static enum vs_code room_for_parts(struct vs_checkpoint *c, uint32_t count, stru
     struct vs_gguf *ggufs = vs_arena_array(&c->impl->arena, count, sizeof *ggufs);
     struct vs_ckpt_file *files = vs_arena_array(&c->impl->arena, count, sizeof *files);
     if (!ggufs || !files)
-        return vs_enomem(err, c->path, count);
+        return vs_enomem(err, c->path, count * (sizeof *ggufs + sizeof *files));
     if (c->file_count) {
         ggufs[0] = c->impl->ggufs[0];
         files[0] = c->files[0];
@@ -205,7 +205,7 @@ static struct vs_str last_part(struct vs_str key)
 static enum vs_code add_id(struct vs_checkpoint *c, const char *at, struct vs_str name, int64_t value, struct vs_err *err)
 {
     struct vs_config *f = &c->config;
-    struct vs_config_int *list = vs_ckpt_room(c, f->special_ids, f->special_id_count, &c->impl->id_cap, sizeof *list);
+    struct vs_config_int *list = vs_arena_room(&c->impl->arena, f->special_ids, f->special_id_count, sizeof *list);
     if (!list)
         return vs_enomem(err, c->path, 0);
     f->special_ids = list;

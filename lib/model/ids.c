@@ -6,19 +6,6 @@
 #include <string.h>
 #include "model/model_impl.h"
 
-void vs_buf_pointer(struct vs_buf *at, struct vs_str key)
-{
-    vs_buf_puts(at, "/");
-    for (size_t i = 0; i < key.n; i++) {
-        if (key.p[i] == '~')
-            vs_buf_puts(at, "~0");
-        else if (key.p[i] == '/')
-            vs_buf_puts(at, "~1");
-        else
-            vs_buf_add(at, key.p + i, 1);
-    }
-}
-
 struct walk {
     struct vs_checkpoint *c;
     const struct vs_jdoc *d;
@@ -31,7 +18,7 @@ struct walk {
 static enum vs_code add(struct walk *w, struct vs_str name, int64_t value, struct vs_str token)
 {
     struct vs_config *f = &w->c->config;
-    struct vs_config_int *list = vs_ckpt_room(w->c, f->special_ids, f->special_id_count, &w->c->impl->id_cap, sizeof *list);
+    struct vs_config_int *list = vs_arena_room(&w->c->impl->arena, f->special_ids, f->special_id_count, sizeof *list);
     const char *at = w->at.failed ? NULL : vs_arena_dup(&w->c->impl->arena, w->at.p, w->at.n);
     if (!list || !at)
         return vs_enomem(w->err, w->file, 0);

@@ -11,7 +11,7 @@
 #include "format/foreign.h"
 #include "format/gguf.h"
 #include "format/st_index.h"
-#include "json/dom.h"
+#include "model/data.h"
 
 struct vs_config_doc { const char *name; struct vs_jdoc doc; };
 
@@ -25,7 +25,6 @@ struct vs_checkpoint_impl {
     const struct vs_jdoc *family;     /* of families, the one that c->family names; NULL for none */
     const char **names; size_t name_count; /* of the directory, sorted */
     struct vs_gguf *ggufs; uint32_t gguf_count; /* one a file */
-    size_t finding_cap, size_cap, id_cap, table_cap;
 };
 
 /* What writers refuse: an error with this code, or a finding when the checkpoint is opened leniently. */
@@ -34,8 +33,6 @@ enum vs_code vs_ckpt_note(struct vs_checkpoint *c, enum vs_code code, struct vs_
 enum vs_code vs_ckpt_fault(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
 /* What nobody needs to refuse: always a finding. */
 enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
-/* An arena list with room for one more: returns its items, NULL when memory is short. */
-void *vs_ckpt_room(struct vs_checkpoint *c, void *items, size_t count, size_t *cap, size_t size);
 
 /* weights.c: which files hold the weights (files[], index_name, sharded), then their headers (tensors[]). */
 enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
@@ -47,9 +44,6 @@ enum vs_code vs_ckpt_read_keys(struct vs_checkpoint *c, struct vs_err *err) VS_N
 /* config.c: sizes, flags; ids.c: token ids in every JSON file. */
 enum vs_code vs_ckpt_read_configs(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_collect_ids(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
-/* Appends "/key" with the escapes of RFC 6901. */
-void vs_buf_pointer(struct vs_buf *at, struct vs_str key);
-bool vs_keys_match(const struct vs_checkpoint *c, const char *list, struct vs_str name); /* a glob of model-keys.json */
 
 /* family.c: data of schemas/families; roles.c: which tensors follow the vocabulary. */
 enum vs_code vs_ckpt_load_families(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;

@@ -34,11 +34,9 @@ struct roles {
 
 enum vs_code vs_ckpt_add_table(struct vs_checkpoint *c, const struct vs_table *table, struct vs_err *err)
 {
-    size_t cap = c->impl->table_cap;
-    struct vs_table *list = vs_ckpt_room(c, c->tables, c->table_count, &cap, sizeof *list);
+    struct vs_table *list = vs_arena_room(&c->impl->arena, c->tables, c->table_count, sizeof *list);
     if (!list)
         return vs_enomem(err, c->path, 0);
-    c->impl->table_cap = cap;
     c->tables = list;
     list[c->table_count++] = *table;
     return VS_OK;

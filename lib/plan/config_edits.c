@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include "base/io.h"
 #include "json/edit.h"
-#include "model/model_impl.h"
+#include "model/data.h"
 #include "plan/extend.h"
 
 /* Places below which a vocabulary is not the text's. */

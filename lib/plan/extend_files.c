@@ -66,10 +66,10 @@ static bool is_weight_file(const struct vs_checkpoint *c, const char *name)
 static enum vs_code add_source(struct vs_planner *p, const char *name, const char *source, struct vs_err *err)
 {
     struct vs_file_plan f = {.name = name, .source = source};
-    if (vs_plan_has_file(p->plan, name))
-        return VS_OK;
     if (!name || !source)
         return vs_enomem(err, "a path", 0);
+    if (vs_plan_has_file(p->plan, name))
+        return VS_OK;
     return vs_plan_add_file(p->plan, &f, err);
 }
 

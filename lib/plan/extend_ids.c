@@ -4,6 +4,7 @@
  * not what a file declares.
  */
 #include <stdlib.h>
+#include "base/io.h"
 #include "plan/extend.h"
 
 #define ROWS_MAX ((uint64_t)VS_NO_ID) /* ids are 32 bits, the highest is no id */

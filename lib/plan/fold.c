@@ -5,7 +5,6 @@
 #include <string.h>
 #include "base/str.h"
 #include "plan/fold.h"
-#include "tokenizer/impl.h"
 
 #define TAKEN_BACK (VS_NONE - 1) /* a map keeps its keys: the value of one that is no token any more */
 
@@ -26,7 +25,6 @@ struct fold {
     struct vs_ids pieces;        /* base segmentations, one after the other */
     struct span *spans;
     struct vs_fold *out;
-    uint32_t token_cap;
     struct vs_buf text;
     uint32_t *work;              /* the candidate at hand */
 };
@@ -51,16 +49,10 @@ static bool is_taken(const struct fold *f, struct vs_str token)
 static enum vs_code make(struct fold *f, struct vs_fold_token token, uint32_t *symbol, struct vs_err *err)
 {
     struct vs_fold *out = f->out;
-    if (out->token_count == f->token_cap) {
-        uint32_t cap = f->token_cap ? 2 * f->token_cap : 4096;
-        struct vs_fold_token *tokens = vs_arena_array(f->arena, cap, sizeof *tokens);
-        if (!tokens)
-            return vs_enomem(err, "the new tokens", 0);
-        if (out->token_count)
-            memcpy(tokens, out->tokens, out->token_count * sizeof *tokens);
-        out->tokens = tokens;
-        f->token_cap = cap;
-    }
+    struct vs_fold_token *tokens = vs_arena_room(f->arena, out->tokens, out->token_count, sizeof *tokens);
+    if (!tokens)
+        return vs_enomem(err, "the new tokens", 0);
+    out->tokens = tokens;
     *symbol = f->base->base_count + out->token_count;
     if (!vs_map_put(&f->made, token.token, *symbol, NULL))
         return vs_enomem(err, "the new tokens", 0);
@@ -296,7 +288,7 @@ static enum vs_code count_reached(struct fold *f, struct vs_err *err)
         struct vs_str t = f->out->tokens[i].token;
         uint32_t n = 0, *symbols = vs_calloc(t.n, sizeof *symbols);
         if (!symbols)
-            return vs_enomem(err, "a token's symbols", t.n);
+            return vs_enomem(err, "a token's symbols", t.n * sizeof *symbols);
         n = split(f, t, symbols);
         enum vs_code code = vs_bpe_merge(f->bpe, symbols, &n, err);
         f->out->reached += !code && n == 1 && symbols[0] == f->base->base_count + i;
@@ -336,7 +328,7 @@ enum vs_code vs_fold(const struct vs_fold_request *q, struct vs_arena *arena, co
     const struct vs_tokenizer *base = q->base;
     struct fold f = {.base = base, .candidates = q->candidates, .count = q->count, .arena = arena, .out = out};
     *out = (struct vs_fold){0};
-    if (base->impl->model.prefix.n || base->impl->model.suffix.n)
+    if (vs_subword_prefix(base).n || vs_word_suffix(base).n)
         return vs_fail(err, VS_EUNSUPPORTED, "%s: /model: found continuing_subword_prefix or end_of_word_suffix, expected a BPE model "
                        "without them; --add-token works here too", base->path);
     enum vs_code code = prepare(&f, q, err);

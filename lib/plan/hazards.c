@@ -3,7 +3,7 @@
  * What no file of the model says but some program does: constants that must be changed by hand when a table grows. They
  * are data: the member "hazards" of schemas/families/ID.json, each {"text", "when": {"rows": N before} or absent}.
  */
-#include "model/model_impl.h"
+#include "model/data.h"
 #include "plan/extend.h"
 
 static bool applies(const struct vs_planner *p, const struct vs_jdoc *d, const struct vs_jval *hazard)
@@ -15,7 +15,7 @@ static bool applies(const struct vs_planner *p, const struct vs_jdoc *d, const s
 
 enum vs_code vs_extend_hazards(struct vs_planner *p, struct vs_err *err)
 {
-    const struct vs_jdoc *d = p->checkpoint->impl->family;
+    const struct vs_jdoc *d = vs_ckpt_family(p->checkpoint);
     struct vs_str text;
     enum vs_code code = VS_OK;
     if (!d || p->x->rows_after == p->x->rows_before)

@@ -3,6 +3,7 @@
  * How new rows are made: the methods, and which one each new token gets.
  */
 #include <stdio.h>
+#include "base/io.h"
 #include "base/map.h"
 #include "json/dom.h"
 #include "plan/extend.h"

@@ -9,6 +9,7 @@
 #include "plan/match.h"
 #include "tokenizer/alphabet.h"
 #include "tokenizer/pipeline.h"
+#include "tokenizer/symbols.h"
 
 #define LONGEST 512 /* bytes of a candidate; the longest token of the tokenizers in use has 256 */
 
@@ -17,7 +18,7 @@ enum reserved { OF_BASE, ASKED_FOR };
 struct vs_match {
     const struct vs_tokenizer *base;
     struct vs_candidate *items;
-    uint32_t count, cap;
+    uint32_t count;
     struct vs_map seen;             /* base spelling -> position in items */
     struct vs_map reserved;         /* contents that are or will be added tokens -> enum reserved */
     const struct vs_str **by_start; /* those contents sorted by their first two bytes: starts[] says from where */
@@ -171,14 +172,14 @@ static enum vs_code reject(const struct subject *s, const char *reason, struct v
 static const char *no_text(const struct vs_match *m, const struct subject *s)
 {
     struct vs_added added;
-    const struct vs_model *model = &s->ext->impl->model;
+    uint32_t unknown = vs_unknown_symbol(s->ext);
     if (vs_token_is_added(s->ext, s->id, &added)) {
         if (vs_map_get(&m->reserved, s->token) == ASKED_FOR)
             return VS_MATCH_ASKED_FOR;
         if (added.special)
             return "special in the extension";
     }
-    if (model->unk != VS_NO_ENTRY && vs_str_eq(vs_symbol_text(s->ext, model->unk), s->token))
+    if (unknown != VS_NO_SYMBOL && vs_str_eq(vs_symbol_text(s->ext, unknown), s->token))
         return "the unknown token of the extension";
     return s->ext->byte_fallback && vs_byte_token(s->token) >= 0 ? "spelled as a byte by the extension" : NULL;
 }
@@ -187,7 +188,7 @@ static const char *no_text(const struct vs_match *m, const struct subject *s)
 static const char *text_of(struct vs_match *m, const struct subject *s)
 {
     m->text.n = 0;
-    struct vs_str prefix = s->ext->impl->model.prefix;
+    struct vs_str prefix = vs_subword_prefix(s->ext);
     bool word_start = s->ext->alphabet == VS_ALPHA_WORDPIECE && !(prefix.n && vs_str_starts(s->token, prefix)) &&
                       !vs_token_is_added(s->ext, s->id, NULL);
     if (word_start)
@@ -200,14 +201,10 @@ static const char *text_of(struct vs_match *m, const struct subject *s)
 static enum vs_code accept(struct vs_match *m, const struct subject *s, struct vs_err *err)
 {
     struct vs_arena *a = &s->map->impl->arena;
-    if (m->count == m->cap) {
-        uint32_t cap = m->cap ? 2 * m->cap : 4096;
-        struct vs_candidate *items = vs_realloc_array(m->items, cap, sizeof *items);
-        if (!items)
-            return vs_enomem(err, "the candidates", 0);
-        m->items = items;
-        m->cap = cap;
-    }
+    struct vs_candidate *items = vs_list_room(m->items, m->count, sizeof *items);
+    if (!items)
+        return vs_enomem(err, "the candidates", 0);
+    m->items = items;
     char *token = vs_arena_dup(a, m->spelled.p, m->spelled.n), *text = vs_arena_dup(a, m->text.p, m->text.n);
     struct vs_candidate c = {{token, m->spelled.n}, {text, m->text.n}, s->source, s->id};
     if (!token || !text || !vs_map_put(&m->seen, c.token, m->count, NULL))
@@ -297,8 +294,8 @@ enum vs_code vs_match_extension(struct vs_match *m, const struct vs_tokenizer *e
 {
     struct subject s = {.ext = ext, .map = map, .source = source};
     enum vs_code code = VS_OK;
-    for (uint32_t i = 0; !code && i < ext->impl->owner_count; i++) {
-        s.id = ext->impl->owners[i].id;
+    for (uint32_t i = 0; !code && i < vs_used_id_count(ext); i++) {
+        s.id = vs_used_id(ext, i);
         s.token = vs_token_text(ext, s.id);
         if (run->cancel && *run->cancel)
             return vs_fail(err, VS_ECANCELED, "interrupted");

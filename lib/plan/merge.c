@@ -17,18 +17,13 @@ enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *f
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (m->note_count == m->note_cap) {
-        uint32_t cap = m->note_cap ? 2 * m->note_cap : 8;
-        const char **notes = vs_arena_array(&m->arena, cap, sizeof *notes);
-        if (!notes)
-            return vs_enomem(err, "a note", 0);
-        for (uint32_t i = 0; i < m->note_count; i++)
-            notes[i] = m->notes[i];
-        m->notes = notes;
-        m->note_cap = cap;
-    }
-    m->notes[m->note_count] = vs_arena_dup(&m->arena, text, strlen(text));
-    return m->notes[m->note_count++] ? VS_OK : vs_enomem(err, "a note", strlen(text));
+    const char **notes = vs_arena_room(&m->arena, m->notes, m->note_count, sizeof *notes);
+    const char *copy = vs_arena_dup(&m->arena, text, strlen(text));
+    if (!notes || !copy)
+        return vs_enomem(err, "a note", 0);
+    m->notes = notes;
+    m->notes[m->note_count++] = copy;
+    return VS_OK;
 }
 
 /* ---- the base ---- */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include "base/io.h"
 #include "plan/merge.h"
-#include "tokenizer/impl.h"
 #include "tokenizer/pipeline.h"
 
 #define ID_LIMIT ((uint64_t)INT32_MAX) /* ids are i32 in most runtimes */
@@ -22,7 +21,7 @@ static enum vs_code encode_new(const struct vs_tokenizer *t, const struct vs_new
                                struct vs_err *err)
 {
     bool text = token->kind == VS_NEW_ADDED || token->kind == VS_NEW_SPECIAL;
-    uint32_t unk = vs_symbol_id(t, t->impl->model.unk), kept = 0;
+    uint32_t unk = vs_symbol_id(t, vs_unknown_symbol(t)), kept = 0;
     ids->count = 0;
     enum vs_code code = text ? vs_encode(t, token->token, ids, err) : VS_EUNSUPPORTED;
     if (code == VS_EUNSUPPORTED) {
@@ -241,7 +240,7 @@ static enum vs_code save_specials(struct builder *b, const struct vs_wishes *wis
             specials[n++] = wishes->contents[i];
     b->m->save.specials = specials;
     b->m->save.special_count = n;
-    return specials ? VS_OK : vs_enomem(err, "the special tokens", wishes->count);
+    return specials ? VS_OK : vs_enomem(err, "the special tokens", wishes->count * sizeof *specials);
 }
 
 static enum vs_code save_merges(struct builder *b, struct vs_err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include "base/io.h"
-#include "model/model_impl.h"
+#include "model/data.h"
 #include "plan/offsets_facts.h"
 
 #define PLACEHOLDERS_MAX (1u << 20) /* a token each in every file of the tokenizer */
@@ -25,7 +25,8 @@ struct planner {
 static enum vs_code read_rule(const struct vs_checkpoint *c, struct vs_arena *arena, struct vs_rule **rule, struct vs_err *err)
 {
     *rule = NULL;
-    return c->impl->family ? vs_rule_parse(c->impl->family, arena, rule, err) : VS_OK;
+    const struct vs_jdoc *family = vs_ckpt_family(c);
+    return family ? vs_rule_parse(family, arena, rule, err) : VS_OK;
 }
 
 static enum vs_code read_json(void *user, const char *name, struct vs_jdoc *doc, bool *present, struct vs_err *err)

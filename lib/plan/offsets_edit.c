@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "model/model_impl.h"
 #include "plan/offsets_layout.h"
 
 /* One value being edited: its file and the JSON Pointer that has been walked so far. */

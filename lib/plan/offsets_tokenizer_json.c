@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include "base/map.h"
 #include "json/scan.h"
-#include "model/model_impl.h"
 #include "plan/offsets_tokens.h"
 
 struct added { struct vs_str content; struct vs_span spelled; uint64_t id; bool in_model; }; /* id: in the output */
@@ -24,7 +23,7 @@ struct scan {
     struct vs_span last_entry, last_key, before_key; /* of model.vocab: the last value, its key, what separates it from its predecessor */
     struct vs_span vocab;
     uint64_t vocab_count;
-    struct added *added; size_t added_count, added_cap;
+    struct added *added; size_t added_count;
     struct vs_map seen;
     size_t list_count;
     struct vs_span last_added, before_added, list;   /* of added_tokens */
@@ -118,14 +117,10 @@ static enum vs_code remember(struct scan *s, const struct added *a)
         return vs_enomem(s->err, "the added tokens", 0);
     if (known != VS_NONE)
         return VS_OK; /* listed again: the loader skips it */
-    if (s->added_count == s->added_cap) {
-        size_t cap = s->added_cap ? s->added_cap * 2 : 64;
-        struct added *more = vs_realloc_array(s->added, cap, sizeof *more);
-        if (!more)
-            return vs_enomem(s->err, "the added tokens", cap * sizeof *more);
-        s->added = more;
-        s->added_cap = cap;
-    }
+    struct added *list = vs_list_room(s->added, s->added_count, sizeof *list);
+    if (!list)
+        return vs_enomem(s->err, "the added tokens", 0);
+    s->added = list;
     s->added[s->added_count++] = *a;
     return VS_OK;
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include "base/io.h"
 #include "json/dom.h"
-#include "model/model_impl.h"
 #include "plan/offsets_tokens.h"
 
 uint64_t vs_renumber_id(const struct vs_renumber *r, uint64_t id)

@@ -12,6 +12,11 @@ const char *vs_row_state_name(enum vs_row_state state)
     return names[state];
 }
 
+const struct vs_extend *vs_plan_recipe(const struct vs_plan *plan)
+{
+    return plan->impl->extend;
+}
+
 struct vs_plan *vs_plan_new(void)
 {
     struct vs_plan *plan = vs_calloc(1, sizeof *plan);
@@ -40,16 +45,6 @@ void vs_plan_free(struct vs_plan *plan)
     vs_free(plan);
 }
 
-/* Grows a list that is freed with the plan; lists double, so appending stays cheap. */
-static void *list_grow(void *list, uint32_t count, size_t size)
-{
-    if (count & (count - 1) || (count && count < 8))
-        return list;
-    if (count == 0)
-        return vs_realloc_array(list, 8, size);
-    return vs_realloc_array(list, (size_t)count * 2, size);
-}
-
 enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *fmt, ...)
 {
     char text[1024];
@@ -57,7 +52,7 @@ enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    const char **list = list_grow(plan->notes, plan->note_count, sizeof *list);
+    const char **list = vs_list_room(plan->notes, plan->note_count, sizeof *list);
     char *copy = vs_arena_dup(&plan->impl->arena, text, strlen(text));
     if (list)
         plan->notes = list;
@@ -69,7 +64,7 @@ enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *
 
 enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err)
 {
-    struct vs_file_plan *list = list_grow(plan->files, plan->file_count, sizeof *list);
+    struct vs_file_plan *list = vs_list_room(plan->files, plan->file_count, sizeof *list);
     if (!list)
         return vs_enomem(err, "the list of files", sizeof *list);
     plan->files = list;
@@ -79,7 +74,7 @@ enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *f
 
 enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err)
 {
-    struct vs_json_change *list = list_grow(plan->changes, plan->change_count, sizeof *list);
+    struct vs_json_change *list = vs_list_room(plan->changes, plan->change_count, sizeof *list);
     if (!list)
         return vs_enomem(err, "the list of edits", sizeof *list);
     plan->changes = list;
@@ -89,7 +84,7 @@ enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_chang
 
 enum vs_code vs_plan_add_invariant(struct vs_plan *plan, const struct vs_invariant *invariant, struct vs_err *err)
 {
-    struct vs_invariant *list = list_grow(plan->invariants, plan->invariant_count, sizeof *list);
+    struct vs_invariant *list = vs_list_room(plan->invariants, plan->invariant_count, sizeof *list);
     if (!list)
         return vs_enomem(err, "the list of invariants", sizeof *list);
     plan->invariants = list;

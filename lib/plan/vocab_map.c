@@ -45,17 +45,9 @@ void vs_vocab_map_free(struct vs_vocab_map *map)
     vs_free(map);
 }
 
-/* Grows an array by doubling when count is a power of two; the arrays start empty. */
-static void *grown(void *items, uint32_t count, size_t size)
-{
-    if (count & (count - 1) || count > UINT32_MAX / 2)
-        return count & (count - 1) ? items : NULL;
-    return vs_realloc_array(items, count ? 2 * (size_t)count : 1, size);
-}
-
 #define APPEND(map, list, count, value)                                            \
     do {                                                                           \
-        void *items = grown((map)->list, (map)->count, sizeof *(map)->list);       \
+        void *items = vs_list_room((map)->list, (map)->count, sizeof *(map)->list); \
         if (!items)                                                                \
             return vs_enomem(err, "the vocabulary map", 0);             \
         (map)->list = items;                                                       \
@@ -161,7 +153,7 @@ enum vs_code vs_vocab_map_write(const struct vs_vocab_map *map, struct vs_buf *b
 struct reader {
     struct vs_json j;
     struct vs_vocab_map *map;
-    struct vs_ids pieces;   /* of the entry at hand */
+    uint32_t *pieces;       /* of the entry at hand */
 };
 
 /* Decoded strings may point into the file's text, which does not live on. */
@@ -216,29 +208,25 @@ static bool read_kind(struct reader *r, enum vs_new_kind *out)
 static bool read_pieces(struct reader *r, struct vs_new_token *t)
 {
     struct vs_json *j = &r->j;
-    r->pieces.count = 0;
+    uint32_t count = 0;
     vs_json_array(j);
     while (vs_json_item(j)) {
         uint32_t id = 0;
         if (!read_id(r, &id))
             return false;
-        if (r->pieces.count == r->pieces.cap) {
-            size_t cap = r->pieces.cap ? 2 * r->pieces.cap : 16;
-            uint32_t *ids = vs_realloc_array(r->pieces.ids, cap, sizeof *ids);
-            if (!ids)
-                return vs_json_fail(j, VS_ENOMEM, "out of memory for %zu pieces", cap);
-            r->pieces.ids = ids;
-            r->pieces.cap = cap;
-        }
-        r->pieces.ids[r->pieces.count++] = id;
+        uint32_t *pieces = vs_list_room(r->pieces, count, sizeof *pieces);
+        if (!pieces)
+            return vs_json_fail(j, VS_ENOMEM, "out of memory for pieces");
+        r->pieces = pieces;
+        pieces[count++] = id;
     }
-    uint32_t *ids = vs_arena_array(&r->map->impl->arena, r->pieces.count ? r->pieces.count : 1, sizeof *ids);
+    uint32_t *ids = vs_arena_array(&r->map->impl->arena, count ? count : 1, sizeof *ids);
     if (!ids)
         return vs_json_fail(j, VS_ENOMEM, "out of memory for pieces");
-    if (r->pieces.count)
-        memcpy(ids, r->pieces.ids, r->pieces.count * sizeof *ids);
+    if (count)
+        memcpy(ids, r->pieces, count * sizeof *ids);
     t->pieces = ids;
-    t->piece_count = (uint32_t)r->pieces.count;
+    t->piece_count = count;
     return !j->failed;
 }
 
@@ -447,7 +435,7 @@ enum vs_code vs_vocab_map_read(const char *path, struct vs_vocab_map **out, stru
         code = r.map->dir ? VS_OK : vs_enomem(err, "a path", len);
     }
 out:
-    vs_free(r.pieces.ids);
+    vs_free(r.pieces);
     vs_arena_free(&scratch);
     vs_free(text);
     if (code)

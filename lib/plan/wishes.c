@@ -13,34 +13,21 @@
 struct wishes {
     struct vs_arena *arena;
     struct vs_wishes *out;
-    size_t cap;
     struct vs_map seen;
 };
-
-static bool grow(struct wishes *w)
-{
-    struct vs_wishes *out = w->out;
-    size_t cap = w->cap ? 2 * w->cap : 64;
-    struct vs_wish *items = vs_arena_array(w->arena, cap, sizeof *items);
-    struct vs_str *contents = vs_arena_array(w->arena, cap, sizeof *contents);
-    if (!items || !contents)
-        return false;
-    if (out->count) {
-        memcpy(items, out->items, out->count * sizeof *items);
-        memcpy(contents, out->contents, out->count * sizeof *contents);
-    }
-    out->items = items;
-    out->contents = contents;
-    w->cap = cap;
-    return true;
-}
 
 static enum vs_code wish(struct wishes *w, struct vs_str content, const char *source, bool special, struct vs_err *err)
 {
     if (vs_map_get(&w->seen, content) != VS_NONE)
         return VS_OK;
     struct vs_wishes *out = w->out;
-    if (out->count == w->cap && !grow(w))
+    struct vs_wish *items = vs_arena_room(w->arena, out->items, out->count, sizeof *items);
+    if (items)
+        out->items = items;
+    struct vs_str *contents = vs_arena_room(w->arena, out->contents, out->count, sizeof *contents);
+    if (contents)
+        out->contents = contents;
+    if (!items || !contents)
         return vs_enomem(err, "the tokens to add", 0);
     char *p = vs_arena_dup(w->arena, content.p, content.n);
     struct vs_str kept = {p, content.n};

@@ -6,8 +6,6 @@
 #include <string.h>
 #include "report/report.h"
 
-
-
 const char *vs_color_on(const struct vs_look *look, enum vs_color color)
 {
     static const char *const codes[] = {"", "\033[31m", "\033[33m", "\033[32m", "\033[36m", "\033[1m"};

@@ -3,8 +3,9 @@
  * A plan for people: what grows, what moves, what holds, what stays to be done by hand.
  */
 #include <string.h>
+#include "base/mem.h"
 #include "base/str.h"
-#include "plan/plan_impl.h"
+#include "plan/recipe.h"
 #include "report/report.h"
 
 typedef unsigned long long ull;
@@ -46,9 +47,9 @@ static void rows_line(const struct vs_plan *p, const struct vs_table_plan *t, co
                       t->insert_at == t->rows_before ? "appended at" : "inserted at", (ull)t->insert_at);
     else
         vs_buf_printf(b, "%llu -> %llu rows", (ull)t->rows_before, (ull)t->rows_after);
-    if (p->impl->extend && t->init_count) {
+    if (vs_plan_recipe(p) && t->init_count) {
         if (t->rows_after == t->rows_before)
-            vs_buf_printf(b, "; %llu spare: ", (ull)p->impl->extend->spare_used);
+            vs_buf_printf(b, "; %llu spare: ", (ull)vs_plan_recipe(p)->spare_used);
         else
             vs_buf_puts(b, ", ");
         method(t->default_init, b);
@@ -69,7 +70,7 @@ static void head_line(const struct vs_plan *p, struct vs_buf *b)
     bool grows = false, tied = false;
     for (uint32_t i = 0; i < p->table_count; i++) {
         grows |= p->checkpoint->tables[p->tables[i].table].role == VS_ROLE_HEAD;
-        tied |= p->impl->extend->maybe_tied[i];
+        tied |= vs_plan_recipe(p)->maybe_tied[i];
     }
     const struct vs_table *stays = grows ? NULL : ignored_head(p);
     enum vs_tie says = p->checkpoint->config.tie;
@@ -88,7 +89,7 @@ static void head_line(const struct vs_plan *p, struct vs_buf *b)
 
 static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
 {
-    const struct vs_extend *x = p->impl->extend;
+    const struct vs_extend *x = vs_plan_recipe(p);
     uint32_t untouched = 0;
     for (uint32_t i = 0; i < p->checkpoint->file_count; i++)
         untouched += !x->layouts[i].header.p;
@@ -96,7 +97,7 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
     head_line(p, b);
     vs_buf_printf(b, LABEL "", "");
     if (spare)
-        vs_buf_printf(b, "%llu spare row%s, ", spare, p->impl->extend->tokens[0].token.n ? (spare == 1 ? " becomes a token" : "s become tokens")
+        vs_buf_printf(b, "%llu spare row%s, ", spare, vs_plan_recipe(p)->tokens[0].token.n ? (spare == 1 ? " becomes a token" : "s become tokens")
                                                                                         : (spare == 1 ? " is reserved" : "s are reserved"));
     vs_buf_printf(b, "%llu row%s added", added, added == 1 ? " is" : "s are");
     if (p->checkpoint->file_count > 1)
@@ -118,7 +119,7 @@ static void begins_as(const struct vs_extend_token *t, struct vs_init init, stru
 /* -v: what every new row begins as. */
 static void new_tokens(const struct vs_plan *p, struct vs_buf *b)
 {
-    const struct vs_extend *x = p->impl->extend;
+    const struct vs_extend *x = vs_plan_recipe(p);
     const char *label = "new";
     for (uint32_t i = 0; i < x->token_count; i++) {
         const struct vs_extend_token *t = &x->tokens[i];
@@ -136,12 +137,12 @@ static void new_tokens(const struct vs_plan *p, struct vs_buf *b)
 
 static void tables(const struct vs_plan *p, struct vs_buf *b)
 {
-    const char *label = p->impl->extend ? "plan" : "rows";
+    const char *label = vs_plan_recipe(p) ? "plan" : "rows";
     if (!p->checkpoint)
         return;
     for (uint32_t i = 0; i < p->table_count; i++)
         rows_line(p, &p->tables[i], &label, b);
-    if (p->table_count && p->impl->extend)
+    if (p->table_count && vs_plan_recipe(p))
         extend_summary(p, b);
 }
 
@@ -236,7 +237,7 @@ enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, s
 {
     const char *label = "note";
     tables(p, out);
-    if (p->impl->extend && look->verbose)
+    if (vs_plan_recipe(p) && look->verbose)
         new_tokens(p, out);
     blocks(p, out);
     changes(p, look, out);

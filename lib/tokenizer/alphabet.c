@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tokenizer/alphabet.h"
+#include "tokenizer/impl.h"
 
 static int hex(char c)
 {

@@ -5,7 +5,7 @@
 #ifndef VS_TOKENIZER_ALPHABET_H
 #define VS_TOKENIZER_ALPHABET_H
 
-#include "tokenizer/impl.h"
+#include "base/str.h"
 
 #define VS_SPACE_MARK "\xe2\x96\x81" /* U+2581 */
 
@@ -33,9 +33,5 @@ static inline int vs_char_byte(uint32_t cp) /* -1: not of the alphabet */
 int vs_byte_token(struct vs_str s);                          /* of "<0xHH>"; -1 when s is another string */
 bool vs_undo_bytes(struct vs_str s, struct vs_buf *out);     /* false, and nothing added, when a character is foreign */
 void vs_apply_bytes(struct vs_str s, struct vs_buf *out);
-void vs_find_alphabet(struct vs_tokenizer_impl *impl);       /* sets t.alphabet from the sections */
-
-enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err) VS_NODISCARD;
-void vs_encoder_close(struct vs_encoder *e); /* accepts NULL */
 
 #endif

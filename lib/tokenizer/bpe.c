@@ -69,7 +69,7 @@ enum vs_code vs_bpe_copy(const struct vs_bpe *from, struct vs_bpe **out, struct 
     *b = *from;
     b->slots = memcpy(slots, from->slots, bytes);
     b->log = NULL;
-    b->logged = b->log_cap = 0;
+    b->logged = 0;
     *out = b;
     return VS_OK;
 }
@@ -139,14 +139,10 @@ enum vs_code vs_bpe_add(struct vs_bpe *b, uint32_t left, uint32_t right, uint32_
     uint64_t key = vs_bpe_key(left, right);
     if (key == EMPTY || vs_bpe_find(b, left, right))
         return vs_fail(err, VS_EUSAGE, "the pair of symbols %u and %u is in the merge table already", left, right);
-    if (b->logged == b->log_cap) {
-        uint32_t cap = b->log_cap ? b->log_cap * 2 : 256;
-        uint64_t *log = vs_realloc_array(b->log, cap, sizeof *log);
-        if (!log)
-            return vs_enomem(err, "new merges", 0);
-        b->log = log;
-        b->log_cap = cap;
-    }
+    uint64_t *log = vs_list_room(b->log, b->logged, sizeof *log);
+    if (!log)
+        return vs_enomem(err, "new merges", 0);
+    b->log = log;
     if (((uint64_t)b->count + 1) * 2 > b->mask + 1 && !grow(b))
         return vs_enomem(err, "the merge table", (b->mask + 1) * 2 * sizeof *b->slots);
     put(b, (struct vs_bpe_slot){key, b->count, product});

@@ -14,9 +14,7 @@
 #ifndef VS_TOKENIZER_BPE_H
 #define VS_TOKENIZER_BPE_H
 
-#include <vs/tokenizer.h>
-
-#define VS_NO_SYMBOL UINT32_MAX
+#include "tokenizer/symbols.h"
 
 struct vs_bpe;
 struct vs_bpe_merge { uint32_t left, right, product; };
@@ -42,10 +40,6 @@ void vs_bpe_take_back(struct vs_bpe *b, uint32_t mark); /* newest first; only wh
 /* Merges symbols[0 .. *n) in place until no pair is left, lowest rank first, leftmost on ties; *n is the new length. */
 enum vs_code vs_bpe_merge(const struct vs_bpe *b, uint32_t *symbols, uint32_t *n, struct vs_err *err) VS_NODISCARD;
 
-/* Entries of model.vocab as symbols, for every model type. */
-uint32_t vs_symbol_of(const struct vs_tokenizer *t, struct vs_str token);       /* VS_NO_SYMBOL when it is no entry */
-struct vs_str vs_symbol_text(const struct vs_tokenizer *t, uint32_t symbol);    /* p NULL when there is no such entry */
-uint32_t vs_symbol_id(const struct vs_tokenizer *t, uint32_t symbol);           /* its declared id in model.vocab */
 /* Initial symbols of one token: its characters with continuing_subword_prefix and end_of_word_suffix where the model has
  * them. out holds symbols here, not ids. A character that is no entry is VS_EMISMATCH; *bad (may be NULL) is then its text. */
 enum vs_code vs_bpe_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_str *bad,

@@ -18,7 +18,7 @@ struct vs_bpe {
     unsigned shift;
     uint32_t count;            /* pairs in the table */
     uint64_t *log;             /* keys of the pairs that vs_bpe_add added, oldest first */
-    uint32_t logged, log_cap;
+    uint32_t logged;
 };
 
 enum vs_code vs_bpe_copy(const struct vs_bpe *from, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;

@@ -11,28 +11,12 @@ enum { DEPTH = 8 }; /* of nested Sequence processors; deeper ones are not looked
 enum vs_code vs_load_named(struct vs_load *l, const struct vs_named_token *n, struct vs_err *err)
 {
     struct vs_tokenizer *t = l->t;
-    if (t->named_count == l->named_cap) {
-        uint32_t cap = l->named_cap ? l->named_cap * 2 : 16;
-        struct vs_named_token *all = vs_realloc_array(t->named, cap, sizeof *all);
-        if (!all)
-            return vs_enomem(err, "special tokens", 0);
-        t->named = all;
-        l->named_cap = cap;
-    }
+    struct vs_named_token *all = vs_list_room(t->named, t->named_count, sizeof *all);
+    if (!all)
+        return vs_enomem(err, "special tokens", 0);
+    t->named = all;
     t->named[t->named_count++] = *n;
     return VS_OK;
-}
-
-/* Appends "/" and one step of a JSON Pointer. */
-static void step(struct vs_buf *at, struct vs_str s)
-{
-    vs_buf_add(at, "/", 1);
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '~' || s.p[i] == '/')
-            vs_buf_puts(at, s.p[i] == '~' ? "~0" : "~1");
-        else
-            vs_buf_add(at, s.p + i, 1);
-    }
 }
 
 static enum vs_code name(struct vs_load *l, const struct vs_jdoc *doc, const struct vs_buf *at, const char *last, struct vs_str name,
@@ -63,7 +47,7 @@ static enum vs_code template_tokens(struct vs_load *l, const struct vs_jdoc *doc
             size_t n = at->n;
             char last[32];
             vs_buf_puts(at, "/special_tokens");
-            step(at, t->key);
+            vs_buf_pointer(at, t->key);
             snprintf(last, sizeof last, "/ids/%u", i);
             code = name(l, doc, at, last, t->key, token, id, err);
             at->n = n;

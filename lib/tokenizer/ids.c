@@ -33,14 +33,10 @@ enum vs_code vs_load_finding(struct vs_load *l, struct vs_err *err, const char *
     va_end(args);
     if (!l->lenient)
         return vs_fail(err, VS_EMISMATCH, "%s: %s", t->path, text);
-    if (t->finding_count == l->finding_cap) {
-        uint32_t cap = l->finding_cap ? l->finding_cap * 2 : 16;
-        const char **all = vs_realloc_array(t->findings, cap, sizeof *all);
-        if (!all)
-            return vs_enomem(err, "findings", 0);
-        t->findings = all;
-        l->finding_cap = cap;
-    }
+    const char **all = vs_list_room(t->findings, t->finding_count, sizeof *all);
+    if (!all)
+        return vs_enomem(err, "findings", 0);
+    t->findings = all;
     const char *copy = vs_arena_dup(&l->impl->arena, text, strlen(text));
     if (!copy)
         return vs_enomem(err, "findings", 0);
@@ -51,14 +47,10 @@ enum vs_code vs_load_finding(struct vs_load *l, struct vs_err *err, const char *
 enum vs_code vs_load_add(struct vs_load *l, const struct vs_added *token, struct vs_err *err)
 {
     struct vs_tokenizer *t = l->t;
-    if (t->added_count == l->added_cap) {
-        uint32_t cap = l->added_cap ? l->added_cap * 2 : 64;
-        struct vs_added *all = vs_realloc_array(t->added, cap, sizeof *all);
-        if (!all)
-            return vs_enomem(err, "added tokens", 0);
-        t->added = all;
-        l->added_cap = cap;
-    }
+    struct vs_added *all = vs_list_room(t->added, t->added_count, sizeof *all);
+    if (!all)
+        return vs_enomem(err, "added tokens", 0);
+    t->added = all;
     t->added[t->added_count++] = *token;
     return VS_OK;
 }

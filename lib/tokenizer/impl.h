@@ -43,4 +43,9 @@ struct vs_tokenizer_impl {
     struct vs_encoder *encoder;
 };
 
+void vs_find_alphabet(struct vs_tokenizer_impl *impl);       /* alphabet.c: sets t.alphabet from the sections */
+
+enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err) VS_NODISCARD; /* encode.c */
+void vs_encoder_close(struct vs_encoder *e); /* accepts NULL */
+
 #endif

@@ -23,7 +23,6 @@ struct vs_load {
     bool lenient, repeats, holes, ids_only;
     struct vs_json j;
     struct vs_arena scratch;    /* strings with escapes; freed with the text */
-    uint32_t added_cap, finding_cap, named_cap, repeat_cap;
 };
 
 enum vs_code vs_load_json(struct vs_load *l, const char *path, struct vs_err *err) VS_NODISCARD;

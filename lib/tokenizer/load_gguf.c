@@ -88,14 +88,10 @@ static enum vs_code read_model(struct loading *x)
 static enum vs_code repeat(struct loading *x, struct vs_str token, uint32_t first, uint32_t last)
 {
     struct vs_tokenizer *t = x->l.t;
-    if (t->repeat_count == x->l.repeat_cap) {
-        uint32_t cap = x->l.repeat_cap ? x->l.repeat_cap * 2 : 16;
-        struct vs_repeat *list = vs_realloc_array(t->repeats, cap, sizeof *list);
-        if (!list)
-            return vs_enomem(x->err, "repeated tokens", cap);
-        t->repeats = list;
-        x->l.repeat_cap = cap;
-    }
+    struct vs_repeat *list = vs_list_room(t->repeats, t->repeat_count, sizeof *list);
+    if (!list)
+        return vs_enomem(x->err, "repeated tokens", 0);
+    t->repeats = list;
     t->repeats[t->repeat_count++] = (struct vs_repeat){token, first, last};
     return VS_OK;
 }
@@ -147,7 +143,7 @@ static enum vs_code read_tokens(struct loading *x)
     if (kv->count > VS_ID_MAX)
         return vs_fail(x->err, VS_ELIMIT, "%s: %s: %llu tokens; at most %u are read", x->g->path, TOKENS, (unsigned long long)kv->count, VS_ID_MAX);
     x->l.impl->owners = vs_realloc_array(NULL, (size_t)kv->count + 1, sizeof *x->l.impl->owners);
-    enum vs_code code = x->l.impl->owners ? VS_OK : vs_enomem(x->err, "token ids", kv->count);
+    enum vs_code code = x->l.impl->owners ? VS_OK : vs_enomem(x->err, "token ids", (kv->count + 1) * sizeof *x->l.impl->owners);
     while (!code && vs_gguf_next(kv, &at, &token))
         code = add_token(x, id++, token);
     return code;
@@ -204,7 +200,7 @@ static enum vs_code count(struct loading *x)
     t->rows_needed = t->max_id + 1; /* 0 when there are no tokens at all */
     t->holes = vs_arena_array(&x->l.impl->arena, impl->owner_count + 1u, sizeof *t->holes);
     if (!t->holes)
-        return vs_enomem(x->err, "holes", impl->owner_count);
+        return vs_enomem(x->err, "holes", (impl->owner_count + (uint64_t)1) * sizeof *t->holes);
     for (uint32_t i = 0; i < impl->owner_count; next = impl->owners[i++].id + 1)
         if (impl->owners[i].id != next)
             t->holes[n++] = (struct vs_id_range){next, impl->owners[i].id};

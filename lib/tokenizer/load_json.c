@@ -4,7 +4,6 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdio.h>
 #include "base/io.h"
 #include "tokenizer/load.h"
 

@@ -86,14 +86,10 @@ static bool repeated(struct vs_load *l, uint32_t first, uint32_t id)
 {
     struct vs_tokenizer *t = l->t;
     struct vs_vocab *v = &l->impl->vocab;
-    if (t->repeat_count == l->repeat_cap) {
-        uint32_t cap = l->repeat_cap ? l->repeat_cap * 2 : 16;
-        struct vs_repeat *grown = vs_realloc_array(t->repeats, cap, sizeof *grown);
-        if (!grown)
-            return no_memory(&l->j);
-        t->repeats = grown;
-        l->repeat_cap = cap;
-    }
+    struct vs_repeat *list = vs_list_room(t->repeats, t->repeat_count, sizeof *list);
+    if (!list)
+        return no_memory(&l->j);
+    t->repeats = list;
     struct vs_str token = vs_vocab_text(v, first); /* moves when the vocabulary grows: a copy is kept */
     token.p = vs_arena_dup(&l->impl->arena, token.p, token.n);
     t->repeats[t->repeat_count++] = (struct vs_repeat){token, v->ids[first], id};

@@ -8,7 +8,7 @@
 #include "tokenizer/regex.h"
 
 struct vs_regex { pcre2_code *code; };
-struct vs_match { pcre2_match_data *data; };
+struct vs_regex_memory { pcre2_match_data *data; };
 
 static void *take(size_t n, void *unused)
 {
@@ -239,9 +239,9 @@ void vs_regex_free(struct vs_regex *re)
 
 /* ---- matching ---- */
 
-struct vs_match *vs_match_new(void)
+struct vs_regex_memory *vs_regex_memory_new(void)
 {
-    struct vs_match *m = vs_malloc(sizeof *m);
+    struct vs_regex_memory *m = vs_malloc(sizeof *m);
     pcre2_general_context *memory = m ? pcre2_general_context_create(take, give, NULL) : NULL;
     pcre2_match_data *data = memory ? pcre2_match_data_create(1, memory) : NULL;
     pcre2_general_context_free(memory);
@@ -253,7 +253,7 @@ struct vs_match *vs_match_new(void)
     return m;
 }
 
-void vs_match_free(struct vs_match *m)
+void vs_regex_memory_free(struct vs_regex_memory *m)
 {
     if (!m)
         return;
@@ -261,7 +261,7 @@ void vs_match_free(struct vs_match *m)
     vs_free(m);
 }
 
-static enum vs_code search(const struct vs_regex *re, struct vs_match *m, struct vs_search *s, bool *found, struct vs_err *err)
+static enum vs_code search(const struct vs_regex *re, struct vs_regex_memory *m, struct vs_search *s, bool *found, struct vs_err *err)
 {
     PCRE2_SPTR text = (PCRE2_SPTR)(s->text.p ? s->text.p : "");
     int n = pcre2_match(re->code, text, s->text.n, s->at, PCRE2_NO_UTF_CHECK, m->data, NULL);
@@ -280,7 +280,7 @@ static enum vs_code search(const struct vs_regex *re, struct vs_match *m, struct
     return VS_OK;
 }
 
-enum vs_code vs_regex_next(const struct vs_regex *re, struct vs_match *m, struct vs_search *s, bool *found, struct vs_err *err)
+enum vs_code vs_regex_next(const struct vs_regex *re, struct vs_regex_memory *m, struct vs_search *s, bool *found, struct vs_err *err)
 {
     *found = false;
     while (s->at <= s->text.n) {
@@ -297,4 +297,3 @@ enum vs_code vs_regex_next(const struct vs_regex *re, struct vs_match *m, struct
     }
     return VS_OK;
 }
-

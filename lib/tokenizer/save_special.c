@@ -124,7 +124,7 @@ static enum vs_code continue_list(struct vs_json *j, const struct vs_save *s, st
         if (vs_json_peek(&twin) != VS_JSON_STRING)
             vs_json_skip(&twin, NULL);
         else if (vs_json_string(&twin, &name) && !vs_map_put(&held, name, 0, NULL))
-            code = vs_enomem(err, "the special tokens", s->special_count);
+            code = vs_enomem(err, "the special tokens", 0);
     }
     for (uint32_t i = 0; !code && i < s->special_count; i++)
         if (vs_map_get(&held, s->specials[i]) == VS_NONE) {

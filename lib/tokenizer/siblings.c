@@ -16,7 +16,7 @@ struct siblings {
     struct vs_load *l;
     const char *dir;
     struct pending *list; /* tokens that are not in tokenizer.json */
-    uint32_t count, cap;
+    uint32_t count;
     struct vs_map pending; /* their texts */
     struct vs_map special; /* texts that a special name has */
 };
@@ -55,14 +55,10 @@ static bool is_pending(const struct siblings *s, struct vs_str text)
 static enum vs_code pend(struct siblings *s, const struct vs_jval *v, struct vs_str text, uint32_t declared, bool special,
                          struct vs_err *err)
 {
-    if (s->count == s->cap) {
-        uint32_t cap = s->cap ? s->cap * 2 : 32;
-        struct pending *list = vs_realloc_array(s->list, cap, sizeof *list);
-        if (!list)
-            return vs_enomem(err, "added tokens", 0);
-        s->list = list;
-        s->cap = cap;
-    }
+    struct pending *list = vs_list_room(s->list, s->count, sizeof *list);
+    if (!list)
+        return vs_enomem(err, "added tokens", 0);
+    s->list = list;
     struct vs_added a = {.content = text, .declared = declared, .effective = VS_NO_ID, .special = special,
                          .normalized = !special, .from_sibling = true};
     if (v && v->type == VS_JSON_OBJECT) {
@@ -158,7 +154,7 @@ static enum vs_code name_one(struct siblings *s, const char *file, const struct 
     struct vs_buf at = {0};
     if (!content_of(v, &n.token))
         return VS_OK;
-    vs_buf_printf(&at, "/%.*s", VS_STR(name));
+    vs_buf_pointer(&at, name);
     if (place >= 0)
         vs_buf_printf(&at, "/%d", place);
     n.at = at.failed ? NULL : vs_arena_dup(&s->l->impl->arena, at.p, at.n);

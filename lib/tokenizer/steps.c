@@ -263,7 +263,7 @@ enum vs_code vs_pipeline_open(struct vs_tokenizer_impl *impl, struct vs_pipeline
 {
     struct vs_pipeline *p = vs_calloc(1, sizeof *p);
     struct opener o = {impl, p, "normalizer", err};
-    enum vs_code code = p && (p->match = vs_match_new()) ? VS_OK : vs_enomem(err, "the pipeline", sizeof *p);
+    enum vs_code code = p && (p->match = vs_regex_memory_new()) ? VS_OK : vs_enomem(err, "the pipeline", sizeof *p);
     const struct vs_jval *normalizer = impl->sections[VS_SEC_NORMALIZER].root, *pre = impl->sections[VS_SEC_PRE_TOKENIZER].root;
     if (!code && normalizer && normalizer->type == VS_JSON_OBJECT)
         code = add_normalizer(&o, normalizer, 0);
@@ -294,7 +294,7 @@ void vs_pipeline_close(struct vs_pipeline *p)
     close_list(&p->normalizer);
     close_list(&p->pre);
     vs_regex_free(p->byte_words);
-    vs_match_free(p->match);
+    vs_regex_memory_free(p->match);
     vs_prefix_free(&p->raw);
     vs_prefix_free(&p->normalized);
     vs_arena_free(&p->arena);

@@ -41,7 +41,7 @@ struct vs_step_list { struct vs_step items[VS_STEPS]; uint32_t count; };
 struct vs_pipeline {
     struct vs_step_list normalizer, pre;
     struct vs_regex *byte_words;  /* the pattern of ByteLevel itself; NULL until a step needs it */
-    struct vs_match *match;       /* one search at a time: a tokenizer is used by one thread */
+    struct vs_regex_memory *match;       /* one search at a time: a tokenizer is used by one thread */
     struct vs_prefix raw, normalized;  /* contents of added tokens, by when they are looked for */
     struct vs_arena arena;        /* normalized contents */
 };

@@ -193,6 +193,31 @@ uint32_t vs_symbol_id(const struct vs_tokenizer *t, uint32_t symbol)
     return symbol < t->impl->vocab.count ? t->impl->vocab.ids[symbol] : VS_NO_ID;
 }
 
+uint32_t vs_unknown_symbol(const struct vs_tokenizer *t)
+{
+    return t->impl->model.unk;
+}
+
+struct vs_str vs_subword_prefix(const struct vs_tokenizer *t)
+{
+    return t->impl->model.prefix;
+}
+
+struct vs_str vs_word_suffix(const struct vs_tokenizer *t)
+{
+    return t->impl->model.suffix;
+}
+
+uint32_t vs_used_id_count(const struct vs_tokenizer *t)
+{
+    return t->impl->owner_count;
+}
+
+uint32_t vs_used_id(const struct vs_tokenizer *t, uint32_t position)
+{
+    return t->impl->owners[position].id;
+}
+
 void vs_ids_free(struct vs_ids *ids)
 {
     vs_free(ids->ids);

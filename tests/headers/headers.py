@@ -52,6 +52,8 @@ def check_room(root, room):
                 yield f"{path}: {name}: {target}"
             elif target != room and RANK[target] >= RANK[room]:
                 yield f"{path}: {name}: {room} stands left of or beside {target}"
+            elif target != room and name.endswith("impl.h"):
+                yield f"{path}: {name}: what is inside {target} is its own business: ask through a function"
 
 
 def check_layers(root):

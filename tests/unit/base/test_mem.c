@@ -85,3 +85,58 @@ Test(mem, an_arena_survives_a_failed_allocation)
     vs_arena_free(&a);
     vst_cleanup();
 }
+
+/* Appends count .. to - 1; false when an allocation failed, the list holds count items then. */
+static bool append(struct vs_arena *a, uint32_t **list, size_t *count, size_t to)
+{
+    while (*count < to) {
+        uint32_t *room = a ? vs_arena_room(a, *list, *count, sizeof *room) : vs_list_room(*list, *count, sizeof *room);
+        if (!room)
+            return false;
+        *list = room;
+        room[*count] = (uint32_t)*count;
+        ++*count;
+    }
+    return true;
+}
+
+static void expect_counted(const uint32_t *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        cr_assert(list[i] == i, "item %zu is %u", i, list[i]);
+}
+
+/* Under AddressSanitizer a room that is too small shows at once. */
+Test(mem, a_list_keeps_its_items_while_it_grows)
+{
+    struct vs_arena arena = {0};
+    for (int own = 0; own < 2; own++) {
+        uint32_t *list = NULL;
+        size_t count = 0;
+        cr_assert(append(own ? NULL : &arena, &list, &count, 1000));
+        expect_counted(list, count);
+        for (size_t back = 0; back <= 40; back++) { /* shorter, then longer again */
+            count = back;
+            cr_assert(append(own ? NULL : &arena, &list, &count, 2 * back + 9));
+            expect_counted(list, count);
+        }
+        if (own)
+            vs_free(list);
+    }
+    vs_arena_free(&arena);
+    vst_cleanup();
+}
+
+Test(mem, a_list_survives_a_failed_allocation)
+{
+    uint32_t *list = NULL;
+    size_t count = 0;
+    cr_assert(append(NULL, &list, &count, 16));
+    vs_mem_fail_at(1, false);
+    cr_assert(!append(NULL, &list, &count, 17) && count == 16);
+    expect_counted(list, count);
+    cr_assert(append(NULL, &list, &count, 17));
+    expect_counted(list, count);
+    vs_free(list);
+    vst_cleanup();
+}

@@ -14,7 +14,7 @@ static struct vs_err err;
 static const char *matches(const char *pattern, struct vs_str text)
 {
     struct vs_regex *re = NULL;
-    struct vs_match *m = vs_match_new();
+    struct vs_regex_memory *m = vs_regex_memory_new();
     struct vs_search s = {.text = text, .last_end = SIZE_MAX};
     const char *out = "";
     bool found = true;
@@ -25,7 +25,7 @@ static const char *matches(const char *pattern, struct vs_str text)
             out = vst_format("%s%s%.*s", out, i ? "|" : "", (int)(s.end - s.begin), text.p + s.begin);
     }
     vs_regex_free(re);
-    vs_match_free(m);
+    vs_regex_memory_free(m);
     return code ? vst_format("error: %s", err.message) : out;
 }
 
