@@ -78,6 +78,8 @@ static enum vs_code visit_stats(void *user, const struct vs_rows *window, struct
     enum vs_code code = vs_k_row_stats(s->dev, window, s->rows, err);
     for (uint64_t i = 0; !code && i < window->count; i++) {
         const struct vs_k_row *r = &s->rows[i];
+        if (r->nan + r->inf && !(s->out->nan_rows + s->out->inf_rows))
+            s->out->first_bad_row = s->at;
         s->out->nan_rows += r->nan > 0;
         s->out->inf_rows += r->inf > 0;
         s->out->zero_rows += r->nan + r->inf == 0 && !(r->max_abs > 0);
@@ -172,6 +174,8 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
 {
     if (!vs_path_exists(f->path))
         return vs_path_missing(f->path, err);
+    if (strcmp(vs_path_base(f->path), "config.json") == 0)
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: found a file of a model; give the directory that it stands in", f->path);
     bool model = true;
     enum vs_code code = open_tokenizer(f, o->repeats, err);
     if (!code && f->tokenizer)

@@ -198,7 +198,7 @@ void vs_rules_blocks(struct checker *k)
     const struct vs_facts *f = k->r->facts;
     if (k->t)
         placeholders(k);
-    if (!f->block_count)
+    if (!f->block_count || vs_only_ids_moved(k)) /* VOC125 says it all */
         return;
     ranges(k);
     tables(k);

@@ -45,7 +45,8 @@ static void put_head(const struct out *o)
     } else {
         vs_buf_puts(o->b, c ? "   no weights" : "   tokenizer alone");
     }
-    vs_buf_printf(o->b, "   (%s, %.0f ms)\n\n", o->f->row_stats ? "rows were read" : "headers and tokenizer only", o->f->seconds * 1e3);
+    const char *read = o->f->row_stats ? "rows were read" : !c || !c->file_count ? "tokenizer and configs only" : !o->f->tokenizer ? "headers only" : "headers and tokenizer only";
+    vs_buf_printf(o->b, "   (%s, %.0f ms)\n\n", read, o->f->seconds * 1e3);
 }
 
 /* ---- tokenizer ---- */
@@ -67,7 +68,7 @@ static void put_moved(const struct out *o)
         vs_buf_printf(o->b, LABEL "ids as declared are the ids that run\n", "");
         return;
     }
-    vs_buf_printf(o->b, LABEL "%u tokens run under another id than declared:\n", "", t->moved_count);
+    vs_buf_printf(o->b, LABEL "%u token%s under another id than declared:\n", "", t->moved_count, t->moved_count == 1 ? " runs" : "s run");
     uint32_t shown = o->look->verbose || t->moved_count <= 6 ? t->moved_count : 5;
     for (uint32_t i = 0; i < shown; i++) {
         const struct vs_added *a = &t->added[t->moved[i]];
@@ -82,6 +83,15 @@ static void put_moved(const struct out *o)
         vs_buf_printf(o->b, LABEL "  and %u more (-v shows all)\n", "", t->moved_count - shown);
 }
 
+/* Tokens of the vocabulary that the added ones do not list as well: what a person calls text. */
+static uint32_t own_count(const struct vs_tokenizer *t)
+{
+    uint32_t listed = 0;
+    for (uint32_t i = 0; i < t->added_count; i++)
+        listed += t->added[i].in_model && vs_token_is_added(t, t->added[i].effective, NULL);
+    return t->base_count > listed ? t->base_count - listed : 0;
+}
+
 static void put_tokenizer(const struct out *o)
 {
     const struct vs_tokenizer *t = o->f->tokenizer;
@@ -89,10 +99,11 @@ static void put_tokenizer(const struct out *o)
         vs_buf_printf(o->b, LABEL "absent\n", "tokenizer");
         return;
     }
+    const uint32_t own = own_count(t);
     const bool one_list = o->f->checkpoint && o->f->checkpoint->gguf; /* of a GGUF file: ids are positions in it */
-    vs_buf_printf(o->b, LABEL "%s: %u%s", "tokenizer", kind_name(t), t->base_count, one_list ? "" : " base");
-    if (t->len > t->base_count)
-        vs_buf_printf(o->b, " + %u added = %u tokens", t->len - t->base_count, t->len);
+    vs_buf_printf(o->b, LABEL "%s: %u%s", "tokenizer", kind_name(t), own, one_list ? "" : " base");
+    if (t->len > own)
+        vs_buf_printf(o->b, " + %u added = %u tokens", t->len - own, t->len);
     else
         vs_buf_puts(o->b, " tokens");
     if (t->rows_needed)
@@ -101,7 +112,7 @@ static void put_tokenizer(const struct out *o)
     for (uint32_t i = 0; i < t->hole_count; i++)
         missing += t->holes[i].end - t->holes[i].begin;
     if (missing)
-        vs_buf_printf(o->b, ", %llu ids without a token, the first %u\n", (ull)missing, t->holes[0].begin);
+        vs_buf_printf(o->b, ", %llu id%s without a token, the first %u\n", (ull)missing, missing == 1 ? "" : "s", t->holes[0].begin);
     else
         vs_buf_puts(o->b, ", no holes\n");
     if (!one_list)
@@ -309,31 +320,89 @@ static void put_special(const struct out *o)
 
 /* ---- the id space ---- */
 
+#define RUNS_MAX 5 /* of text and added tokens that a line has room for */
+
+/* Tokens in [begin, end): holes are none. */
+static uint64_t tokens_in(const struct vs_tokenizer *t, uint64_t begin, uint64_t end)
+{
+    uint64_t n = 0;
+    for (uint64_t id = begin; id < end && id < t->rows_needed; id++)
+        n += vs_token_text(t, (uint32_t)id).p != NULL;
+    return n;
+}
+
+/* Runs of text and of added tokens below end, where they are few; a hole belongs to what stands before it. 0: too many runs. */
+static uint32_t runs_of(const struct vs_tokenizer *t, uint64_t end, struct vs_stretch *s)
+{
+    uint32_t n = 0;
+    for (uint64_t id = 0; id < end; id++) {
+        bool hole = !vs_token_text(t, (uint32_t)id).p, added = !hole && vs_token_is_added(t, (uint32_t)id, NULL);
+        if (n && (hole || (s[n - 1].color == VS_GREEN) == added)) {
+            s[n - 1].end = id + 1;
+            continue;
+        }
+        if (n == RUNS_MAX)
+            return 0;
+        s[n++] = (struct vs_stretch){added ? "added" : "text", id, id + 1, added ? VS_GREEN : VS_CYAN, 0};
+    }
+    return n;
+}
+
+static uint32_t text_and_added(const struct vs_tokenizer *t, uint64_t end, struct vs_stretch *s)
+{
+    uint64_t text = t->max_base_id == VS_NO_ID ? 0 : (uint64_t)t->max_base_id + 1;
+    uint32_t n = runs_of(t, end, s);
+    text = text < end ? text : end;
+    if (!n && text)
+        s[n++] = (struct vs_stretch){"text", 0, text, VS_CYAN, 0};
+    if (n < 2 && end > text && (!n || s[0].end < end))
+        s[n++] = (struct vs_stretch){"added", text, end, VS_GREEN, 0};
+    for (uint32_t i = 0; i < n; i++)
+        s[i].count = tokens_in(t, s[i].begin, s[i].end);
+    return n;
+}
+
 static uint32_t stretches_of(const struct vs_facts *f, struct vs_stretch *s)
 {
     const struct vs_table *input = f->checkpoint ? vs_checkpoint_table(f->checkpoint, VS_ROLE_INPUT) : NULL;
     const struct vs_tokenizer *t = f->tokenizer;
     uint64_t rows = input ? input->rows : t ? t->rows_needed : 0, end = 0;
     uint32_t n = 0;
-    for (uint32_t i = 0; i < f->block_count && n < 12; i++) {
-        s[n++] = (struct vs_stretch){f->blocks[i].name, f->blocks[i].begin, f->blocks[i].end, VS_CYAN};
-        end = f->blocks[i].end;
+    for (uint32_t i = 0; i < f->block_count && n < 12 && f->blocks[i].begin < rows; i++) {
+        end = f->blocks[i].end < rows ? f->blocks[i].end : rows;
+        s[n++] = (struct vs_stretch){f->blocks[i].name, f->blocks[i].begin, end, VS_CYAN, end - f->blocks[i].begin};
     }
     if (n == 0 && t && t->rows_needed) {
-        uint64_t text = t->max_base_id == VS_NO_ID ? 0 : (uint64_t)t->max_base_id + 1;
-        if (text)
-            s[n++] = (struct vs_stretch){"text", 0, text < rows ? text : rows, VS_CYAN};
-        end = text;
-        if (t->rows_needed > text && rows > text) {
-            end = t->rows_needed < rows ? t->rows_needed : rows;
-            s[n++] = (struct vs_stretch){"added", text, end, VS_GREEN};
-        }
+        end = t->rows_needed < rows ? t->rows_needed : rows;
+        n = text_and_added(t, end, s);
     }
     if (t && t->rows_needed > rows && rows)
-        s[n++] = (struct vs_stretch){"without a row", rows, t->rows_needed, VS_RED};
+        s[n++] = (struct vs_stretch){"without a row", rows, t->rows_needed, VS_RED, tokens_in(t, rows, t->rows_needed)};
     else if (rows > end)
-        s[n++] = (struct vs_stretch){t ? "spare" : "rows", end, rows, VS_PLAIN};
+        s[n++] = (struct vs_stretch){t ? "spare" : "rows", end, rows, VS_PLAIN, rows - end};
     return n;
+}
+
+/* "50257, 50299": tokens that no row is there for. */
+static void put_over(const struct out *o, ull rows, ull needed)
+{
+    const struct vs_tokenizer *t = o->f->tokenizer;
+    ull count = tokens_in(t, rows, needed), shown = 0;
+    vs_buf_printf(o->b, LABEL "%s%llu token%s no row: ", "surplus", vs_color_on(o->look, VS_RED), count, count == 1 ? " has" : "s have");
+    for (ull id = rows, end; id < needed && shown < 5; id = end) {
+        end = id + 1;
+        if (!vs_token_text(t, (uint32_t)id).p)
+            continue;
+        while (end < needed && vs_token_text(t, (uint32_t)end).p)
+            end++;
+        vs_buf_printf(o->b, shown++ ? ", %llu" : "%llu", id);
+        if (end > id + 1)
+            vs_buf_printf(o->b, " .. %llu", end - 1);
+        count -= end - id;
+    }
+    if (count)
+        vs_buf_printf(o->b, " and %llu more", count);
+    vs_buf_printf(o->b, "%s\n", vs_color_off(o->look));
 }
 
 static void put_surplus(const struct out *o)
@@ -343,8 +412,7 @@ static void put_surplus(const struct out *o)
         return;
     ull needed = f->tokenizer->rows_needed, rows = (ull)((int64_t)needed + f->surplus_rows);
     if (f->surplus == VS_SURPLUS_OVER)
-        vs_buf_printf(o->b, LABEL "%s%lld ids have no row: %llu .. %llu%s\n", "surplus", vs_color_on(o->look, VS_RED), (long long)-f->surplus_rows,
-                      rows, needed - 1, vs_color_off(o->look));
+        put_over(o, rows, needed);
     else if (f->surplus == VS_SURPLUS_EQUAL)
         vs_buf_printf(o->b, LABEL "none: as many rows as ids\n", "surplus");
     else {
@@ -356,11 +424,24 @@ static void put_surplus(const struct out *o)
     }
 }
 
+/* Rows that the head has fewer than the input table. */
+static uint64_t head_lacks(const struct vs_facts *f)
+{
+    const struct vs_table *input = vs_checkpoint_table(f->checkpoint, VS_ROLE_INPUT), *head = vs_checkpoint_table(f->checkpoint, VS_ROLE_HEAD);
+    return input && head && !head->suspect && head->rows < input->rows ? input->rows - head->rows : 0;
+}
+
 static void put_room(const struct out *o)
 {
     const struct vs_facts *f = o->f;
     if (f->surplus == VS_SURPLUS_UNKNOWN)
         return;
+    ull lacks = head_lacks(f);
+    if (lacks) {
+        vs_buf_printf(o->b, "\n%sthe head has %llu row%s fewer than the input table%s: vocab-check says more\n", vs_color_on(o->look, VS_RED), lacks,
+                      lacks == 1 ? "" : "s", vs_color_off(o->look));
+        return;
+    }
     if (f->block_count > 1)
         vs_buf_puts(o->b, "\nno room: new text ids are inserted before the next block, and the blocks move (offset-patch, embed-extend)\n");
     else if (f->surplus_rows > 0)

@@ -53,12 +53,12 @@ struct box { char range[48], label[96]; size_t width; };
 
 static void fill_box(struct box *box, const struct vs_stretch *s)
 {
-    unsigned long long begin = s->begin, last = s->end - 1, n = s->end - s->begin;
-    if (n == 1)
+    unsigned long long begin = s->begin, last = s->end - 1;
+    if (begin == last)
         snprintf(box->range, sizeof box->range, "%llu", begin);
     else
         snprintf(box->range, sizeof box->range, "%llu .. %llu", begin, last);
-    snprintf(box->label, sizeof box->label, "%.60s %llu", s->name, n);
+    snprintf(box->label, sizeof box->label, "%.60s %llu", s->name, (unsigned long long)s->count);
     size_t range = strlen(box->range), label = strlen(box->label) + 4;
     box->width = range > label ? range : label;
 }

@@ -19,7 +19,7 @@ void vs_put_id(struct vs_buf *b, int64_t id, struct vs_str token);            /*
 
 /* The line that draws the id space: what each stretch of ids is. */
 #define STRETCHES_MAX 16
-struct vs_stretch { const char *name; uint64_t begin, end; enum vs_color color; };
+struct vs_stretch { const char *name; uint64_t begin, end; enum vs_color color; uint64_t count; /* of tokens or rows in it */ };
 void vs_put_idstrip(struct vs_buf *b, const struct vs_stretch *stretches, uint32_t count, const struct vs_look *look);
 
 struct cJSON;

@@ -10,8 +10,8 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
              L2 rows and head  pass
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
-  device     cpu (...); no usable CUDA device: ...
-  gather     520 ids, each has a row
+  device     cpu (...); no usable CUDA device (-v says why)
+  gather     515 tokens and 5 ids of the configs, each has a row
   head       16 probes: argmax never at or above 515
   no errors and no warnings in base (1 note: -v)
   $ CUDA_VISIBLE_DEVICES= vocab-check base -v --fail-on info
@@ -26,7 +26,7 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...); no usable CUDA device: ...
-  gather     520 ids, each has a row
+  gather     515 tokens and 5 ids of the configs, each has a row
   head       16 probes: argmax never at or above 515
   no errors and no warnings in base
   [1]
@@ -96,7 +96,7 @@ A tokenizer alone, a model without one: what cannot be judged is not run.
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  gather     578 ids, each has a row
+  gather     576 rows and 2 ids of the configs, each has a row
   no errors and no warnings in model
   $ vocab-check base/model.safetensors --device cpu
   levels     L0 structure      not run (no tokenizer)
@@ -105,7 +105,7 @@ A tokenizer alone, a model without one: what cannot be judged is not run.
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  gather     576 ids, each has a row
+  gather     576 rows, each has a row
   no errors and no warnings in base/model.safetensors
 
 A grown model against its base, its map and its receipt; then one byte of a norm is changed.
@@ -121,7 +121,7 @@ A grown model against its base, its map and its receipt; then one byte of a norm
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  gather     581 ids, each has a row
+  gather     576 tokens and 5 ids of the configs, each has a row
   no errors and no warnings in out (1 note: -v)
   $ vocab-check out --receipt out/receipt.json --device cpu | grep 'L1'
              L1 bytes          not run (no --base; the ranges of the receipt hold)
@@ -139,7 +139,8 @@ A grown model against its base, its map and its receipt; then one byte of a norm
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  gather     581 ids, each has a row
+  gather     576 tokens and 5 ids of the configs, each has a row
+  new rows   as told by out/receipt.json (--receipt hashes its ranges)
   1 error in out (1 note: -v)
   [1]
 
@@ -169,7 +170,7 @@ Findings of two severities: --fail-on decides about the status, not about what i
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  gather     521 ids, each has a row
+  gather     516 tokens and 5 ids of the configs, each has a row
   head       16 probes: argmax never at or above 516
   1 error, 2 warnings in two words (1 note: -v)
   [1]
@@ -189,7 +190,7 @@ Findings of two severities: --fail-on decides about the status, not about what i
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  gather     520 ids, each has a row
+  gather     515 tokens and 5 ids of the configs, each has a row
   head       16 probes: argmax never at or above 515
   1 warning in two words (1 note: -v)
   [1]
@@ -200,3 +201,80 @@ Findings of two severities: --fail-on decides about the status, not about what i
             model.safetensors model.embed_tokens.weight
     why     the id has no row: a prompt that holds it fails, and generation never stops at it
     remedy  point eos_token_id at the id of the token that is meant, or give it a row: `embed-extend 'two words' --rows 601 -o OUT`
+
+Ids that moved: the offset-receipt.json of the directory says where the base's rows are now, with or without the receipt of embed-extend.
+
+  $ make-checkpoint gemma3n gemma && embed-extend gemma --add 7 -o grown -q
+  $ vocab-check grown --base gemma --receipt grown/receipt.json --device cpu
+  levels     L0 structure      pass
+             L1 bytes          pass
+             L2 rows and head  pass
+             L3 forward        not run (no --forward)
+             L4 two forwards   not run (no --forward)
+  device     cpu (...)
+  gather     262407 tokens and 12 ids of the configs, each has a row
+  no errors and no warnings in grown (3 notes: -v)
+  $ vocab-check grown --base gemma --device cpu | grep 'L1\|^new'
+             L1 bytes          pass
+  new rows   as told by grown/receipt.json (--receipt hashes its ranges)
+  $ rm grown/receipt.json && vocab-check grown --base gemma --device cpu -q
+  no errors and no warnings in grown (3 notes: -v)
+
+A map that was not renumbered with the ids; then a model whose rows stayed behind.
+
+  $ vocab-merge gemma --add-token Grundgesetz -o one -q && embed-extend gemma --map one/vocab-map.json -o two -q
+  one
+  $ vocab-check two --base gemma --map one/vocab-map.json --device cpu -q | grep -A 5 VOC121
+  error   VOC121  Grundgesetz is id 262144 here, the map says id 262400
+    where   tokenizer.json
+            one/vocab-map.json /new/0
+    why     tokenizer and map are not of one merge; where ids were moved, the map was renumbered with them
+    remedy  take two/vocab-map.json
+  1 error in two (2 notes: -v)
+  $ vocab-check two --base gemma --map two/vocab-map.json --device cpu -q
+  no errors and no warnings in two (2 notes: -v)
+  $ cp -r gemma moved && offset-patch moved --map one/vocab-map.json --in-place -q && vocab-check moved --device cpu -q
+  error   VOC125  ids were moved, rows were not: 1 id was inserted at 262144, the table has 262400 rows, expected 262401 rows
+    where   model.safetensors model.language_model.embed_tokens.weight
+            offset-receipt.json /shift
+    why     every token from 262144 on reads the row of another one
+    remedy  go back to the model as it was before and let one tool move both: `embed-extend BASE --map MAP -o OUT`
+  1 error in moved
+  [1]
+
+A table that no name tells, grown by hand: the receipt has the rows that were kept. Rows without a token that somebody added are no finding.
+
+  $ python3 - << 'END'
+  > import json, struct
+  > with open("base/model.safetensors", "rb") as f:
+  >     data = f.read()
+  > n = struct.unpack("<Q", data[:8])[0]
+  > header, data = json.loads(data[8:8 + n]), data[8 + n:]
+  > header["adapter.emb"] = {"dtype": "F32", "shape": [576, 4], "data_offsets": [len(data), len(data) + 576 * 16]}
+  > header = json.dumps(header).encode()
+  > with open("model/model.safetensors", "wb") as f:
+  >     f.write(struct.pack("<Q", len(header)) + header + data + struct.pack("<2304f", *range(2304)))
+  > END
+  $ cp base/tokenizer*.json model && embed-extend model --add 82 --table adapter.emb:0=input -o adapted -q
+  $ vocab-check adapted --base model --receipt adapted/receipt.json --device cpu -q
+  no errors and no warnings in adapted (2 notes: -v)
+  $ printf 'x' | dd of=adapted/model.safetensors bs=1 seek=$(($(stat -c %s adapted/model.safetensors) - 16 * 590)) conv=notrunc status=none
+  $ vocab-check adapted --base model --device cpu -q
+  error   VOC415  adapter.emb has other rows than the base where the receipt says that they were kept, expected the rows of the base
+    where   model.safetensors adapter.emb
+            model/model.safetensors adapter.emb
+    why     the trunk of the model is not the base's
+    remedy  start from the base again, unless the weights were trained on purpose
+  1 error in adapted (2 notes: -v)
+  [1]
+
+Another model as the base is one finding.
+
+  $ vocab-check base --base gemma --device cpu -q
+  error   VOC126  this is a llama, the base a gemma3n: 3 of the 3 other tensors of the base are absent or have another shape
+    where   config.json
+            gemma
+    why     a model is compared with the one that it was made from
+    remedy  give the model that base was made from as --base
+  1 error in base (1 note: -v)
+  [1]

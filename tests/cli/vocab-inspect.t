@@ -32,7 +32,7 @@ vocab-inspect: facts, one screen a path.
 A tokenizer alone, a file of weights alone, a model without a tokenizer.
 
   $ vocab-inspect base/tokenizer.json
-  base/tokenizer.json   tokenizer alone   (headers and tokenizer only, ... ms)
+  base/tokenizer.json   tokenizer alone   (tokenizer and configs only, ... ms)
 
   tokenizer  byte-level BPE: 512 base + 3 added = 515 tokens, highest id 514, no holes
              ids as declared are the ids that run
@@ -40,7 +40,7 @@ A tokenizer alone, a file of weights alone, a model without a tokenizer.
   ids   0 .. 511                                                                          512 .. 514
         [ text 512                                                                      ] [ added 3 ]
   $ vocab-inspect base/model.safetensors
-  base/model.safetensors   safetensors, 1 file, 95.6 KB   (headers and tokenizer only, ... ms)
+  base/model.safetensors   safetensors, 1 file, 95.6 KB   (headers only, ... ms)
 
   tokenizer  absent
   tables     input  model.embed_tokens.weight   576 x 32  BF16
@@ -50,7 +50,7 @@ A tokenizer alone, a file of weights alone, a model without a tokenizer.
   ids   0 .. 575
         [ rows 576                                                                                  ]
   $ mkdir model && cp base/config.json base/model.safetensors model && vocab-inspect model
-  model   llama   safetensors, 1 file, 95.6 KB   (headers and tokenizer only, ... ms)
+  model   llama   safetensors, 1 file, 95.6 KB   (headers only, ... ms)
 
   tokenizer  absent
   tables     input  model.embed_tokens.weight   576 x 32  BF16
@@ -66,8 +66,13 @@ One path that cannot be read does not silence the others; the status tells.
 
   $ vocab-inspect nowhere base/tokenizer.json
   vocab-inspect: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
-  base/tokenizer.json   tokenizer alone   (headers and tokenizer only, ... ms)
-  ...
+  base/tokenizer.json   tokenizer alone   (tokenizer and configs only, ... ms)
+
+  tokenizer  byte-level BPE: 512 base + 3 added = 515 tokens, highest id 514, no holes
+             ids as declared are the ids that run
+
+  ids   0 .. 511                                                                          512 .. 514
+        [ text 512                                                                      ] [ added 3 ]
   [3]
 
 One JSON object a line.
@@ -94,7 +99,7 @@ Headers only: 200 GB of weights that are holes in the file are not read.
   >     f.truncate(8 + len(header) + 200000000000)
   > END
   $ timeout 20 vocab-inspect big.safetensors
-  big.safetensors   safetensors, 1 file, 200.0 GB   (headers and tokenizer only, ... ms)
+  big.safetensors   safetensors, 1 file, 200.0 GB   (headers only, ... ms)
 
   tokenizer  absent
   tables     input  model.embed_tokens.weight   1000000 x 100000  BF16
@@ -103,3 +108,45 @@ Headers only: 200 GB of weights that are holes in the file are not read.
 
   ids   0 .. 999999
         [ rows 1000000                                                                              ]
+
+What is missing: ids with no row, a hole in the text, a head that is shorter than the input table.
+
+  $ cp -r base holes && python3 - << 'END'
+  > import json
+  > with open("holes/tokenizer.json") as f:
+  >     d = json.load(f)
+  > vocab = d["model"]["vocab"]
+  > for old, new in ((511, 600), (510, 590)):
+  >     vocab[next(t for t, i in vocab.items() if i == old)] = new
+  > with open("holes/tokenizer.json", "w") as f:
+  >     json.dump(d, f)
+  > END
+  $ vocab-inspect holes
+  holes   llama   safetensors, 1 file, 95.6 KB   (headers and tokenizer only, ... ms)
+
+  tokenizer  byte-level BPE: 512 base + 3 added = 515 tokens, highest id 600, 86 ids without a token, the first 510
+             ids as declared are the ids that run
+  tables     input  model.embed_tokens.weight   576 x 32  BF16
+             head   lm_head.weight              576 x 32  BF16
+  config     vocab_size 576   config.json
+  special    bos 512 <|endoftext|>                   config.json
+             eos 514 <|im_end|>                      config.json
+             bos 512 <|endoftext|>                   generation_config.json
+             eos 514 <|im_end|>, 512 <|endoftext|>   generation_config.json
+             bos 512 <|endoftext|>                   tokenizer_config.json
+             eos 514 <|im_end|>                      tokenizer_config.json
+  surplus    2 tokens have no row: 590, 600
+
+  ids   0 .. 511                                                      512 .. 575  576 .. 600
+        [ text 510                                                  ] [ added 3 ] [ without a row 2 ]
+
+  vocab-check says more
+  $ make-checkpoint qwen2.5-truncated short
+  $ vocab-inspect short | tail -4
+  ids   0 .. 151642                                                 151643 .. 151664 151665 .. 151935
+        [ text 151643                                             ] [ added 22     ] [ spare 271    ]
+
+  the head has 293 rows fewer than the input table: vocab-check says more
+  $ vocab-inspect base/config.json
+  vocab-inspect: base/config.json: found a file of a model; give the directory that it stands in
+  [3]

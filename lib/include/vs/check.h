@@ -15,7 +15,8 @@ VS_C_BEGIN
 enum vs_surplus { VS_SURPLUS_UNKNOWN, VS_SURPLUS_ALIGN, VS_SURPLUS_RESERVE, VS_SURPLUS_ODD, VS_SURPLUS_EQUAL, VS_SURPLUS_OVER };
 const char *vs_surplus_name(enum vs_surplus s); /* "align" "reserve" "odd" "equal" "over" */
 
-struct vs_row_stats { uint64_t nan_rows, inf_rows, zero_rows; double norm_p1, norm_median, norm_p99; };
+/* first_bad_row: the first with NaN or Inf, where there is one. */
+struct vs_row_stats { uint64_t nan_rows, inf_rows, zero_rows, first_bad_row; double norm_p1, norm_median, norm_p99; };
 
 /* Everything vocab-inspect prints. Parts that are absent are NULL or VS_*_UNKNOWN, never a guess. */
 struct vs_facts {
