@@ -50,11 +50,27 @@ void vs_say_text(struct checker *k, const char *name, struct vs_str text)
     set_value(k, name, shown, strlen(shown));
 }
 
+/* A token of a byte alphabet is spelled for the vocabulary, not for people: the text that it stands for is shown where it is one,
+ * in quotes when blanks are in it. "" for none. */
+static const char *show_token(struct checker *k, uint64_t id, char *shown, size_t n)
+{
+    const struct vs_str token = k->t && id < k->t->rows_needed ? vs_token_text(k->t, (uint32_t)id) : (struct vs_str){NULL, 0};
+    struct vs_buf b = {0};
+    bool spelled = k->t && k->t->alphabet == VS_ALPHA_BYTE && token.n && !vs_token_is_added(k->t, (uint32_t)id, NULL);
+    bool text = spelled && vs_token_bytes(k->t, (uint32_t)id, &b) && !b.failed && b.n && vs_utf8_valid(b.p, b.n) == b.n;
+    bool blank = text && (memchr(b.p, ' ', b.n) || memchr(b.p, '\n', b.n));
+    char plain[150];
+    vs_escape(plain, sizeof plain, text ? (struct vs_str){b.p, b.n} : token);
+    snprintf(shown, n, blank ? "\"%s\"" : "%s", plain);
+    vs_buf_free(&b);
+    return shown;
+}
+
 void vs_say_token(struct checker *k, const char *name, uint32_t id)
 {
     char shown[160];
-    struct vs_str token = k->t ? vs_token_text(k->t, id) : (struct vs_str){NULL, 0};
-    vs_say(k, name, token.p ? "%u %s" : "%u", id, vs_escape(shown, sizeof shown, token));
+    show_token(k, id, shown, sizeof shown);
+    vs_say(k, name, *shown ? "%u %s" : "%u", id, shown);
 }
 
 void vs_say_config(struct checker *k, const struct vs_config_int *v)
@@ -146,10 +162,9 @@ void vs_say_ids(struct checker *k, const struct id_set *s)
     }
     if (shown < s->count)
         snprintf(text + n, sizeof text - n, " and %llu more", (unsigned long long)(s->count - shown));
-    struct vs_str token = k->t && s->first < k->t->rows_needed ? vs_token_text(k->t, (uint32_t)s->first) : (struct vs_str){NULL, 0};
     char example[160];
-    vs_escape(example, sizeof example, token);
-    if (!token.n)
+    show_token(k, s->first, example, sizeof example);
+    if (!*example)
         vs_say(k, "ids", "%s", text);
     else if (s->count == 1)
         vs_say(k, "ids", "%s %s", text, example);
