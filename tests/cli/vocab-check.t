@@ -278,3 +278,57 @@ Another model as the base is one finding.
     remedy  give the model that base was made from as --base
   1 error in base (1 note: -v)
   [1]
+
+Tokens of a byte alphabet are shown as text, with quotes where blanks would be lost.
+
+  $ cp -r out dead && python3 - << 'END'
+  > import json
+  > with open("dead/tokenizer.json") as f:
+  >     vocab = json.load(f)["model"]["vocab"]
+  > with open("dead/model.safetensors", "r+b") as f:
+  >     n = int.from_bytes(f.read(8), "little")
+  >     table = json.loads(f.read(n))["model.embed_tokens.weight"]
+  >     begin, end = table["data_offsets"]
+  >     row = (end - begin) // table["shape"][0]
+  >     f.seek(8 + n + begin + vocab["\u0120W\u00c3\u00bcrde"] * row)
+  >     f.write(bytes(row))
+  > END
+  $ vocab-check dead --device cpu -q | grep VOC402
+  warning VOC402  1 token with a dead row (all zero): 575 " Würde"
+
+A remedy works when it is followed.
+
+  $ seq -f 'word%g' 70 > words && vocab-merge base --tokens-file words -o many -q && cp -r base lacking && cp many/tokenizer*.json lacking
+  many
+  $ vocab-check lacking --device cpu -q
+  error   VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
+    where   model.safetensors model.embed_tokens.weight
+            tokenizer.json /added_tokens/64
+    why     text that contains such a token reads past the table; on a GPU: "device-side assert triggered"
+    remedy  `embed-extend lacking --tokenizer lacking --init normal --pad-multiple 64 -o OUT` gives each a row of its own
+  1 error in lacking
+  [1]
+  $ embed-extend lacking --tokenizer lacking --init normal --pad-multiple 64 -o mended -q && vocab-check mended --device cpu -q
+  no errors and no warnings in mended (1 note: -v)
+
+Where ids run otherwise than declared, embed-extend refuses: that comes first.
+
+  $ python3 - << 'END'
+  > import json
+  > with open("lacking/tokenizer.json") as f:
+  >     d = json.load(f)
+  > d["added_tokens"][-1]["id"] = 684
+  > del d["model"]["vocab"]["word70"]
+  > with open("lacking/tokenizer.json", "w") as f:
+  >     json.dump(d, f)
+  > END
+  $ vocab-check lacking --device cpu -q | grep 'remedy\|VOC'
+  error   VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
+    remedy  first write the added tokens into model.vocab under the ids that the model was trained with (VOC205, VOC206, VOC207), then `embed-extend lacking --tokenizer lacking --init normal --pad-multiple 64 -o OUT` gives each a row of its own
+  error   VOC205  1 added token runs under another id than declared: word70: declared 684, runs as 584
+    remedy  write the tokens into model.vocab under the ids that the model was trained with
+  warning VOC110  585 tokens, but the highest id is 684 as declared, 584 as the ids run
+    remedy  size tables by the highest id + 1, which is 685: `vocab-inspect lacking` shows both numbers
+  $ embed-extend lacking --tokenizer lacking -o again -q
+  embed-extend: lacking/tokenizer.json: added token "word70" declares id 684 and runs as 584...
+  [3]
