@@ -9,11 +9,11 @@
 /* Rows without a token are told apart by their number: a byte that begins no UTF-8 text, then the id. */
 #define NUMBER_KEY 9
 
-static struct vs_k_key key_of(const struct vs_job *j, const struct vs_table_io *io, const struct vs_row_init *init)
+static struct vs_k_key key_of(const struct vs_job *j, const struct vs_table_io *io, const struct vs_row_init *init, uint64_t row)
 {
     unsigned char number[NUMBER_KEY] = {0xff};
     for (int b = 0; b < 8; b++)
-        number[1 + b] = (unsigned char)(init->row >> (8 * b));
+        number[1 + b] = (unsigned char)(row >> (8 * b));
     if (init->token.n)
         return vs_k_key_make(j->run->seed, (uint32_t)io->role, init->token.p, init->token.n);
     return vs_k_key_make(j->run->seed, (uint32_t)io->role, number, sizeof number);
@@ -48,7 +48,7 @@ static enum vs_code repeat(struct vs_job *j, struct vs_table_io *io, const struc
 
 static enum vs_code noise(struct vs_job *j, struct vs_table_io *io, const struct vs_row_init *run, uint64_t count, struct vs_err *err)
 {
-    uint64_t most = j->work_size / (io->row_bytes + sizeof(struct vs_k_key));
+    uint64_t most = j->work_size / (io->row_bytes + sizeof(struct vs_k_key)), first = run->row;
     enum vs_code code = VS_OK;
     most = most ? most : 1;
     struct vs_k_key *keys = vs_calloc(count < most ? count : most, sizeof *keys);
@@ -56,11 +56,14 @@ static enum vs_code noise(struct vs_job *j, struct vs_table_io *io, const struct
         return vs_enomem(err, "the keys of a batch", most * sizeof *keys);
     for (uint64_t done = 0; !code && done < count; done += most) {
         uint64_t rows = count - done < most ? count - done : most;
-        for (uint64_t i = 0; i < rows; i++)
-            keys[i] = key_of(j, io, &run[done + i]);
+        for (uint64_t i = 0; i < rows; i++) {
+            uint64_t row = first + done + i;
+            run += row == run->row + run->count;
+            keys[i] = key_of(j, io, run, row);
+        }
         code = vs_k_affine_noise(j->dev, io->sum, io->deviation, io->cols, keys, rows, io->dtype, j->work, err);
         if (!code)
-            code = write_rows(j, io, run->row + done, j->work, rows, err);
+            code = write_rows(j, io, first + done, j->work, rows, err);
     }
     vs_free(keys);
     return code;
@@ -168,7 +171,7 @@ static enum vs_code pieces(struct vs_job *j, struct vs_table_io *io, const struc
 
 static bool same_run(const struct vs_row_init *a, const struct vs_row_init *b)
 {
-    return b->row == a->row + 1 && a->init.method == b->init.method && a->init.copy_id == b->init.copy_id;
+    return b->row == a->row + a->count && a->init.method == b->init.method && a->init.copy_id == b->init.copy_id;
 }
 
 enum vs_code vs_table_init(struct vs_job *j, struct vs_table_io *io, struct vs_err *err)
@@ -178,12 +181,13 @@ enum vs_code vs_table_init(struct vs_job *j, struct vs_table_io *io, struct vs_e
         const struct vs_row_init *run = &io->inits[i];
         for (n = 1; i + n < io->plan->init_count && same_run(&run[n - 1], &run[n]); n++)
             ;
+        uint64_t rows = run[n - 1].row + run[n - 1].count - run->row;
         if (run->init.method == VS_INIT_PIECES)
             code = pieces(j, io, run, n, err);
         else if (run->init.method == VS_INIT_NORMAL)
-            code = noise(j, io, run, n, err);
+            code = noise(j, io, run, rows, err);
         else
-            code = repeat(j, io, run, n, err);
+            code = repeat(j, io, run, rows, err);
     }
     return code;
 }

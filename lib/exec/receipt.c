@@ -76,7 +76,10 @@ static void tokens(struct vs_buf *b, const struct vs_job *j)
     vs_buf_puts(b, "  \"tokens\": [");
     for (uint32_t i = 0; i < j->x->token_count; i++) {
         const struct vs_extend_token *t = &j->x->tokens[i];
-        vs_buf_printf(b, "%s\n    {\"id\": %llu, \"token\": ", i ? "," : "", (unsigned long long)t->id);
+        vs_buf_printf(b, "%s\n    {\"id\": %llu, ", i ? "," : "", (unsigned long long)t->id);
+        if (t->count > 1)
+            vs_buf_printf(b, "\"count\": %llu, ", (unsigned long long)t->count);
+        vs_buf_puts(b, "\"token\": ");
         if (t->token.n)
             vs_buf_json_str(b, t->token);
         else

@@ -37,10 +37,10 @@ enum vs_code vs_table_ranges(struct vs_job *j, const struct vs_table_plan *t, co
         return vs_enomem(err, "the ranges of a table", most * sizeof *out->items);
     while (c < t->copy_count || i < t->init_count) {
         if (i < t->init_count && (c == t->copy_count || inits[i].row < t->copies[c].begin)) {
-            enum vs_row_state state = inits[i].row < j->x->needed ? VS_ROW_TRAINABLE : VS_ROW_INERT;
-            add_range(out, (struct vs_range){.begin = inits[i].row, .end = inits[i].row + 1, .state = state,
-                                             .method = vs_init_name(inits[i].init.method)});
-            i++;
+            uint64_t row = inits[i].row, end = row + inits[i].count, cut = j->x->needed < row ? row : j->x->needed < end ? j->x->needed : end;
+            const char *method = vs_init_name(inits[i++].init.method);
+            add_range(out, (struct vs_range){.begin = row, .end = cut, .state = VS_ROW_TRAINABLE, .method = method});
+            add_range(out, (struct vs_range){.begin = cut, .end = end, .state = VS_ROW_INERT, .method = method});
             continue;
         }
         const struct vs_row_copy *copy = &t->copies[c++];

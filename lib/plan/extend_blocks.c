@@ -55,31 +55,53 @@ static enum vs_code place_tables(struct vs_planner *p, const struct vs_offsets *
     return check_all_found(p, o, err);
 }
 
+/* Placeholders have names: a token each. */
+static enum vs_code name_runs(struct vs_planner *p, const struct vs_offsets *o, struct vs_err *err)
+{
+    struct vs_extend *x = p->x;
+    struct vs_extend_token *each = vs_arena_array(p->arena, x->id_count + 1, sizeof *each);
+    uint32_t n = 0;
+    if (!each)
+        return vs_enomem(err, "the new tokens", x->id_count * sizeof *each);
+    for (uint32_t i = 0; i < x->token_count; i++)
+        for (uint64_t k = 0; k < x->tokens[i].count; k++, n++) {
+            each[n] = x->tokens[i];
+            each[n].count = 1;
+            if (each[n].token.n == 0)
+                each[n].token = o->names[n];
+        }
+    x->tokens = each;
+    x->token_count = n;
+    return VS_OK;
+}
+
 /* In the output the new ids are P, P + 1, ...; all that was there stays in use. The map's strings may have moved. */
-static void renumber(struct vs_planner *p, const struct vs_offsets *o)
+static enum vs_code renumber(struct vs_planner *p, const struct vs_offsets *o, struct vs_err *err)
 {
     struct vs_extend *x = p->x;
     const struct vs_vocab_map *map = p->plan->map;
-    for (uint32_t i = 0; i < x->token_count; i++) {
+    enum vs_code code = o->names ? name_runs(p, o, err) : VS_OK;
+    uint64_t id = p->plan->shift.at;
+    for (uint32_t i = 0; !code && i < x->token_count; i++) {
         struct vs_extend_token *t = &x->tokens[i];
-        t->id = p->plan->shift.at + i;
+        t->id = id;
+        id += t->count;
         if (map && map->new_count == x->token_count) {
             t->token = map->news[i].token;
             t->pieces = map->news[i].pieces;
-        } else if (t->token.n == 0 && o->names) {
-            t->token = o->names[i];
         }
     }
     x->base_needed = x->rows_before;
-    x->needed = p->plan->shift.at + x->token_count;
+    x->needed = p->plan->shift.at + x->id_count;
     x->rows_after = x->rows_before + p->plan->shift.by;
     x->spare_used = 0;
     x->in_use = NULL;
+    return code;
 }
 
 static uint64_t padding(const struct vs_planner *p)
 {
-    uint64_t m = p->request->pad_multiple, rows = p->x->rows_before + p->x->token_count;
+    uint64_t m = p->request->pad_multiple, rows = p->x->rows_before + p->x->id_count;
     return m && rows % m ? m - rows % m : 0;
 }
 
@@ -88,7 +110,7 @@ enum vs_code vs_extend_blocks(struct vs_planner *p, struct vs_err *err)
     struct vs_extend *x = p->x;
     struct vs_offsets offsets = {0};
     struct vs_offsets_request request = {.checkpoint = p->checkpoint, .token_dir = p->token_dir,
-                                         .new_count = x->token_count, .rows_extra = padding(p), .again = true};
+                                         .new_count = (uint32_t)x->id_count, .rows_extra = padding(p), .again = true};
     uint32_t *ids = vs_arena_array(p->arena, (size_t)x->token_count + 1, sizeof *ids);
     if (!ids)
         return vs_enomem(err, "the new ids", x->token_count * sizeof *ids);
@@ -97,11 +119,11 @@ enum vs_code vs_extend_blocks(struct vs_planner *p, struct vs_err *err)
     request.new_ids = p->request->map || p->request->tokenizer ? ids : NULL;
     if (p->request->rows >= 0) { /* rows asked for by number have no tokens, not even placeholders */
         request.new_count = 0;
-        request.rows_extra += x->token_count;
+        request.rows_extra += x->id_count;
     }
     enum vs_code code = vs_offsets_plan(&request, p->plan, &offsets, err);
     if (code || !offsets.rule || !p->plan->shift.by)
         return code;
-    renumber(p, &offsets);
-    return place_tables(p, &offsets, err);
+    code = renumber(p, &offsets, err);
+    return code ? code : place_tables(p, &offsets, err);
 }

@@ -74,7 +74,10 @@ static enum vs_code add_token(struct vs_planner *p, uint32_t cap, const struct v
                        vs_escape(shown, sizeof shown, t->token), p->request->model, (unsigned long long)t->id);
     if (x->token_count == cap)
         return vs_fail(err, VS_EUSAGE, "more new tokens than were counted");
-    x->tokens[x->token_count++] = *t;
+    x->tokens[x->token_count] = *t;
+    if (!t->count)
+        x->tokens[x->token_count].count = 1;
+    x->token_count++;
     return VS_OK;
 }
 
@@ -93,20 +96,35 @@ static enum vs_code copy_text(struct vs_planner *p, struct vs_str text, struct v
     return copy ? VS_OK : vs_enomem(err, "token text", text.n);
 }
 
+static struct vs_str text_of(const struct vs_tokenizer *t, uint64_t id)
+{
+    return t && id < t->rows_needed ? vs_token_text(t, (uint32_t)id) : (struct vs_str){0};
+}
+
 /* Base tokens that have no row yet (VOC101), and rows [from, to) asked for by number. */
 static enum vs_code add_numbered(struct vs_planner *p, const struct vs_tokenizer *t, uint64_t from, uint64_t to, uint32_t cap,
                                  struct vs_err *err)
 {
-    for (uint64_t id = from; id < to; id++) {
+    for (uint64_t id = from, end; id < to; id = end) {
         struct vs_extend_token token = {.id = id};
         enum vs_code code;
-        struct vs_str text = t && id < t->rows_needed ? vs_token_text(t, (uint32_t)id) : (struct vs_str){0};
+        struct vs_str text = text_of(t, id);
         if (text.p && (code = copy_text(p, text, &token.token, err)))
             return code;
+        for (end = id + 1; !text.p && !p->request->init_file && end < to && !text_of(t, end).p; end++)
+            ;
+        token.count = end - id;
         if ((code = add_token(p, cap, &token, err)))
             return code;
     }
     return VS_OK;
+}
+
+/* Entries that add_numbered makes: an --init-file may name each id, else what lies between texts is one. */
+static uint64_t numbered(const struct vs_planner *p, const struct vs_tokenizer *t, uint64_t from, uint64_t to)
+{
+    uint64_t texts = t && t->rows_needed > from ? t->rows_needed - from : 0;
+    return p->request->init_file || 2 * texts + 1 > to - from ? to - from : 2 * texts + 1;
 }
 
 static enum vs_code from_map(struct vs_planner *p, const struct vs_tokenizer *base, struct vs_err *err)
@@ -177,9 +195,12 @@ static enum vs_code by_number(struct vs_planner *p, const struct vs_tokenizer *b
         end = (uint64_t)q->rows;
     else if (q->add > 0 && !vs_add(base_end, (uint64_t)q->add, &end))
         return vs_fail(err, VS_ELIMIT, "--add %lld is beyond what ids can count", (long long)q->add);
-    enum vs_code code = reserve(p, end - from, err);
+    if (end > ROWS_MAX)
+        return vs_fail(err, VS_ELIMIT, "%llu rows: the limit is %llu", (unsigned long long)end, (unsigned long long)ROWS_MAX);
+    uint64_t entries = numbered(p, base, from, end);
+    enum vs_code code = reserve(p, entries, err);
     if (!code)
-        code = add_numbered(p, base, from, end, (uint32_t)(end - from), err);
+        code = add_numbered(p, base, from, end, (uint32_t)entries, err);
     x->needed = end;
     return code;
 }
@@ -196,17 +217,22 @@ static enum vs_code finish(struct vs_planner *p, struct vs_err *err)
     uint64_t m = p->request->pad_multiple;
     qsort(x->tokens, x->token_count, sizeof *x->tokens, by_id);
     for (uint32_t i = 1; i < x->token_count; i++)
-        if (x->tokens[i].id == x->tokens[i - 1].id)
+        if (x->tokens[i].id < x->tokens[i - 1].id + x->tokens[i - 1].count)
             return vs_fail(err, VS_EMISMATCH, "id %llu is given to two new tokens", (unsigned long long)x->tokens[i].id);
-    if (x->token_count && x->tokens[x->token_count - 1].id >= x->needed)
-        x->needed = x->tokens[x->token_count - 1].id + 1;
+    const struct vs_extend_token *last = x->token_count ? &x->tokens[x->token_count - 1] : NULL;
+    if (last && last->id + last->count > x->needed)
+        x->needed = last->id + last->count;
     x->rows_after = x->needed > x->rows_before ? x->needed : x->rows_before;
     if (m && x->rows_after % m && !vs_add(x->rows_after, m - x->rows_after % m, &x->rows_after))
         return vs_fail(err, VS_ELIMIT, "--pad-multiple %llu is beyond what ids can count", (unsigned long long)m);
     if (x->rows_after > ROWS_MAX)
         return vs_fail(err, VS_ELIMIT, "%llu rows: the limit is %llu", (unsigned long long)x->rows_after, (unsigned long long)ROWS_MAX);
-    for (uint32_t i = 0; i < x->token_count; i++)
-        x->spare_used += x->tokens[i].id < x->rows_before;
+    for (uint32_t i = 0; i < x->token_count; i++) {
+        const struct vs_extend_token *t = &x->tokens[i];
+        uint64_t spare = t->id < x->rows_before ? x->rows_before - t->id : 0;
+        x->spare_used += spare < t->count ? spare : t->count;
+        x->id_count += t->count;
+    }
     return VS_OK;
 }
 

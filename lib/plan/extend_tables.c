@@ -168,42 +168,44 @@ static struct vs_init init_for(const struct vs_extend_token *t, enum vs_role rol
     return vs_role_is_output(role) ? t->out : t->in;
 }
 
-/* Copies and inits of a table without blocks: rows of new tokens and rows beyond the old end are initialised. */
+static struct vs_row_init token_rows(const struct vs_extend_token *t, enum vs_role role)
+{
+    return (struct vs_row_init){.row = t->id, .count = t->count, .init = init_for(t, role), .token = t->token, .pieces = t->pieces,
+                                .piece_count = t->piece_count};
+}
+
+/* Copies and inits of a table: rows of new tokens and rows beyond the old end (or where rows are inserted) are initialised. */
 static enum vs_code fill(struct vs_planner *p, struct vs_table_plan *t, struct vs_err *err)
 {
     const struct vs_extend *x = p->x;
     enum vs_role role = p->checkpoint->tables[t->table].role;
-    uint64_t at = p->plan->shift.by ? t->insert_at : t->rows_before;
-    uint64_t grown = t->rows_after - t->rows_before, spare = 0;
-    while (!p->plan->shift.by && spare < x->token_count && x->tokens[spare].id < t->rows_before)
-        spare++;
-    t->inits = vs_arena_array(p->arena, grown + spare + 1, sizeof *t->inits);
-    t->copies = vs_arena_array(p->arena, spare + 2, sizeof *t->copies);
+    uint64_t at = p->plan->shift.by ? t->insert_at : t->rows_before, grown = t->rows_after - t->rows_before;
+    uint64_t most = 2 * (uint64_t)x->token_count + 2; /* between tokens lies one run at most */
+    t->inits = vs_arena_array(p->arena, most, sizeof *t->inits);
+    t->copies = vs_arena_array(p->arena, (uint64_t)x->token_count + 2, sizeof *t->copies);
     if (!t->inits || !t->copies)
-        return vs_enomem(err, "the rows of a table", (grown + spare) * sizeof *t->inits);
+        return vs_enomem(err, "the rows of a table", most * sizeof *t->inits);
 
     uint64_t row = 0, token = 0;
     while (row < t->rows_after) {
         const struct vs_extend_token *next = token < x->token_count ? &x->tokens[token] : NULL;
-        bool is_token = next && next->id == row, is_new = row >= at && row < at + grown;
-        if (is_token || is_new) {
-            struct vs_row_init *init = &t->inits[t->init_count++];
-            *init = (struct vs_row_init){.row = row, .init = {.method = VS_INIT_MEAN}};
-            if (is_token) {
-                *init = (struct vs_row_init){.row = row, .init = init_for(next, role), .token = next->token,
-                                             .pieces = next->pieces, .piece_count = next->piece_count};
-                token++;
-                enum vs_code code = check_sources(p, t, init, err);
-                if (code)
-                    return code;
-            }
-            row++;
-            continue;
-        }
-        uint64_t end = row < at ? at : t->rows_after;
-        if (next && next->id < end && next->id > row)
+        bool is_new = row >= at && row < at + grown;
+        uint64_t end = row < at ? at : is_new ? at + grown : t->rows_after;
+        if (next && next->id > row && next->id < end)
             end = next->id;
-        t->copies[t->copy_count++] = (struct vs_row_copy){row, end, row < at ? row : row - grown};
+        if (next && next->id == row) {
+            struct vs_row_init *init = &t->inits[t->init_count++];
+            *init = token_rows(next, role);
+            enum vs_code code = check_sources(p, t, init, err);
+            if (code)
+                return code;
+            end = row + next->count;
+            token++;
+        } else if (is_new) {
+            t->inits[t->init_count++] = (struct vs_row_init){.row = row, .count = end - row, .init = {.method = VS_INIT_MEAN}};
+        } else {
+            t->copies[t->copy_count++] = (struct vs_row_copy){row, end, row < at ? row : row - grown};
+        }
         row = end;
     }
     return VS_OK;

@@ -27,7 +27,7 @@ static void inputs(const struct vs_plan *p, struct vs_buf *b)
 
 static bool same_init(const struct vs_row_init *a, const struct vs_row_init *b)
 {
-    return b->row == a->row + 1 && a->init.method == b->init.method && a->init.copy_id == b->init.copy_id;
+    return b->row == a->row + a->count && a->init.method == b->init.method && a->init.copy_id == b->init.copy_id;
 }
 
 static void inits(const struct vs_table_plan *t, struct vs_buf *b)
@@ -37,7 +37,7 @@ static void inits(const struct vs_table_plan *t, struct vs_buf *b)
         const struct vs_row_init *run = &t->inits[i];
         for (n = 1; i + n < t->init_count && same_init(&run[n - 1], &run[n]); n++)
             ;
-        vs_buf_printf(b, "%s{\"begin\":%llu,\"end\":%llu,\"method\":\"%s", i ? "," : "", (ull)run->row, (ull)(run->row + n),
+        vs_buf_printf(b, "%s{\"begin\":%llu,\"end\":%llu,\"method\":\"%s", i ? "," : "", (ull)run->row, (ull)(run[n - 1].row + run[n - 1].count),
                       vs_init_name(run->init.method));
         if (run->init.method == VS_INIT_COPY)
             vs_buf_printf(b, ":%u", run->init.copy_id);

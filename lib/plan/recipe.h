@@ -11,9 +11,10 @@ enum vs_row_state { VS_ROW_FROZEN, VS_ROW_TRAINABLE, VS_ROW_INERT };
 const char *vs_row_state_name(enum vs_row_state state);
 const char *vs_init_name(enum vs_init_method method); /* "mean" ... */
 
-/* A new token: what the rows of one id are made from, for the input (and per-layer) tables and for head and bias. */
+/* A new token: what the rows of one id are made from, for the input (and per-layer) tables and for head and bias. Ids that were asked for by
+ * number are runs: millions of them take no more room than one. */
 struct vs_extend_token {
-    uint64_t id;                 /* in the output's numbering */
+    uint64_t id, count;          /* in the output's numbering; count is 1 where there is a text */
     struct vs_str token;         /* empty for rows that were asked for by number */
     const uint32_t *pieces; uint32_t piece_count;
     struct vs_init in, out;      /* resolved: never VS_INIT_DEFAULT */
@@ -37,6 +38,7 @@ struct vs_extend {
     uint64_t spare_used;         /* rows that existed and become tokens */
     uint64_t *in_use;            /* bitmap over base rows that carry a token; NULL = all of them */
     struct vs_extend_token *tokens; uint32_t token_count; /* ascending id */
+    uint64_t id_count;           /* ids of all tokens[] */
     struct vs_file_layout *layouts;   /* one per checkpoint file */
     struct vs_str index;         /* text of the index of the output; p NULL when the input has none */
     bool *maybe_tied;            /* per plan table: a stored head that the config calls tied to plan.tables[0]; its bytes will say */

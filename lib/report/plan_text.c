@@ -124,6 +124,8 @@ static void new_tokens(const struct vs_plan *p, struct vs_buf *b)
     for (uint32_t i = 0; i < x->token_count; i++) {
         const struct vs_extend_token *t = &x->tokens[i];
         vs_buf_printf(b, LABEL "%llu ", once(&label), (ull)t->id);
+        if (t->count > 1)
+            vs_buf_printf(b, ".. %llu ", (ull)(t->id + t->count - 1));
         vs_buf_escaped(b, t->token);
         vs_buf_puts(b, t->token.n ? "  " : " ");
         begins_as(t, t->in, b);

@@ -32,8 +32,7 @@ The merged tokenizer says the same ids, and the map beside it what the tokens ar
   "token": "Ġd", "in": "pieces", "out": "pieces"},
   "token": "Ġde", "in": "pieces", "out": "pieces"},
   $ grep -o '"token": .*' by-number/receipt.json | sed -n 1,2p
-  "token": null, "in": "mean", "out": "mean"},
-  "token": null, "in": "mean", "out": "mean"},
+  "token": null, "in": "mean", "out": "mean"}
 
 A map that is missing, damaged or about other tokens gives no pieces; the last two are said.
 
@@ -270,5 +269,4 @@ A head that stays behind is named.
              head   lm_head.weight  576 rows, none added; 2 spare: mean
              2 spare rows are reserved, 0 rows are added
              59 rows carry no token: 517 .. 575
-  new        515  mean
-             516  mean
+  new        515 .. 516  mean

@@ -87,8 +87,8 @@ bool vs_init_parse(const char *text, struct vs_init *out); /* "mean" "zero" "nor
 
 /* Rows [begin, end) of the output come from rows [from, from + end - begin) of the input. */
 struct vs_row_copy { uint64_t begin, end, from; };
-/* One output row that is initialised, and how. token is empty for rows without a token. */
-struct vs_row_init { uint64_t row; struct vs_init init; struct vs_str token; const uint32_t *pieces; uint32_t piece_count; };
+/* Output rows [row, row + count) that are initialised, and how. Rows without a token (an empty one) come in runs; a token has a row of its own. */
+struct vs_row_init { uint64_t row, count; struct vs_init init; struct vs_str token; const uint32_t *pieces; uint32_t piece_count; };
 
 struct vs_table_plan {
     uint32_t table;                        /* position in checkpoint.tables[] */

@@ -347,3 +347,36 @@ Test(extend_rows, the_receipt_proves_every_range)
     cr_assert_eq(integer_at(&d, "/freeze_until_index"), 45);
     vs_jdoc_free(&d);
 }
+
+/* Millions of rows that are asked for by number are one entry of the plan and one of the receipt; a file that names ids takes them apart. */
+Test(extend_rows, rows_by_number_are_runs)
+{
+    struct vs_extend_request q = request_for(make_model((struct model){.rows = 50, .tie = true, .tokens = 52}));
+    struct vs_plan *plan;
+    struct vs_err err;
+    struct vs_jdoc d = {0};
+    q.rows = 20000;
+    q.pad_multiple = 128;
+    q.init.method = VS_INIT_NORMAL;
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(plan->tables[0].init_count, 4, "two tokens without a row, the rows, the padding");
+    cr_assert_eq(plan->tables[0].inits[2].row, 52);
+    cr_assert_eq(plan->tables[0].inits[2].count, 20000 - 52);
+    cr_assert_eq(plan->tables[0].inits[3].count, 20096 - 20000);
+    vs_plan_free(plan);
+    read_receipt(extend(&q, NULL), &d);
+    cr_assert_eq(integer_at(&d, "/tokens/2/id"), 52);
+    cr_assert_eq(integer_at(&d, "/tokens/2/count"), 20000 - 52);
+    cr_assert_eq(integer_at(&d, "/tables/0/ranges/1/end"), 20000);
+    cr_assert_eq(integer_at(&d, "/tables/0/ranges/2/end"), 20096);
+    vs_jdoc_free(&d);
+
+    q.rows = 60;
+    q.pad_multiple = 0;
+    q.init_file = vst_path(vst_tempdir(), "init.jsonl");
+    vst_write_text(q.init_file, "{\"id\": 55, \"init\": \"zero\"}");
+    read_receipt(extend(&q, NULL), &d);
+    cr_assert(vs_str_is(text_at(&d, "/tokens/4/in"), "normal"));
+    cr_assert(vs_str_is(text_at(&d, "/tokens/5/in"), "zero"));
+    vs_jdoc_free(&d);
+}
