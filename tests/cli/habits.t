@@ -272,6 +272,7 @@ A dry run writes nothing.
 
   $ vocab-merge base --add-token hello -o m -n > /dev/null; embed-extend base --add 5 -o e --dry-run > /dev/null; ls
   nothing written (--dry-run)
+  nothing written (--dry-run)
   base
   file
   full
