@@ -112,15 +112,15 @@ enum vs_code cli_read_input(const struct cli *c, size_t most, char **text, size_
  * others (NULLs are passed over). Says what killed runs have left beside OUT; --force removes it. */
 enum vs_code cli_check_out(struct cli *c, const char *const *others, size_t count, struct vs_err *err);
 
-/* cli_render.c: writes to stdout what render makes of a result, the report of a tool as text or as JSON. */
-typedef enum vs_code cli_renderer(const struct cli *c, const void *result, struct vs_buf *text, struct vs_err *err);
-enum vs_code cli_render(struct cli *c, cli_renderer *render, const void *result, struct vs_err *err);
-
 /* cli_plan.c: the plan before the work, as text unless -q. shown_only: no work follows (-n, --check), so the plan is the result. */
 enum vs_code cli_plan_begin(struct cli *c, const struct vs_plan *plan, bool shown_only, struct vs_err *err);
 /* What stands on stdout after the work: the JSON document, or the path alone with -q. done: NULL when nothing was written. */
 enum vs_code cli_plan_end(struct cli *c, const struct vs_plan *plan, const struct vs_plan_done *done, struct vs_err *err);
 void cli_say_next(struct cli *c, const char *const *words); /* "next: COMMAND", quoted for a shell; words end with NULL */
+
+/* cli_render.c: writes to stdout what render makes of a result, the report of a tool as text or as JSON. */
+typedef enum vs_code cli_renderer(const struct cli *c, const void *result, struct vs_buf *text, struct vs_err *err);
+enum vs_code cli_render(struct cli *c, cli_renderer *render, const void *result, struct vs_err *err);
 
 /* cli_progress.c */
 void cli_progress_start(struct cli *c); /* sets run.progress when progress is to be shown */

@@ -8,37 +8,25 @@
 #include <string.h>
 #include "cli.h"
 
-static enum vs_code print_json(struct cli *c, const struct vs_plan *plan, const struct vs_plan_done *done, struct vs_err *err)
-{
-    struct vs_buf *text = vs_text_new();
-    enum vs_code code = text ? vs_plan_json(plan, done, text, err) : vs_fail(err, VS_ENOMEM, "out of memory");
-    if (!code)
-        code = cli_print(c, text, err);
-    vs_text_free(text);
-    return code;
-}
+struct plan_result { const struct vs_plan *plan; const struct vs_plan_done *done; };
 
-static enum vs_code print_text(struct cli *c, const struct vs_plan *plan, struct vs_err *err)
+static enum vs_code render(const struct cli *c, const void *result, struct vs_buf *text, struct vs_err *err)
 {
-    struct vs_buf *text = vs_text_new();
-    enum vs_code code = text ? vs_plan_text(plan, &c->look, text, err) : vs_fail(err, VS_ENOMEM, "out of memory");
-    if (!code)
-        code = cli_print(c, text, err);
-    vs_text_free(text);
-    return code;
+    const struct plan_result *r = result;
+    return c->json ? vs_plan_json(r->plan, r->done, text, err) : vs_plan_text(r->plan, &c->look, text, err);
 }
 
 enum vs_code cli_plan_begin(struct cli *c, const struct vs_plan *plan, bool shown_only, struct vs_err *err)
 {
-    if (c->json)
-        return shown_only ? print_json(c, plan, NULL, err) : VS_OK;
-    return c->quiet && !shown_only ? VS_OK : print_text(c, plan, err);
+    if (!shown_only && (c->json || c->quiet))
+        return VS_OK;
+    return cli_render(c, render, &(struct plan_result){plan, NULL}, err);
 }
 
 enum vs_code cli_plan_end(struct cli *c, const struct vs_plan *plan, const struct vs_plan_done *done, struct vs_err *err)
 {
     if (c->json)
-        return print_json(c, plan, done, err);
+        return cli_render(c, render, &(struct plan_result){plan, done}, err);
     if (!c->quiet || !done || !done->out)
         return VS_OK;
     return printf("%s\n", done->out) < 0 && errno != EPIPE ? vs_fail(err, VS_EIO, "standard output: %s", strerror(errno)) : VS_OK;

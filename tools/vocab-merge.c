@@ -50,11 +50,6 @@ static enum vs_code render(const struct cli *c, const void *result, struct vs_bu
     return c->json ? vs_merge_json(m->report, out, text, err) : vs_merge_text(m->report, m->request, out, &c->look, text, err);
 }
 
-static enum vs_code print(struct cli *c, const struct vs_merge *m, const struct vs_merge_request *q, struct vs_err *err)
-{
-    return cli_render(c, render, &(struct merged){vs_merge_report(m), q}, err);
-}
-
 static enum vs_code merge(struct cli *c, const struct vs_merge_request *q, struct vs_err *err)
 {
     struct vs_merge *m = NULL;
@@ -64,7 +59,7 @@ static enum vs_code merge(struct cli *c, const struct vs_merge_request *q, struc
     if (!code && !c->dry_run)
         code = vs_merge_stage(m, c->out, c->force, &c->run, err);
     if (!code)
-        code = print(c, m, q, err); /* before OUT is there: a report that cannot be written leaves nothing */
+        code = cli_render(c, render, &(struct merged){vs_merge_report(m), q}, err); /* before OUT is there: a report that cannot be written leaves nothing */
     if (!code && !c->dry_run)
         code = vs_merge_commit(m, err);
     if (!code && c->dry_run)

@@ -20,6 +20,15 @@ bool vs_str_ends(struct vs_str s, struct vs_str suffix)
     return s.n >= suffix.n && (suffix.n == 0 || memcmp(s.p + (s.n - suffix.n), suffix.p, suffix.n) == 0);
 }
 
+bool vs_str_u64(struct vs_str s, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9' || !vs_mul(*out, 10, out) || !vs_add(*out, (uint64_t)(s.p[i] - '0'), out))
+            return false;
+    return s.n > 0;
+}
+
 bool vs_glob(struct vs_str pattern, struct vs_str s)
 {
     size_t p = 0, at = 0, star = SIZE_MAX, resume = 0; /* the last '*' and where its run would end next */

@@ -17,6 +17,7 @@ static inline bool vs_str_is(struct vs_str a, const char *s) { return vs_str_eq(
 int vs_str_cmp(struct vs_str a, struct vs_str b);                    /* bytewise, shorter first on a tie */
 bool vs_str_starts(struct vs_str s, struct vs_str prefix);
 bool vs_str_ends(struct vs_str s, struct vs_str suffix);
+bool vs_str_u64(struct vs_str s, uint64_t *out);                      /* decimal digits and nothing else */
 bool vs_glob(struct vs_str pattern, struct vs_str s);                /* '*' = any run of characters, nothing else special */
 
 /* Growing byte buffer; {0} is empty. Errors stick: after a failed allocation every append is a no-op and failed is

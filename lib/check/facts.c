@@ -2,7 +2,6 @@
  *
  * Facts of one path: the checkpoint, the tokenizer, and what follows from the two.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "base/str.h"
@@ -88,12 +87,6 @@ static enum vs_code visit_stats(void *user, const struct vs_rows *window, struct
     return code;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static enum vs_code table_stats(struct vs_facts *f, uint32_t i, struct vs_dev *dev, const struct vs_run *run, struct vs_err *err)
 {
     const struct vs_table *t = &f->checkpoint->tables[i];
@@ -104,7 +97,7 @@ static enum vs_code table_stats(struct vs_facts *f, uint32_t i, struct vs_dev *d
     enum vs_code code = s.norms ? vs_scan_rows(f->checkpoint, t, 0, t->rows, run, "rows", visit_stats, &s, err)
                                 : vs_enomem(err, "row norms", 0);
     if (!code) {
-        qsort(s.norms, t->rows, sizeof *s.norms, by_value);
+        vs_sort_values(s.norms, t->rows);
         s.out->norm_p1 = s.norms[t->rows / 100];
         s.out->norm_median = s.norms[t->rows / 2];
         s.out->norm_p99 = s.norms[t->rows - 1 - t->rows / 100];

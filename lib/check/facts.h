@@ -31,6 +31,7 @@ enum vs_code vs_scan_rows(const struct vs_checkpoint *c, const struct vs_table *
                           const struct vs_run *run, const char *what, vs_row_visitor visit, void *user, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_scan_stored(const struct vs_checkpoint *c, const struct vs_table *table, uint64_t begin, uint64_t end,
                             const struct vs_run *run, const char *what, vs_row_visitor visit, void *user, struct vs_err *err) VS_NODISCARD;
+void vs_sort_values(double *values, uint64_t count); /* ascending */
 /* Bytes of a row in the file; 0 where rows do not lie one behind the other in whole bytes. */
 uint64_t vs_row_bytes(const struct vs_checkpoint *c, const struct vs_table *t);
 

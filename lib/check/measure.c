@@ -2,7 +2,6 @@
  *
  * What is measured on the device: statistics of every row, and the range-checked gather over every id that can occur.
  */
-#include <stdlib.h>
 #include <string.h>
 #include "check/checker.h"
 
@@ -16,12 +15,6 @@ static enum vs_code visit(void *user, const struct vs_rows *window, struct vs_er
     return vs_k_row_stats(p->dev, window, p->rows + window->first, err);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Of rows that have a token and are not new: what the others are compared with. */
 static enum vs_code median_norm(struct checker *k, const struct vs_table *t, struct vs_table_rows *out)
 {
@@ -32,7 +25,7 @@ static enum vs_code median_norm(struct checker *k, const struct vs_table *t, str
     for (uint64_t i = 0; i < t->rows; i++)
         if (out->rows[i].nan + out->rows[i].inf == 0 && (vs_has_token(k, i) || !k->t) && !vs_bit(k->impl->fresh, i))
             norms[n++] = __builtin_sqrt(out->rows[i].sum_squares);
-    qsort(norms, n, sizeof *norms, by_value);
+    vs_sort_values(norms, n);
     out->median = n ? norms[n / 2] : 0;
     vs_free(norms);
     return VS_OK;

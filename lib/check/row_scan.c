@@ -2,6 +2,7 @@
  *
  * A table, window by window.
  */
+#include <stdlib.h>
 #include "base/run.h"
 #include "check/facts.h"
 
@@ -95,4 +96,15 @@ enum vs_code vs_scan_stored(const struct vs_checkpoint *c, const struct vs_table
 {
     struct scan s = {.c = c, .table = table, .file = {.fd = -1}};
     return run_scan(&s, begin, end, run, what, visit, user, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+void vs_sort_values(double *values, uint64_t count)
+{
+    qsort(values, count, sizeof *values, by_value);
 }

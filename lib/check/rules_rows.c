@@ -139,12 +139,6 @@ out:
     vs_free(same);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* z of log(norm) over median and median absolute deviation; and ten times as long at least, so that a table of nearly
  * equal norms has no outliers. */
 static void outliers(struct checker *k, const struct vs_table *t, const struct vs_table_rows *r)
@@ -160,7 +154,7 @@ static void outliers(struct checker *k, const struct vs_table *t, const struct v
     for (uint64_t i = 0; i < t->rows; i++)
         if (live_token(k, i) && r->rows[i].max_abs > DEAD && !broken(&r->rows[i]))
             logs[n++] = fabs(0.5 * log(r->rows[i].sum_squares) - center);
-    qsort(logs, n, sizeof *logs, by_value);
+    vs_sort_values(logs, n);
     double spread = n ? 1.4826 * logs[n / 2] : 0;
     for (uint64_t i = 0; n && i < t->rows; i++) {
         double ratio = sqrt(r->rows[i].sum_squares) / r->median;

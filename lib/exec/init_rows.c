@@ -169,17 +169,12 @@ static enum vs_code pieces(struct vs_job *j, struct vs_table_io *io, const struc
     return code;
 }
 
-static bool same_run(const struct vs_row_init *a, const struct vs_row_init *b)
-{
-    return b->row == a->row + a->count && a->init.method == b->init.method && a->init.copy_id == b->init.copy_id;
-}
-
 enum vs_code vs_table_init(struct vs_job *j, struct vs_table_io *io, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
     for (uint64_t i = 0, n; !code && i < io->plan->init_count; i += n) {
         const struct vs_row_init *run = &io->inits[i];
-        for (n = 1; i + n < io->plan->init_count && same_run(&run[n - 1], &run[n]); n++)
+        for (n = 1; i + n < io->plan->init_count && vs_init_continues(&run[n - 1], &run[n]); n++)
             ;
         uint64_t rows = run[n - 1].row + run[n - 1].count - run->row;
         if (run->init.method == VS_INIT_PIECES)

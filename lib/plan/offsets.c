@@ -44,15 +44,6 @@ static enum vs_code read_json(void *user, const char *name, struct vs_jdoc *doc,
     return code;
 }
 
-static bool blocks_follow(const struct vs_layout *l)
-{
-    uint64_t end = l->blocks[VS_BEFORE][l->rule->extend].end;
-    for (uint32_t i = 0; i < l->rule->block_count; i++)
-        if (i != l->rule->extend && l->blocks[VS_BEFORE][i].end > end)
-            return true;
-    return false;
-}
-
 static enum vs_code sorted_blocks(const struct vs_layout *l, int pass, struct vs_arena *a, struct vs_block **out, uint32_t *count, struct vs_err *err)
 {
     *count = l->rule->block_count;
@@ -210,9 +201,9 @@ static bool holds_positions(const char *name)
     return vs_str_ends(vs_cstr(name), VS_LIT(".tiktoken"));
 }
 
-static enum vs_code add_token_file(struct planner *p, const char *name, struct vs_err *err)
+static enum vs_code add_token_file(struct planner *p, const char *dir, const char *name, struct vs_err *err)
 {
-    const char *source = vs_path_join(p->arena, p->token_dir, name);
+    const char *source = vs_path_join(p->arena, dir, name);
     struct vs_buf text = {0};
     bool edited = false;
     if (!source)
@@ -238,17 +229,13 @@ static enum vs_code add_tokenizer(struct planner *p, struct vs_err *err)
         return VS_OK;
     enum vs_code code = vs_dir_list(p->token_dir, p->arena, &names, &count, err);
     for (size_t i = 0; !code && i < count; i++)
-        code = add_token_file(p, names[i], err);
+        code = add_token_file(p, p->token_dir, names[i], err);
     for (size_t i = 0; !code && p->tokens != p->base && i < sizeof siblings / sizeof *siblings; i++) {
         const char *there = vs_path_join(p->arena, p->token_dir, siblings[i]), *here = vs_path_join(p->arena, p->q->checkpoint->dir, siblings[i]);
         if (!there || !here)
             return vs_enomem(err, siblings[i], 0);
-        if (vs_path_exists(there) || !vs_path_exists(here))
-            continue;
-        const char *token_dir = p->token_dir;
-        p->token_dir = p->q->checkpoint->dir;
-        code = add_token_file(p, siblings[i], err);
-        p->token_dir = token_dir;
+        if (!vs_path_exists(there) && vs_path_exists(here))
+            code = add_token_file(p, p->q->checkpoint->dir, siblings[i], err);
     }
     return code;
 }
@@ -317,7 +304,7 @@ static enum vs_code plan_layout(struct planner *p, const struct vs_rule *rule, s
     const struct vs_layout_source source = {read_json, (void *)(uintptr_t)q->checkpoint->dir};
     uint64_t by;
     enum vs_code code = vs_layout_open(l, rule, p->plan, &source, err);
-    if (code || !blocks_follow(l))
+    if (code || !vs_layout_follows(l))
         return code;
     l->ids = q->checkpoint->config.special_ids;
     l->id_count = q->checkpoint->config.special_id_count;

@@ -186,23 +186,15 @@ static enum vs_code add_tokens(struct walk *w, const struct vs_jval *object, boo
     return code;
 }
 
-static bool parse_id(struct vs_str s, int64_t *id)
-{
-    *id = 0;
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < '0' || s.p[i] > '9' || __builtin_mul_overflow(*id, 10, id) || __builtin_add_overflow(*id, s.p[i] - '0', id))
-            return false;
-    return s.n > 0;
-}
-
 static enum vs_code move_key(struct walk *w, const struct vs_jval *member)
 {
     char text[32];
-    int64_t id, to;
-    if (!parse_id(member->key, &id))
+    uint64_t id;
+    int64_t to;
+    if (!vs_str_u64(member->key, &id) || id > INT64_MAX)
         return wrong(w, member, "an id as the name");
-    enum vs_code code = moved(w, id, &to);
-    if (code || to == id)
+    enum vs_code code = moved(w, (int64_t)id, &to);
+    if (code || to == (int64_t)id)
         return code;
     int n = snprintf(text, sizeof text, "\"%" PRId64 "\"", to);
     return replace(w, member->key_span, (struct vs_str){text, (size_t)n});
@@ -369,70 +361,6 @@ static enum vs_code sweep(struct vs_layout *l, const struct vs_config_int *id, s
     return code;
 }
 
-/* ---- writing class defaults ---- */
-
-/* The pointer's components up to depth are the same. */
-static bool same_parent(const char *a, const char *b, unsigned depth)
-{
-    for (;; a++, b++) {
-        if (*a == '/' && *b == '/' && depth-- == 0)
-            return true;
-        if (*a != *b || !*a)
-            return false;
-    }
-}
-
-/* Component number depth of a pointer, unescaped into out. */
-static bool component(const char *at, unsigned depth, char *out, size_t cap)
-{
-    size_t n = 0;
-    while (*at && (*at != '/' || depth--))
-        at++;
-    if (*at != '/')
-        return false;
-    for (at++; *at && *at != '/' && n + 1 < cap; at++)
-        if (*at == '~' && at[1])
-            out[n++] = *++at == '1' ? '/' : '~';
-        else
-            out[n++] = *at;
-    out[n] = 0;
-    return true;
-}
-
-static bool is_leaf(const char *at, unsigned depth)
-{
-    while (*at && (*at != '/' || depth--))
-        at++;
-    return *at && !strchr(at + 1, '/');
-}
-
-/* The value of a missing member: its number, or an object with all missing members below it. */
-static void put_missing(struct vs_layout *l, struct vs_buf *b, const struct vs_missing *m, unsigned depth)
-{
-    const struct vs_rule_symbol *s = &l->rule->symbols[m->symbol];
-    char key[256];
-    if (is_leaf(s->at[0], depth)) {
-        vs_buf_printf(b, "%" PRId64, m->value);
-        return;
-    }
-    bool first = true;
-    vs_buf_puts(b, "{");
-    for (uint32_t i = (uint32_t)(m - l->missing); i < l->missing_count; i++) {
-        struct vs_missing *other = &l->missing[i];
-        const struct vs_rule_symbol *o = &l->rule->symbols[other->symbol];
-        if (other->done || l->file_of[other->symbol] != l->file_of[m->symbol] || !same_parent(o->at[0], s->at[0], depth + 1) ||
-            !component(o->at[0], depth + 1, key, sizeof key))
-            continue;
-        vs_buf_puts(b, first ? "" : ", ");
-        vs_buf_json_str(b, vs_cstr(key));
-        vs_buf_puts(b, ": ");
-        put_missing(l, b, other, depth + 1);
-        other->done = is_leaf(o->at[0], depth + 1) || other->done;
-        first = false;
-    }
-    vs_buf_puts(b, "}");
-}
-
 static enum vs_code note_missing(struct vs_layout *l, const struct vs_missing *m, struct vs_err *err)
 {
     struct walk w = {.l = l, .f = &l->files[l->file_of[m->symbol]], .err = err};
@@ -441,33 +369,6 @@ static enum vs_code note_missing(struct vs_layout *l, const struct vs_missing *m
     vs_buf_puts(&w.at, l->rule->symbols[m->symbol].at[0]);
     enum vs_code code = note_change(&w, VS_LIT(""), (struct vs_str){text, (size_t)n});
     vs_buf_free(&w.at);
-    return code;
-}
-
-static enum vs_code write_missing(struct vs_layout *l, struct vs_missing *m, struct vs_err *err)
-{
-    const char *at = l->rule->symbols[m->symbol].at[0];
-    struct vs_layout_file *f = &l->files[l->file_of[m->symbol]];
-    const struct vs_jval *parent = f->doc[VS_BEFORE].root, *next;
-    struct vs_buf b = {0};
-    char key[256];
-    unsigned depth = 0;
-    while (component(at, depth, key, sizeof key) && (next = vs_jget(parent, key)) && next->type == VS_JSON_OBJECT) {
-        parent = next;
-        depth++;
-    }
-    next = vs_jget(parent, key);
-    if (next && next->type != VS_JSON_NULL)
-        return vs_fail(err, VS_EFORMAT, "%s: %s: \"%s\" on its way is no object", f->name, at, key);
-    put_missing(l, &b, m, depth);
-    m->done = true;
-    enum vs_code code = b.failed ? vs_enomem(err, "a config", b.n) : VS_OK;
-    struct vs_str value = {b.p, b.n};
-    if (!code && next) /* null stands for the defaults too */
-        code = vs_edit(&f->edits, next->span.begin, next->span.end, value, err);
-    else if (!code)
-        code = vs_edit_add_member(&f->edits, &f->doc[VS_BEFORE], parent, key, value, err);
-    vs_buf_free(&b);
     return code;
 }
 
@@ -498,8 +399,7 @@ enum vs_code vs_layout_edit(struct vs_layout *l, struct vs_err *err)
             code = sweep(l, &l->ids[i], &last, err);
     for (uint32_t i = 0; !code && i < l->missing_count; i++)
         code = note_missing(l, &l->missing[i], err);
-    for (uint32_t i = 0; !code && i < l->missing_count; i++)
-        if (!l->missing[i].done)
-            code = write_missing(l, &l->missing[i], err);
+    if (!code)
+        code = vs_layout_write_defaults(l, err);
     return code ? code : read_again(l, err);
 }

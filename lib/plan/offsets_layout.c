@@ -333,14 +333,21 @@ enum vs_code vs_layout_check_all(struct vs_layout *l, int pass, struct vs_err *e
 
 /* ---- the event ---- */
 
+bool vs_layout_follows(const struct vs_layout *l)
+{
+    uint64_t end = l->blocks[VS_BEFORE][l->rule->extend].end;
+    for (uint32_t i = 0; i < l->rule->block_count; i++)
+        if (i != l->rule->extend && l->blocks[VS_BEFORE][i].end > end)
+            return true;
+    return false;
+}
+
 enum vs_code vs_layout_event(struct vs_layout *l, uint64_t by, struct vs_err *err)
 {
     const struct vs_rule *r = l->rule;
     const struct vs_block *text = &l->blocks[VS_BEFORE][r->extend];
     uint64_t total;
-    bool follows = false;
-    for (uint32_t i = 0; i < r->block_count; i++)
-        follows = follows || (i != r->extend && l->blocks[VS_BEFORE][i].begin >= text->end && l->blocks[VS_BEFORE][i].end > text->end);
+    bool follows = vs_layout_follows(l);
     for (uint32_t i = 0; i < r->field_count; i++)
         if (by && r->fields[i].kind == VS_FIELD_MODULUS)
             return vs_fail(err, VS_EUNSUPPORTED, "%s hashes ids by its vocabulary size (%s %s): another size makes every hashed row "

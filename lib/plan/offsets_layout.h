@@ -60,10 +60,14 @@ enum vs_code vs_layout_eval(const struct vs_layout *l, int pass, const char *tex
 enum vs_code vs_layout_check(struct vs_layout *l, int pass, bool holds, struct vs_err *err, const char *fmt, ...) VS_PRINTF(5, 6) VS_NODISCARD;
 /* The checks that need nothing but the configs. */
 enum vs_code vs_layout_check_all(struct vs_layout *l, int pass, struct vs_err *err) VS_NODISCARD;
+/* Does a block follow the one that grows? */
+bool vs_layout_follows(const struct vs_layout *l);
 /* Where the event inserts, once the checks hold; VS_EUNSUPPORTED when the rule allows no way to grow. */
 enum vs_code vs_layout_event(struct vs_layout *l, uint64_t by, struct vs_err *err) VS_NODISCARD;
 /* offsets_edit.c: edits every file for l->shift, and reads the result again. */
 enum vs_code vs_layout_edit(struct vs_layout *l, struct vs_err *err) VS_NODISCARD;
+/* offsets_defaults.c: l->missing[] as edits. */
+enum vs_code vs_layout_write_defaults(struct vs_layout *l, struct vs_err *err) VS_NODISCARD;
 /* An id that the configs name is one of this space: a field says so, or no field claims it and its file is swept. */
 bool vs_layout_owns(const struct vs_layout *l, const struct vs_config_int *id);
 enum vs_code vs_layout_read_values(struct vs_layout *l, int pass, struct vs_err *err) VS_NODISCARD;

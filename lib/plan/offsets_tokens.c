@@ -135,15 +135,6 @@ static enum vs_code renumber_values(struct sibling *s)
     return code;
 }
 
-static bool parse_id(struct vs_str s, uint64_t *id)
-{
-    *id = 0;
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < '0' || s.p[i] > '9' || !vs_mul(*id, 10, id) || !vs_add(*id, (uint64_t)(s.p[i] - '0'), id))
-            return false;
-    return s.n > 0;
-}
-
 /* {"added_tokens_decoder": {"id": token}} */
 static enum vs_code renumber_decoder(struct sibling *s)
 {
@@ -154,7 +145,7 @@ static enum vs_code renumber_decoder(struct sibling *s)
         return VS_OK;
     for (const struct vs_jval *v = object->child; !code && v; last = v, v = v->next) {
         uint64_t id;
-        if (!parse_id(v->key, &id))
+        if (!vs_str_u64(v->key, &id))
             return vs_fail(s->err, VS_EFORMAT, "%s: %s: a token id expected as the name", s->path, vs_jplace(&s->doc, v, place));
         if (vs_renumber_id(s->r, id) == id)
             continue;

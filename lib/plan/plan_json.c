@@ -25,17 +25,12 @@ static void inputs(const struct vs_plan *p, struct vs_buf *b)
     vs_buf_puts(b, "]");
 }
 
-static bool same_init(const struct vs_row_init *a, const struct vs_row_init *b)
-{
-    return b->row == a->row + a->count && a->init.method == b->init.method && a->init.copy_id == b->init.copy_id;
-}
-
 static void inits(const struct vs_table_plan *t, struct vs_buf *b)
 {
     vs_buf_puts(b, ",\"init\":[");
     for (uint32_t i = 0, n; i < t->init_count; i += n) {
         const struct vs_row_init *run = &t->inits[i];
-        for (n = 1; i + n < t->init_count && same_init(&run[n - 1], &run[n]); n++)
+        for (n = 1; i + n < t->init_count && vs_init_continues(&run[n - 1], &run[n]); n++)
             ;
         vs_buf_printf(b, "%s{\"begin\":%llu,\"end\":%llu,\"method\":\"%s", i ? "," : "", (ull)run->row, (ull)(run[n - 1].row + run[n - 1].count),
                       vs_init_name(run->init.method));

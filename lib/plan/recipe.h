@@ -11,6 +11,12 @@ enum vs_row_state { VS_ROW_FROZEN, VS_ROW_TRAINABLE, VS_ROW_INERT };
 const char *vs_row_state_name(enum vs_row_state state);
 const char *vs_init_name(enum vs_init_method method); /* "mean" ... */
 
+/* Do the rows of b lie behind those of a, made in the same way? */
+static inline bool vs_init_continues(const struct vs_row_init *a, const struct vs_row_init *b)
+{
+    return b->row == a->row + a->count && a->init.method == b->init.method && a->init.copy_id == b->init.copy_id;
+}
+
 /* A new token: what the rows of one id are made from, for the input (and per-layer) tables and for head and bias. Ids that were asked for by
  * number are runs: millions of them take no more room than one. */
 struct vs_extend_token {

@@ -9,6 +9,7 @@
 #include <vs/plan.h>
 #include "base/mem.h"
 
+#define VS_VOCAB_MAP_SCHEMA "vocabsurgeon/vocab-map/1"
 #define VS_VOCAB_MAP_MAX (1ull << 30) /* bytes of a vocab-map.json */
 
 struct vs_map_impl { struct vs_arena arena; };

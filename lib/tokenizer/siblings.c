@@ -80,14 +80,10 @@ static enum vs_code pend(struct siblings *s, const struct vs_jval *v, struct vs_
 
 static bool parse_id(struct vs_str s, uint32_t *id)
 {
-    uint64_t v = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < '0' || s.p[i] > '9' || v > VS_ID_MAX)
-            return false;
-        v = v * 10 + (uint64_t)(s.p[i] - '0');
-    }
-    *id = (uint32_t)v;
-    return s.n > 0 && v <= VS_ID_MAX;
+    uint64_t v;
+    bool good = vs_str_u64(s, &v) && v <= VS_ID_MAX;
+    *id = good ? (uint32_t)v : VS_NO_ID;
+    return good;
 }
 
 /* A token and the id that a sibling gives it: known to tokenizer.json (then the ids are compared) or pending. */

@@ -2,6 +2,9 @@
  *
  * What will be done, as data: the vocabulary map that vocab-merge writes, and the plan that merge, extend and patch
  * share. Planning reads no weights; --dry-run prints the very plan that is executed.
+ *
+ * Strings and lists of a request are the caller's and must live as long as the plan or merge that was made from them. Where a request
+ * is passed again to write, it must say the same. Whoever gets an *out frees it; on failure there is nothing to free.
  */
 #ifndef VS_PLAN_H
 #define VS_PLAN_H

@@ -18,13 +18,13 @@ const char *vs_version(void); /* "0.1.0" */
 /* Called at most about ten times a second from the calling thread. total is 0 when unknown. Units: bytes, and
  * seconds since the work began. */
 struct vs_progress {
-    const char *what;
+    const char *what;  /* what is being done, in words; of the library, valid during the call only */
     uint64_t done, total;
     double seconds;
 };
 
 /* How to run: read by every call that may take long. Zero-initialised means: default memory, one thread per CPU (at
- * most 64), seed 0, nobody to tell, compiled-in schemas. Must outlive the call only. */
+ * most 64), seed 0, nobody to tell, compiled-in schemas. Must outlive the call only. Never NULL: {0} will do. */
 struct vs_run {
     uint64_t memory;                    /* bytes of workspace for weight streaming; 0 = VS_MEMORY_DEFAULT */
     unsigned threads;                   /* 0 = all CPUs. Results never depend on it. */

@@ -181,3 +181,16 @@ Test(str, messages_are_one_clean_line)
     vs_fail(&err, VS_EFORMAT, "%s", big);
     cr_assert(strlen(err.message) < VS_ERR_MAX && vs_str_ends(vs_cstr(err.message), VS_LIT("...")));
 }
+
+Test(str, digits_and_nothing_else_are_a_number)
+{
+    static const struct { const char *text; bool good; uint64_t value; } cases[] = {
+        {"0", true, 0}, {"007", true, 7}, {"18446744073709551615", true, UINT64_MAX}, {"18446744073709551616", false, 0},
+        {"184467440737095516150", false, 0}, {"", false, 0}, {"-1", false, 0}, {"+1", false, 0}, {" 1", false, 0}, {"1 ", false, 0}, {"0x1", false, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t value = 0;
+        bool good = vs_str_u64(vs_cstr(cases[i].text), &value);
+        cr_expect(good == cases[i].good && (!good || value == cases[i].value), "\"%s\" is %d, %llu", cases[i].text, good, (unsigned long long)value);
+    }
+    vst_cleanup();
+}
