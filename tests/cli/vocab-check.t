@@ -2,7 +2,7 @@ vocab-check: the verdict, the levels, the device, and the status that scripts go
 
   $ make-checkpoint small base
 
-A healthy model. Forward passes are not covered yet; without a device the CPU works, and it is said so.
+A healthy model; without a device the CPU works, and it is said so.
 
   $ CUDA_VISIBLE_DEVICES= vocab-check base
   levels     L0 structure      pass
@@ -42,7 +42,7 @@ A healthy model. Forward passes are not covered yet; without a device the CPU wo
              L3 forward        pass
              L4 two forwards   not run (no --base)
   device     cpu (...)
-  gather     520 ids, each has a row
+  gather     515 tokens and 5 ids of the configs, each has a row
   head       16 probes: argmax never at or above 515
   forward    llama: 4 prompts, 26 positions, ...
   no errors and no warnings in base (1 note: -v)
@@ -205,6 +205,7 @@ Findings of two severities: --fail-on decides about the status, not about what i
 Ids that moved: the offset-receipt.json of the directory says where the base's rows are now, with or without the receipt of embed-extend.
 
   $ make-checkpoint gemma3n gemma && embed-extend gemma --add 7 -o grown -q
+  grown
   $ vocab-check grown --base gemma --receipt grown/receipt.json --device cpu
   levels     L0 structure      pass
              L1 bytes          pass
@@ -224,6 +225,7 @@ A map that was not renumbered with the ids; then a model whose rows stayed behin
 
   $ vocab-merge gemma --add-token Grundgesetz -o one -q && embed-extend gemma --map one/vocab-map.json -o two -q
   one
+  two
   $ vocab-check two --base gemma --map one/vocab-map.json --device cpu -q | grep -A 5 VOC121
   error   VOC121  Grundgesetz is id 262144 here, the map says id 262400
     where   tokenizer.json
@@ -234,6 +236,7 @@ A map that was not renumbered with the ids; then a model whose rows stayed behin
   $ vocab-check two --base gemma --map two/vocab-map.json --device cpu -q
   no errors and no warnings in two (2 notes: -v)
   $ cp -r gemma moved && offset-patch moved --map one/vocab-map.json --in-place -q && vocab-check moved --device cpu -q
+  moved
   error   VOC125  ids were moved, rows were not: 1 id was inserted at 262144, the table has 262400 rows, expected 262401 rows
     where   model.safetensors model.language_model.embed_tokens.weight
             offset-receipt.json /shift
@@ -256,6 +259,7 @@ A table that no name tells, grown by hand: the receipt has the rows that were ke
   >     f.write(struct.pack("<Q", len(header)) + header + data + struct.pack("<2304f", *range(2304)))
   > END
   $ cp base/tokenizer*.json model && embed-extend model --add 82 --table adapter.emb:0=input -o adapted -q
+  adapted
   $ vocab-check adapted --base model --receipt adapted/receipt.json --device cpu -q
   no errors and no warnings in adapted (2 notes: -v)
   $ printf 'x' | dd of=adapted/model.safetensors bs=1 seek=$(($(stat -c %s adapted/model.safetensors) - 16 * 590)) conv=notrunc status=none
@@ -309,6 +313,7 @@ A remedy works when it is followed.
   1 error in lacking
   [1]
   $ embed-extend lacking --tokenizer lacking --init normal --pad-multiple 64 -o mended -q && vocab-check mended --device cpu -q
+  mended
   no errors and no warnings in mended (1 note: -v)
 
 Where ids run otherwise than declared, embed-extend refuses: that comes first.
