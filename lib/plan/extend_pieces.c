@@ -48,18 +48,13 @@ enum vs_code vs_extend_find_pieces(struct vs_planner *p, const struct vs_tokeniz
     const char *dir = p->request->tokenizer;
     const char *path = vs_path_is_dir(dir) ? vs_path_join(p->arena, dir, "vocab-map.json") : "";
     struct vs_vocab_map **map = &p->plan->impl->pieces;
-    struct vs_err why = {0};
     char reason[300];
     if (!path)
         return vs_enomem(err, dir, 0);
     if (!*path || !p->x->token_count || !vs_path_exists(path))
         return VS_OK;
-    enum vs_code code = vs_vocab_map_read(path, map, &why);
-    if (code == VS_EFORMAT || code == VS_EMISMATCH)
-        return vs_plan_note(p->plan, err, "%.800s; the map is not used", why.message);
-    if (code) {
-        *err = why;
+    enum vs_code code = vs_vocab_map_read(path, map, err);
+    if (code) /* not passed over: rows would silently begin as something else */
         return code;
-    }
     return fits(p, *map, t, reason) ? take(p, *map, path, err) : vs_plan_note(p->plan, err, "%.300s is not used: %s", path, reason);
 }

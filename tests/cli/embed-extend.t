@@ -34,7 +34,7 @@ The merged tokenizer says the same ids, and the map beside it what the tokens ar
   $ grep -o '"token": .*' by-number/receipt.json | sed -n 1,2p
   "token": null, "in": "mean", "out": "mean"}
 
-A map that is missing, damaged or about other tokens gives no pieces; the last two are said.
+A map that is missing gives no pieces, nor does one about other tokens, which is said; a damaged one stops the run.
 
   $ cp -r merged alone && rm alone/vocab-map.json && embed-extend base --tokenizer alone -n -q | head -1
   plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: mean
@@ -44,10 +44,8 @@ A map that is missing, damaged or about other tokens gives no pieces; the last t
              61 spare rows become tokens, 0 rows are added
   note       alone/vocab-map.json is not used: id 517 is "Ġdie" there and "Ġder" in the tokenizer
   $ echo '{}' > alone/vocab-map.json && embed-extend base --tokenizer alone -n -q
-  plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: mean
-             head   lm_head.weight  576 rows, none added; 61 spare: mean
-             61 spare rows become tokens, 0 rows are added
-  note       alone/vocab-map.json: no "schema"; expected a vocab-map.json that vocab-merge wrote; the map is not used
+  embed-extend: alone/vocab-map.json: no "schema"; expected a vocab-map.json that vocab-merge wrote
+  [3]
 
 Grow: to a number of rows, or to the ids and then to a multiple. Never down.
 
