@@ -247,6 +247,49 @@ def chatterbox(work):
     compare('chatterbox T3', ours, numpy.concatenate(theirs), text)
 
 
+FP4 = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
+
+
+def as_mxfp4(w):
+    """[experts, in, out] as its file has it: blocks [experts, out, in / 32, 16] of two values a byte, the even one in the low half, and a power of two each."""
+    groups = w.transpose(1, 2).reshape(w.shape[0], w.shape[2], -1, 32)
+    exponent = torch.floor(torch.log2(groups.abs().amax(-1, keepdim=True))) - 2
+    scaled = groups / 2 ** exponent
+    code = (scaled.abs()[..., None] - torch.tensor(FP4)).abs().argmin(-1) + 8 * (scaled < 0)
+    return (code[..., 0::2] + 16 * code[..., 1::2]).to(torch.uint8), (exponent[..., 0] + 127).to(torch.uint8)
+
+
+def mxfp4(work):
+    """The experts of a gpt_oss in MXFP4, as the published models store them; the peer reads the same file and dequantises it to float32.
+
+    Rows of two and three blocks; in wider and deeper models of such weights the peer's own rounding is more than the tolerance.
+    """
+    model_dir, out = os.path.join(work, 'mxfp4'), os.path.join(work, 'mxfp4.npy')
+    config = T.GptOssConfig(**dict(HEAD, hidden_size=64, intermediate_size=96, num_hidden_layers=3), num_local_experts=5, num_experts_per_tok=2, sliding_window=4,
+                            max_position_embeddings=128)
+
+    def quantised(text):
+        text['quantization_config'] = dict(quant_method='mxfp4', modules_to_not_convert=['model.layers.*.self_attn', 'model.layers.*.mlp.router', 'model.embed_tokens', 'lm_head'])
+
+    plain = build('mxfp4', config, quantised, model_dir)
+    tensors = {}
+    for name, w in plain.state_dict().items():
+        if name.endswith(('experts.gate_up_proj', 'experts.down_proj')):
+            tensors[name + '_blocks'], tensors[name + '_scales'] = (x.contiguous() for x in as_mxfp4(w))
+        else:
+            tensors[name] = w.contiguous()
+    save_file(tensors, os.path.join(model_dir, 'model.safetensors'), metadata={'format': 'pt'})
+    model = T.AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32, attn_implementation='eager', experts_implementation='eager',
+                                                   quantization_config=T.Mxfp4Config(dequantize=True)).eval()
+    theirs = expect(model, PROMPTS)
+    seen = float(numpy.abs(theirs - expect(plain, PROMPTS)).max())
+    check('gpt_oss in MXFP4: the peer reads the quantised experts', model.model.layers[0].mlp.experts.down_proj.dtype == torch.float32 and seen > 0.1, f'logits differ by {seen}')
+    ours, text = run(model_dir, PROMPTS, out)
+    compare('gpt_oss in MXFP4', ours, theirs, text)
+    small, text = run(model_dir, PROMPTS, out, '--memory', '1K', '--threads', '1')
+    check('gpt_oss in MXFP4: the same bits in small tiles', small is not None and ours is not None and small.tobytes() == ours.tobytes(), text)
+
+
 # model of MODELS: architecture in GGUF, what its converter does to tensors
 GGUF = {'llama': ('LLAMA', 'permute'), 'llama-biases': ('LLAMA', 'permute'), 'llama-llama3': ('LLAMA', 'permute'), 'mistral-v4-no-window': ('LLAMA', 'permute'),
         'mixtral': ('LLAMA', 'permute'), 'qwen2': ('QWEN2', ''), 'qwen3': ('QWEN3', ''), 'phi3': ('PHI3', ''), 'gemma': ('GEMMA', 'plus one'), 'gemma2-plain': ('GEMMA2', 'plus one'), 'gemma3-plain': ('GEMMA3', 'plus one'),
@@ -411,6 +454,8 @@ def main():
                 tiny(name, config, change, work)
         if not ONLY or 'chatterbox' in ONLY:
             chatterbox(work)
+        if not ONLY or 'mxfp4' in ONLY:
+            mxfp4(work)
         if not ONLY or 'minilm' in ONLY:
             minilm(work)
     finally:
