@@ -190,6 +190,7 @@ Test(seed_bugs, each_gives_its_own_finding, .timeout = 100)
         struct vs_check_result *r = check_bug(b, true);
         cr_expect(says_at(r, b->rule, b->at), "%s: no %s at %s:%s", b->name, b->rule, b->at, listed(r));
         cr_expect(!b->run || says_at(r, b->run, b->run_at), "%s: no %s at %s:%s", b->name, b->run, b->run_at, listed(r));
+        cr_expect(b->side != BASE || r->levels[4].state == VS_FAIL, "%s: L4 is %d", b->name, (int)r->levels[4].state);
         expect_only(b, b->rule, r);
         vs_check_free(r);
     }
@@ -201,6 +202,7 @@ Test(seed_bugs, the_healthy_models_give_none, .timeout = 100)
     for (size_t i = 0; i < BUGS; i++) {
         struct vs_check_result *r = check_bug(&bugs[i], false);
         expect_only(&bugs[i], NULL, r);
+        cr_expect(bugs[i].side != BASE || r->levels[1].state == VS_PASS, "%s: L1:%s", bugs[i].name, listed(r));
         cr_expect_eq(r->levels[0].state, VS_PASS, "%s: L0:%s", bugs[i].name, listed(r));
         cr_expect(bugs[i].ple_rows || r->levels[3].state == VS_PASS, "%s: L3: %s%s", bugs[i].name, r->levels[3].why ? r->levels[3].why : "", listed(r));
         vs_check_free(r);
