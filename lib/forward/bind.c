@@ -373,7 +373,11 @@ static void bind_table(struct binder *k, const char *name, uint64_t cols, struct
     const struct vs_setting role = vs_describe_tensor(k->d, name);
     const struct vs_tensor *t;
     struct side s;
-    if (role.v && choose(k, role, 0, 0, &s, &t))
+    if (!role.v || k->o->kind || !choose(k, role, 0, 0, &s, &t))
+        return;
+    if (t && t->ndim == 2 && t->shape[0] == 0)
+        wrong_shape(k, t, &(struct role){name, 1, cols, 1, false}, s.transposed);
+    else
         bind_role(k, &(struct role){name, t && t->ndim == 2 ? t->shape[0] : 1, cols, 0, false}, 0, 0, 0, w);
 }
 
