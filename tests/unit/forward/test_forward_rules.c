@@ -25,6 +25,7 @@ static const struct broken table[] = {
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 4294967302"}, .at = "head_dim"},
     {"VOC421", {.from = "layers\": 3", .to = "layers\": 4294967299"}, .at = "layers"},
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 0"}, .at = "head_dim"},
+    {"VOC421", {.from = "layers\": 3", .to = "layers\": 65536"}, .at = "layers"},
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2], \"long_factor\": [1, 2, 3]}"}, .at = "short_factor"},
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 1e-9}"}, .at = "rope_theta, rope_scaling, rope_parameters"},
     {"VOC421", {.kind = GEMMA2, .from = "\"sliding_window\": 3", .to = "\"sliding_window\": 3, \"layer_types\": [\"full_attention\"]"}, .at = "layer_types"},
@@ -106,6 +107,28 @@ Test(forward_rules, extended_by_appending)
     cr_expect(fabs(r->forward->kl_max + log1p(-r->forward->mass_new_max)) < 1e-12);
     cr_expect(r->forward->mass_surplus_max > 0);
     vs_check_free(r);
+    vst_cleanup();
+}
+
+/* What a description leaves out, or combines, and no pass computes. */
+Test(forward_rules, descriptions_that_do_not_fit)
+{
+    const struct { const char *settings, *tensors, *rule, *at; } bad[] = {
+        {"\"kind\": \"encoder\", \"window\": 3", "", "VOC419", "sliding_window"},
+        {"\"act\": \"swiglu_oai\"", "\"gate\": null", "VOC419", "hidden_act"},
+        {"", "\"up\": null", "VOC422", "up"},
+        {"", "\"head\": null", "VOC422", "head"},
+    };
+    const char *dir = make_tiny(&(struct tiny){0}), *file = vst_path(vst_tempdir(), "odd.json");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        vst_write_text(file, vst_format("{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"odd\", \"like\": \"llama\", \"model_types\": [\"llama\"], \"gguf\": [], "
+                                        "\"settings\": {%s}, \"tensors\": {%s}}\n", bad[i].settings, bad[i].tensors));
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.arch_desc = file}, 0);
+        const struct vs_finding *f = find(r, bad[i].rule);
+        cr_expect(f && f->at && strcmp(f->at, bad[i].at) == 0, "case %zu: %s at %s", i, f ? f->rule : "nothing", f && f->at ? f->at : "nowhere");
+        cr_expect_eq(r->levels[3].state, VS_NOT_RUN);
+        vs_check_free(r);
+    }
     vst_cleanup();
 }
 
