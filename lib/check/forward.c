@@ -28,17 +28,12 @@ static bool not_run(struct checker *k, const char *why)
 
 /* ---- rows ---- */
 
-static const struct vs_vocab_map *map_of(const struct forward *f)
-{
-    return f->k->impl->map;
-}
-
-/* New: what the map says; without a map, tokens behind those of the base. */
+/* New: what a map, a receipt or a shift says; without one, tokens behind those of the base. */
 static bool is_new(const struct forward *f, uint64_t id)
 {
     const struct checker *k = f->k;
     const struct vs_facts *base = k->impl->base;
-    if (map_of(f))
+    if (k->impl->fresh)
         return id < f->rows && vs_bit(k->impl->fresh, id);
     return base && base->tokenizer && id >= base->tokenizer->rows_needed;
 }
@@ -65,16 +60,17 @@ static enum vs_code classify(struct forward *f)
 
 /* ---- prompts ---- */
 
-static uint64_t positions_of(const struct forward *f)
+/* Of a sequence, the most: 1 .. UINT32_MAX. */
+static uint32_t positions_of(const struct forward *f)
 {
     const struct vs_arch *a = &f->model.arch;
-    uint64_t n = a->positions, table = f->model.binding.model[VS_W_POSITIONS].weight.rows;
-    if (a->has_rope && a->rope[0].kind == VS_ROPE_DYNAMIC)
-        n = (uint64_t)((double)n * a->rope[0].factor);
-    return table && table < n ? table : n;
+    uint64_t table = f->model.binding.model[VS_W_POSITIONS].weight.rows;
+    double n = (double)a->positions * (a->has_rope && a->rope[0].kind == VS_ROPE_DYNAMIC ? a->rope[0].factor : 1);
+    n = table && (double)table < n ? (double)table : n;
+    return n >= UINT32_MAX ? UINT32_MAX : n >= 1 ? (uint32_t)n : 1;
 }
 
-static enum vs_code add_specials(struct forward *f)
+static enum vs_code add_specials(struct forward *f, uint32_t length)
 {
     struct checker *k = f->k;
     struct vs_bits *set = vs_bits_new(k, f->rows);
@@ -85,7 +81,7 @@ static enum vs_code add_specials(struct forward *f)
         if (id >= 0 && (uint64_t)id < f->rows)
             vs_bit_set(set, (uint64_t)id);
     }
-    return vs_prompts_every(set->words, f->rows, PROMPT_LENGTH, VS_PROMPT_SPECIAL, &f->prompts, k->err);
+    return vs_prompts_every(set->words, f->rows, length, VS_PROMPT_SPECIAL, &f->prompts, k->err);
 }
 
 static enum vs_code add_sets(struct forward *f)
@@ -93,7 +89,7 @@ static enum vs_code add_sets(struct forward *f)
     struct checker *k = f->k;
     struct vs_bits *old = vs_bits_new(k, f->rows), *fresh = vs_bits_new(k, f->rows);
     uint64_t n = vs_dev_shares(k->dev) ? SAMPLE_CPU : SAMPLE_GPU;
-    uint32_t length = positions_of(f) < PROMPT_LENGTH ? (uint32_t)positions_of(f) : PROMPT_LENGTH;
+    uint32_t length = positions_of(f) < PROMPT_LENGTH ? positions_of(f) : PROMPT_LENGTH;
     if (!old || !fresh)
         return k->err->code;
     for (uint64_t id = 0; id < f->rows; id++)
@@ -102,7 +98,7 @@ static enum vs_code add_sets(struct forward *f)
     enum vs_code code = vs_prompts_sample(old->words, f->rows, n, length, &f->prompts, k->err);
     if (!code)
         code = vs_prompts_every(fresh->words, f->rows, length, VS_PROMPT_NEW, &f->prompts, k->err);
-    return code ? code : add_specials(f);
+    return code ? code : add_specials(f, length);
 }
 
 static const struct vs_config_int *special(const struct checker *k, const char *name)
@@ -230,15 +226,23 @@ static uint64_t old_end(const struct forward *f, uint64_t rows)
     return f->k->impl->shift.by || !t || t->rows_needed > rows ? rows : t->rows_needed;
 }
 
-static bool comparable(const struct forward *f)
+static bool another_model(const struct forward *f)
 {
-    return f->base.c && !f->base.obstacle.kind && f->base.arch.hidden == f->model.arch.hidden && f->base.arch.encoder == f->model.arch.encoder;
+    const struct vs_arch *a = &f->base.arch, *b = &f->model.arch;
+    return f->k->impl->another_model || a->hidden != b->hidden || a->layers != b->layers || a->encoder != b->encoder;
+}
+
+/* NULL: the base runs too. */
+static const char *why_not_compared(const struct forward *f)
+{
+    return !f->base.c ? "no --base" : f->base.obstacle.kind ? "the base cannot be run" : another_model(f) ? "the base is another model" : NULL;
 }
 
 static enum vs_code run(struct forward *f)
 {
     struct checker *k = f->k;
-    bool compare = comparable(f), proved = k->r->levels[1].state == VS_PASS, two = compare && !proved, good;
+    const char *alone = why_not_compared(f);
+    bool compare = !alone, proved = k->r->levels[1].state == VS_PASS, two = compare && !proved, good;
     struct vs_forward_verdicts v;
     struct vs_forward_job j = {
         .dev = k->dev, .run = k->run, .q = f->q, .model = &f->model, .base = compare ? &f->base : NULL, .same_trunk = proved, .tokenizer = k->t,
@@ -250,14 +254,13 @@ static enum vs_code run(struct forward *f)
     if (code)
         return code;
     k->r->forward = r;
-    vs_forward_findings(k, &v, two, &good);
+    vs_forward_findings(k, &f->model, &v, two, &good);
     if (!r->prompts) {
         (void)not_run(k, "no prompt that can be run");
         return VS_OK;
     }
     k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || r->first_differing_layer < 0) ? VS_PASS : VS_FAIL, NULL};
-    k->r->levels[two ? 3 : 4].why = two ? "L1 does not prove the trunks equal" : compare ? "L1 proves the trunks equal: one run stands for both"
-                                    : f->base.c ? "the base cannot be run" : "no --base";
+    k->r->levels[two ? 3 : 4].why = two ? "L1 does not prove the trunks equal" : compare ? "L1 proves the trunks equal: one run stands for both" : alone;
     return VS_OK;
 }
 

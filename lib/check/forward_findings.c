@@ -40,9 +40,17 @@ const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o)
 
 /* ---- what a run showed ---- */
 
-static void say_head(struct checker *k)
+/* A description may name a head that is in no list of tables. */
+static void say_head(struct checker *k, const struct vs_model *m)
 {
-    vs_say_table(k, k->c, k->head ? k->head : k->input);
+    const struct vs_tensor *head = m->binding.model[VS_W_HEAD].weight.tensor;
+    char name[200];
+    if (k->head || k->input)
+        vs_say_table(k, k->c, k->head ? k->head : k->input);
+    else if (head) {
+        vs_say(k, "file", "%s", k->c->files[head->file].name);
+        vs_say(k, "at", "%s", vs_escape(name, sizeof name, head->name));
+    }
 }
 
 static void hidden(struct checker *k, const struct vs_forward_verdicts *v)
@@ -53,7 +61,7 @@ static void hidden(struct checker *k, const struct vs_forward_verdicts *v)
     vs_found(k, "VOC425");
 }
 
-static void live(struct checker *k, const struct vs_forward_verdicts *v)
+static void live(struct checker *k, const struct vs_model *m, const struct vs_forward_verdicts *v)
 {
     struct id_set ids = {0};
     uint64_t sorted[VS_SHOWN_IDS];
@@ -65,7 +73,7 @@ static void live(struct checker *k, const struct vs_forward_verdicts *v)
     }
     for (uint32_t i = 0; i < v->live_shown; i++)
         vs_set_add(&ids, sorted[i]);
-    say_head(k);
+    say_head(k, m);
     vs_say_ids(k, &ids);
     vs_say(k, "positions", "%llu", (unsigned long long)v->live_positions);
     vs_say(k, "mass", "%.2g", k->r->forward->mass_surplus_max);
@@ -80,29 +88,29 @@ static void apart(struct checker *k)
     vs_found(k, "VOC430");
 }
 
-static void draws(struct checker *k, const struct vs_forward_verdicts *v)
+static void draws(struct checker *k, const struct vs_model *m, const struct vs_forward_verdicts *v)
 {
-    say_head(k);
+    say_head(k, m);
     vs_say(k, "n", "%llu", (unsigned long long)v->intrusions);
     vs_say(k, "mass", "%.2g", k->r->forward->mass_new_max);
     vs_say(k, "kl", "%.2g", k->r->forward->kl_max);
     vs_found(k, "VOC429");
 }
 
-void vs_forward_findings(struct checker *k, const struct vs_forward_verdicts *v, bool two_runs, bool *good)
+void vs_forward_findings(struct checker *k, const struct vs_model *m, const struct vs_forward_verdicts *v, bool two_runs, bool *good)
 {
     *good = !v->hidden_bad && !v->logits_bad && !v->live_positions && !v->logits_different;
     if (v->hidden_bad)
         hidden(k, v);
     if (v->logits_bad && !v->hidden_bad) {
-        say_head(k);
+        say_head(k, m);
         vs_say(k, "n", "%llu", (unsigned long long)v->logits_bad);
         vs_found(k, "VOC426");
     }
     if (v->live_positions)
-        live(k, v);
+        live(k, m, v);
     if (v->logits_different && !v->hidden_bad) {
-        say_head(k);
+        say_head(k, m);
         vs_say(k, "n", "%llu", (unsigned long long)v->logits_different);
         vs_say(k, "ids", "%llu", (unsigned long long)v->first_different_id);
         vs_say(k, "found", "%.3g", k->r->forward->logits_max_abs);
@@ -111,5 +119,5 @@ void vs_forward_findings(struct checker *k, const struct vs_forward_verdicts *v,
     if (two_runs && k->r->forward->first_differing_layer >= 0)
         apart(k);
     if (v->intrusions)
-        draws(k, v);
+        draws(k, m, v);
 }

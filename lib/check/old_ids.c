@@ -125,7 +125,7 @@ static void fresh_by_map(struct checker *k)
 static void fresh_by_receipt(struct checker *k)
 {
     const struct vs_jval *t = vs_receipt_table(k, k->c->tensors[k->input->tensor].name), *ranges = vs_jget(t, "ranges");
-    struct vs_receipt_range r;
+    struct vs_receipt_range r = {0};
     for (const struct vs_jval *v = ranges ? ranges->child : NULL; v; v = v->next)
         for (uint64_t i = vs_receipt_range(k, v, &r) && !r.kept ? r.begin : UINT64_MAX; i < r.end && i < k->impl->fresh->count; i++)
             vs_bit_set(k->impl->fresh, i);

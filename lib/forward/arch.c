@@ -5,6 +5,8 @@
 #include <math.h>
 #include "forward/arch.h"
 
+#define SMALL_MOST 65536u
+
 static void bad(struct vs_obstacle *o, const char *at, const char *found, const char *expected)
 {
     if (o->kind)
@@ -24,6 +26,15 @@ static uint64_t size(const struct vs_describe *d, const char *name, uint64_t fal
     else if (v == 0 || v > UINT32_MAX)
         bad(o, name, vs_setting_there(s) ? "0, or more than 32 bits" : "absent", "a whole number above 0");
     return v;
+}
+
+/* The same with a limit: what is larger is no model. */
+static uint32_t small(const struct vs_describe *d, const char *name, uint64_t fallback, struct vs_obstacle *o)
+{
+    uint64_t v = size(d, name, fallback, o);
+    if (v > SMALL_MOST)
+        bad(o, name, "more than 65536", "a size of a model");
+    return v > SMALL_MOST ? 0 : (uint32_t)v;
 }
 
 static uint64_t count(const struct vs_describe *d, const char *name)
@@ -109,28 +120,30 @@ static void refuse_beyond(const struct vs_describe *d, const struct vs_arch *a, 
 static void read_sizes(const struct vs_describe *d, struct vs_arch *a, struct vs_obstacle *o)
 {
     a->hidden = size(d, "hidden", 0, o);
-    a->layers = (uint32_t)size(d, "layers", 0, o);
-    a->heads = (uint32_t)size(d, "heads", 0, o);
-    a->kv_heads = (uint32_t)size(d, "kv_heads", a->heads, o);
+    a->layers = small(d, "layers", 0, o);
+    a->heads = small(d, "heads", 0, o);
+    a->kv_heads = small(d, "kv_heads", a->heads, o);
     a->positions = size(d, "positions", 1u << 20, o);
     if (o->kind)
         return;
-    uint64_t dim = count(d, "head_dim");
-    if (!dim && a->hidden % a->heads)
+    if (!count(d, "head_dim") && a->hidden % a->heads)
         bad(o, "num_attention_heads", "heads that do not divide the hidden size", "head_dim, or heads that divide hidden_size");
-    a->head_dim = (uint32_t)(dim ? dim : a->hidden / a->heads);
+    a->head_dim = vs_setting_there(vs_setting(d, "head_dim")) ? small(d, "head_dim", 0, o) : (uint32_t)(a->hidden / a->heads);
     if (a->heads % a->kv_heads)
         bad(o, "num_key_value_heads", "more than the heads, or no divisor of them", "a divisor of num_attention_heads");
     a->intermediate = size(d, "intermediate", 4 * a->hidden, o);
-    a->experts = (uint32_t)count(d, "experts");
-    a->experts_used = (uint32_t)count(d, "experts_used");
+    uint64_t experts = count(d, "experts"), used = count(d, "experts_used");
+    if (experts && (used == 0 || used > experts))
+        bad(o, "num_experts_per_tok", "0, or more than there are experts", "1 up to the number of experts");
+    if (a->head_dim > SMALL_MOST || experts > SMALL_MOST)
+        bad(o, "head_dim, num_experts", "more than 65536", "the sizes of a model");
+    a->experts = experts > SMALL_MOST ? 0 : (uint32_t)experts;
+    a->experts_used = a->experts ? (uint32_t)used : 0;
     a->expert_size = count(d, "expert_size");
     a->expert_size = a->expert_size ? a->expert_size : a->intermediate;
     a->shared_size = count(d, "shared_size");
-    if (a->experts && (a->experts_used == 0 || a->experts_used > a->experts))
-        bad(o, "num_experts_per_tok", "0, or more than there are experts", "1 up to the number of experts");
-    if (a->head_dim > 65536 || a->layers > 65536 || a->experts > 65536)
-        bad(o, "head_dim, num_hidden_layers, num_experts", "more than 65536", "the sizes of a model");
+    if (a->expert_size > UINT32_MAX || a->shared_size > UINT32_MAX)
+        bad(o, "moe_intermediate_size", "more than 32 bits", "the size of an expert");
 }
 
 static void read_scales(const struct vs_describe *d, struct vs_arch *a)

@@ -25,7 +25,7 @@ struct runner {
     uint64_t batch_key, batch_longest;
     float *logits, *base_logits;                     /* device: [tokens][tile rows] */
     uint8_t *classes;                                /* device: [tile rows] */
-    float *tile;                                     /* host: [tokens][tile rows], for the dump */
+    float *tile;                                     /* host: [tokens][tile rows], for the dump; NULL without one */
     struct vs_f_logit_stats *stats;                  /* [tokens] */
     struct vs_npy *dump;
     double mass_sum; uint64_t mass_positions;

@@ -7,6 +7,8 @@
 #include "forward/arch.h"
 #include "quant.h"
 
+#define EXPERTS_MOST (1u << 22)
+
 enum part { WHOLE, STACK, BY_HEAD, INTERLEAVE };
 
 /* One spelling of a role: the name without its suffix, and how the rows lie. */
@@ -229,6 +231,12 @@ static void view_matrix(const struct binder *k, const struct side *s, struct rol
         vs_obstacle_expected(k->o, "a dtype that holds numbers of its own: F32, F16, BF16, F8, or blocks of GGUF");
         return;
     }
+    if (r->cols == 1) { /* a column is a vector here */
+        char name[200];
+        vs_obstacle_set(k->o, VS_BEYOND, file_of(k, t), vs_escape(name, sizeof name, t->name));
+        vs_obstacle_found(k->o, "a matrix of one column");
+        return;
+    }
     v->scales = scales;
     v->mxfp4 = blocks;
     v->rows = r->rows;
@@ -288,6 +296,25 @@ static bool may_lack_bias(const struct binder *k, struct vs_setting role)
     return k->d->gguf && v->type == VS_JSON_STRING && vs_setting_is_looked_up(k->d, name);
 }
 
+/* No model is without these, where it has the layer at all. */
+static bool is_required(const struct binder *k, const char *name)
+{
+    static const char *const names[] = {"embed", "q", "k", "v", "o", "up", "down", "router", "expert_up", "expert_down", "shared_router", "shared_up", "shared_down"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strcmp(name, "head") == 0 && !k->a->encoder;
+}
+
+static void not_described(const struct binder *k, const char *name)
+{
+    if (k->o->kind || !is_required(k, name))
+        return;
+    vs_obstacle_set(k->o, VS_MISSING, k->d->c->files[0].name, name);
+    vs_obstacle_found(k->o, "a description, %s, that does not name it", k->a->id);
+    vs_obstacle_expected(k->o, "the name of its tensor in the description");
+}
+
 /* Binds one role; nothing happens when the model has no such role. */
 static void bind_role(struct binder *k, const struct role *r, uint32_t l, uint32_t experts, uint32_t e, struct vs_weight *w)
 {
@@ -296,8 +323,10 @@ static void bind_role(struct binder *k, const struct role *r, uint32_t l, uint32
     struct side s;
     char name[512];
     struct role copy = *r;
-    if (!role.v || k->o->kind || !choose(k, role, l, e, &s, &weight))
+    if (!role.v || k->o->kind || !choose(k, role, l, e, &s, &weight)) {
+        not_described(k, r->name);
         return;
+    }
     if (!weight) {
         missing(k, spell(k, &s, 0, l, e, name));
         return;
@@ -367,13 +396,30 @@ static void bind_layer(struct binder *k, uint32_t l)
     }
 }
 
+/* The one activation that is made of two inputs. */
+static void check_gate(struct binder *k, uint32_t l)
+{
+    const struct vs_weight *w = k->a->layer[l].moe ? &k->b->expert[(uint64_t)l * k->a->experts * VS_EXPERT_ROLES + VS_W_EXPERT_GATE]
+                                                   : &k->b->layer[(uint64_t)l * VS_LAYER_ROLES + VS_W_GATE];
+    if (k->o->kind || k->a->act != VS_F_SWIGLU_OAI || w->weight.tensor)
+        return;
+    vs_obstacle_set(k->o, VS_BEYOND, "config.json", "hidden_act");
+    vs_obstacle_found(k->o, "swiglu_oai, in a model without gates");
+}
+
 /* Tables have as many rows as they have. */
 static void bind_table(struct binder *k, const char *name, uint64_t cols, struct vs_weight *w)
 {
     const struct vs_setting role = vs_describe_tensor(k->d, name);
     const struct vs_tensor *t;
     struct side s;
-    if (role.v && choose(k, role, 0, 0, &s, &t))
+    if (!role.v || k->o->kind || !choose(k, role, 0, 0, &s, &t)) {
+        not_described(k, name);
+        return;
+    }
+    if (t && t->ndim == 2 && t->shape[0] == 0)
+        wrong_shape(k, t, &(struct role){name, 1, cols, 1, false}, s.transposed);
+    else
         bind_role(k, &(struct role){name, t && t->ndim == 2 ? t->shape[0] : 1, cols, 0, false}, 0, 0, 0, w);
 }
 
@@ -390,8 +436,10 @@ static void bind_head(struct binder *k)
 {
     struct vs_weight *head = &k->b->model[VS_W_HEAD], *embed = &k->b->model[VS_W_EMBED];
     bool stored = has_tensor(k, "head");
-    if (!vs_describe_tensor(k->d, "head").v)
+    if (!vs_describe_tensor(k->d, "head").v) {
+        not_described(k, "head");
         return;
+    }
     if (stored || !k->a->tied)
         bind_table(k, "head", k->a->hidden, head);
     if (k->a->tied && (!k->d->gguf || !stored))
@@ -446,11 +494,28 @@ static void find_unread(struct binder *k)
     }
 }
 
+/* Before memory is taken for what the config says. */
+static bool has_room(const struct binder *k, uint64_t experts)
+{
+    if (k->a->layers > k->d->c->tensor_count) {
+        vs_obstacle_set(k->o, VS_BAD_CONFIG, "config.json", "layers");
+        vs_obstacle_found(k->o, "%u", k->a->layers);
+        vs_obstacle_expected(k->o, "no more than there are tensors, %llu", (unsigned long long)k->d->c->tensor_count);
+    } else if (experts > EXPERTS_MOST) {
+        vs_obstacle_set(k->o, VS_BAD_CONFIG, "config.json", "layers, experts");
+        vs_obstacle_found(k->o, "%u layers of %u experts", k->a->layers, k->a->experts);
+        vs_obstacle_expected(k->o, "%u experts in all, at most", EXPERTS_MOST);
+    }
+    return !k->o->kind;
+}
+
 enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o, struct vs_err *err)
 {
     struct binder k = {.d = d, .a = a, .b = b, .o = o, .err = err};
     uint64_t experts = (uint64_t)a->layers * a->experts;
     *b = (struct vs_binding){0};
+    if (!has_room(&k, experts))
+        return VS_OK;
     b->layer = vs_arena_array(&b->arena, (uint64_t)a->layers * VS_LAYER_ROLES, sizeof *b->layer);
     b->expert = vs_arena_array(&b->arena, experts * VS_EXPERT_ROLES + 1, sizeof *b->expert);
     k.used = vs_arena_array(&b->arena, d->c->tensor_count + 1, sizeof *k.used);
@@ -458,8 +523,10 @@ enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struc
         return vs_enomem(err, "names of weights", experts * VS_EXPERT_ROLES * sizeof *b->expert);
     find_prefix(&k);
     bind_model(&k);
-    for (uint32_t l = 0; l < a->layers && !o->kind; l++)
+    for (uint32_t l = 0; l < a->layers && !o->kind; l++) {
         bind_layer(&k, l);
+        check_gate(&k, l);
+    }
     find_unread(&k);
     return VS_OK;
 }

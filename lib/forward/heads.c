@@ -75,7 +75,7 @@ static enum vs_code compare_tiles(struct runner *k, const struct side *base, con
             n++;
         if (n)
             code = compare_run(k, base, now, id, id + n, err);
-        id += n + 1;
+        id += n ? n : 1; /* a run that ends at the shift ends on an id that can be compared */
     }
     return code;
 }

@@ -97,6 +97,10 @@ enum vs_code vs_arch_layers(const struct vs_describe *d, struct vs_arch *a, stru
             vs_obstacle_found(o, "none");
             vs_obstacle_expected(o, "a number: layer %u is sliding_attention", l);
         }
+        if (windowed && a->encoder && !o->kind) {
+            vs_obstacle_set(o, VS_BEYOND, "config.json", "sliding_window");
+            vs_obstacle_found(o, "%llu, in an encoder", (unsigned long long)window);
+        }
         a->layer[l] = (struct vs_layer){.window = windowed ? (uint32_t)window : 0, .moe = has_experts(d, a, l),
                                         .rope = !a->has_rope || !rotates(d, no_rope, sliding, l) ? VS_NO_ROPE : sliding && (types.v || windowed)};
     }

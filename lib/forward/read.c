@@ -107,6 +107,11 @@ enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v
     uint64_t row_bytes = vs_view_row_bytes(v), scratch_bytes = vs_view_scratch(v);
     struct vs_file f = {.fd = -1};
     uint8_t *row = vs_malloc(row_bytes + scratch_bytes + 1);
+    for (uint64_t i = 0; i < n; i++)
+        if (ids[i] >= v->rows) {
+            vs_free(row);
+            return vs_fail(err, VS_ELIMIT, "%s: row %u is asked for, it has %llu rows", c->files[v->tensor->file].name, ids[i], (unsigned long long)v->rows);
+        }
     enum vs_code code = row ? vs_file_open(c->files[v->tensor->file].path, &f, err) : vs_enomem(err, "a row", row_bytes);
     for (uint64_t i = 0; !code && i < n; i++) {
         code = vs_view_read(&f, v, ids[i], 1, row, row + row_bytes, scratch_bytes, err);

@@ -66,7 +66,7 @@ static double attention_factor(const struct vs_rope *r)
 static double dynamic_theta(const struct vs_rope *r, uint64_t length)
 {
     double n = fmax((double)length, r->positions), dim = 2.0 * r->pairs;
-    return r->theta * pow(r->factor * n / r->positions - (r->factor - 1), dim / (dim - 2));
+    return r->theta * pow(r->factor * (n - r->positions) / r->positions + 1, dim / (dim - 2));
 }
 
 double vs_rope_frequencies(const struct vs_rope *r, uint64_t length, double *inv_freq)
@@ -162,6 +162,19 @@ static enum vs_code factors(struct vs_arch *a, struct vs_rope *r, struct vs_sett
     return VS_OK;
 }
 
+/* What the formulas above divide by, or take logarithms and roots of. */
+static void check_class(const struct vs_rope *r, uint32_t head_dim, const char *at, struct vs_obstacle *o)
+{
+    bool good = r->pairs && r->theta > 0 && r->factor > 0 && r->original > 0 && r->low > 0 && isfinite(r->theta) && isfinite(r->factor);
+    good = good && (r->kind != VS_ROPE_LLAMA3 || r->high > r->low) && (r->kind != VS_ROPE_YARN || r->high > 0);
+    if (good && (r->kind != VS_ROPE_DYNAMIC || r->factor >= 1))
+        return;
+    vs_obstacle_set(o, VS_BAD_CONFIG, "config.json", at);
+    vs_obstacle_found(o, "%u rotated pairs of %u dimensions, theta %g, factor %g, frequency factors %g and %g", r->pairs, head_dim, r->theta, r->factor,
+                      r->low, r->high);
+    vs_obstacle_expected(o, "positive numbers, low below high%s", r->kind == VS_ROPE_DYNAMIC ? ", a factor of at least 1" : "");
+}
+
 static enum vs_code read_class(const struct vs_describe *d, struct vs_arch *a, struct vs_rope *r, struct vs_setting scaling, double theta,
                                struct vs_obstacle *o, struct vs_err *err)
 {
@@ -194,13 +207,9 @@ static enum vs_code read_class(const struct vs_describe *d, struct vs_arch *a, s
         r->high = number(scaling, "beta_fast", 32);
         (void)vs_setting_bool(member(scaling, "truncate"), &r->truncate);
     }
-    if (r->pairs == 0 || !(r->theta > 0) || !(r->factor > 0) || !(r->original > 0) || !(r->low > 0) || (r->kind == VS_ROPE_LLAMA3 && !(r->high > r->low))) {
-        vs_obstacle_set(o, VS_BAD_CONFIG, "config.json", "rope_theta, rope_scaling, rope_parameters");
-        vs_obstacle_found(o, "%u rotated pairs of %u dimensions, theta %g, factor %g, frequency factors %g and %g", r->pairs, a->head_dim, r->theta,
-                          r->factor, r->low, r->high);
-        vs_obstacle_expected(o, "positive numbers, low below high");
+    check_class(r, a->head_dim, "rope_theta, rope_scaling, rope_parameters", o);
+    if (o->kind)
         return VS_OK;
-    }
     enum vs_code code = VS_OK;
     if (r->kind == VS_ROPE_LONGROPE)
         code = factors(a, r, scaling, "short_factor", &r->short_factors, o, err);
@@ -232,8 +241,14 @@ static enum vs_code stored_factors(const struct vs_describe *d, struct vs_arch *
     if (!code)
         code = vs_file_pread(&f, t->begin, values, r->pairs * sizeof *values, err);
     vs_file_close(&f);
-    for (uint32_t i = 0; !code && i < r->pairs; i++)
+    for (uint32_t i = 0; !code && !o->kind && i < r->pairs; i++) {
         (*out)[i] = (double)values[i];
+        if (values[i] > 0 && isfinite(values[i]))
+            continue;
+        vs_obstacle_set(o, VS_BAD_CONFIG, d->c->files[t->file].name, name);
+        vs_obstacle_found(o, "%g for pair %u", (double)values[i], i);
+        vs_obstacle_expected(o, "positive numbers: frequencies are divided by them");
+    }
     return code;
 }
 
@@ -249,26 +264,37 @@ static bool key_is(const struct vs_describe *d, const char *name, const char *te
     return vs_gguf_string(vs_config_value(d, name).kv, &s) && vs_str_is(s, text);
 }
 
-static enum vs_code gguf_class(const struct vs_describe *d, struct vs_arch *a, struct vs_rope *r, double theta, bool scaled, struct vs_obstacle *o, struct vs_err *err)
+/* Absent, and 0: none. A factor without a type is linear, as loaders have it. */
+static void gguf_scaling(const struct vs_describe *d, struct vs_rope *r)
 {
-    enum vs_code code = read_class(d, a, r, (struct vs_setting){0}, theta, o, err);
-    if (code || o->kind || !scaled)
-        return code;
-    r->original = key(d, "rope.scaling.original_context_length", r->positions);
-    r->factor = key(d, "rope.scaling.factor", 1);
+    double factor = key(d, "rope.scaling.factor", key(d, "rope.scale_linear", 0)), original = key(d, "rope.scaling.original_context_length", 0);
+    bool typed = vs_setting_there(vs_config_value(d, "rope.scaling.type")), linear = !typed || key_is(d, "rope.scaling.type", "linear");
+    r->original = original != 0 ? original : r->positions;
+    r->factor = factor != 0 ? factor : 1;
     r->attention = key(d, "rope.scaling.attn_factor", 0);
-    r->kind = key_is(d, "rope.scaling.type", "linear") ? VS_ROPE_LINEAR : key_is(d, "rope.scaling.type", "yarn") ? VS_ROPE_YARN : VS_ROPE_DEFAULT;
+    r->kind = linear ? VS_ROPE_LINEAR : key_is(d, "rope.scaling.type", "yarn") ? VS_ROPE_YARN : VS_ROPE_DEFAULT;
     if (r->kind == VS_ROPE_YARN) {
         r->low = key(d, "rope.scaling.yarn_beta_slow", 1);
         r->high = key(d, "rope.scaling.yarn_beta_fast", 32);
         (void)vs_setting_bool(vs_setting(d, "rope_truncate"), &r->truncate);
     }
+}
+
+static enum vs_code gguf_class(const struct vs_describe *d, struct vs_arch *a, struct vs_rope *r, double theta, bool scaled, struct vs_obstacle *o, struct vs_err *err)
+{
+    enum vs_code code = read_class(d, a, r, (struct vs_setting){0}, theta, o, err);
+    if (code || o->kind || !scaled)
+        return code;
+    gguf_scaling(d, r);
+    check_class(r, a->head_dim, "rope.scaling", o);
+    if (o->kind)
+        return VS_OK;
     code = stored_factors(d, a, r, "rope_freqs.weight", &r->short_factors, o, err);
-    if (!code && vs_checkpoint_tensor(d->c, VS_LIT("rope_factors_long.weight"))) {
+    if (!code && !o->kind && vs_checkpoint_tensor(d->c, VS_LIT("rope_factors_long.weight"))) {
         r->kind = VS_ROPE_LONGROPE;
         r->factor = r->positions / r->original;
         code = stored_factors(d, a, r, "rope_factors_short.weight", &r->short_factors, o, err);
-        if (!code)
+        if (!code && !o->kind)
             code = stored_factors(d, a, r, "rope_factors_long.weight", &r->long_factors, o, err);
     }
     return code;

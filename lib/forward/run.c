@@ -187,6 +187,13 @@ static enum vs_code run_batch(struct runner *k, struct vs_err *err)
 
 /* ---- all of it ---- */
 
+/* Rows of the head at a time, so that the logits of a batch have an eighth of the memory. */
+static uint64_t head_tile(const struct runner *k)
+{
+    uint64_t n = memory_of(k->j->run) / 8 / sizeof(float) / k->limit;
+    return n < 16 ? 16 : n / 16 * 16;
+}
+
 static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err)
 {
     const struct vs_forward_job *j = k->j;
@@ -199,16 +206,16 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
         memory = keep && room / 4 * 3 > memory ? room / 4 * 3 : memory;
     }
     if (!code)
-        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_TRUNK, two ? memory / 2 : memory, keep, j->run, &k->trunk, err);
+        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run, &k->trunk, err);
     if (!code && two)
-        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_TRUNK, memory / 2, false, j->run, &k->base_trunk, err);
+        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_TRUNK, memory / 2, 0, false, j->run, &k->base_trunk, err);
     if (code || m->arch.encoder)
         return code;
-    uint64_t used = vs_weights_bytes(k->trunk);
+    uint64_t used = vs_weights_bytes(k->trunk), tile = head_tile(k);
     uint64_t left = keep && used < memory ? memory - used : memory / 2;
-    code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_HEAD, left, keep, j->run, &k->head, err);
+    code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_HEAD, left, tile, keep, j->run, &k->head, err);
     if (!code && j->base)
-        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, memory / 2, false, j->run, &k->base_head, err);
+        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, memory / 2, tile, false, j->run, &k->base_head, err);
     return code;
 }
 
@@ -221,8 +228,8 @@ static enum vs_code open_workspace(struct runner *k, struct vs_err *err)
     k->base_ids = vs_calloc(k->limit + 1u, sizeof *k->base_ids);
     k->sequences = vs_calloc(k->limit + 1u, sizeof *k->sequences);
     k->stats = vs_calloc(k->limit + 1u, sizeof *k->stats);
-    k->tile = vs_calloc(k->limit * tile + 1, sizeof *k->tile);
-    if (!k->ids || !k->base_ids || !k->sequences || !k->stats || !k->tile)
+    k->tile = j->q->dump_logits ? vs_calloc(k->limit * tile + 1, sizeof *k->tile) : NULL;
+    if (!k->ids || !k->base_ids || !k->sequences || !k->stats || (j->q->dump_logits && !k->tile))
         return vs_enomem(err, "a batch", k->limit * tile * sizeof *k->tile);
     enum vs_code code = vs_pass_open(j->dev, j->model, k->limit, (uint32_t)k->longest, &k->pass, err);
     if (!code && two)

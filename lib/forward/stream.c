@@ -146,11 +146,19 @@ static enum vs_code read_item(struct vs_weights *w, const struct vs_item *i, uin
     return code;
 }
 
+static bool is_stopped(struct vs_weights *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool stop = w->stop;
+    pthread_mutex_unlock(&w->lock);
+    return stop;
+}
+
 static enum vs_code read_batch(struct vs_weights *w, uint32_t batch)
 {
     enum vs_code code = VS_OK;
     for (uint64_t i = 0; !code && i < w->batches[batch].count; i++)
-        code = read_item(w, &w->items[w->batches[batch].first + i], host_of(w, batch));
+        code = is_stopped(w) ? VS_ECANCELED : read_item(w, &w->items[w->batches[batch].first + i], host_of(w, batch));
     return code;
 }
 

@@ -6,6 +6,7 @@
 
 #define ALIGN 256u
 #define LANE_LEAST (16ull << 10)
+#define LANE_MOST (64ull << 20) /* reading is no faster with more, and a lane may be pinned */
 
 static uint64_t aligned(uint64_t n)
 {
@@ -35,7 +36,7 @@ static uint64_t item_bytes(const struct vs_weight *w, uint64_t rows)
 
 /* ---- building ---- */
 
-struct builder { struct vs_weights *w; uint64_t lane; uint64_t used; struct vs_err *err; enum vs_code code; };
+struct builder { struct vs_weights *w; uint64_t lane, tile; uint64_t used; struct vs_err *err; enum vs_code code; };
 
 static void add_item(struct builder *k, const struct vs_weight *of, uint64_t first, uint64_t rows, bool plus_one)
 {
@@ -80,6 +81,7 @@ static void add_matrix(struct builder *k, const struct vs_weight *of)
     if (!of->weight.tensor)
         return;
     uint64_t most = (k->lane - 3 * ALIGN) / row_cost(of);
+    most = most < k->tile ? most : k->tile;
     if (most < of->weight.rows && most > 16)
         most = most / 16 * 16;
     for (uint64_t r = 0; r < of->weight.rows && !k->code; r += most)
@@ -155,7 +157,7 @@ static void limits(const struct vs_arch *a, const struct vs_binding *b, uint64_t
 }
 
 enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, const struct vs_arch *a, const struct vs_binding *b,
-                             enum vs_part_of_model part, uint64_t memory, bool keep, const struct vs_run *run, struct vs_weights **out,
+                             enum vs_part_of_model part, uint64_t memory, uint64_t tile, bool keep, const struct vs_run *run, struct vs_weights **out,
                              struct vs_err *err)
 {
     struct vs_weights *w = vs_calloc(1, sizeof *w);
@@ -163,7 +165,8 @@ enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, 
     if (!w)
         return vs_enomem(err, "weights", sizeof *w);
     limits(a, b, &least, &scratch, &vector);
-    struct builder k = {.w = w, .err = err, .lane = memory / 4 > least ? memory / 4 : least};
+    uint64_t lane = memory / 4 < LANE_MOST ? memory / 4 : LANE_MOST;
+    struct builder k = {.w = w, .err = err, .lane = lane > least ? lane : least, .tile = tile ? tile : UINT64_MAX};
     add_all(&k, a, b, part);
     enum vs_code code = k.code ? k.code : vs_stream_open(w, dev, c, keep && w->bytes <= memory, scratch, vector, run, part == VS_HEAD ? "head" : "forward", err);
     if (code)

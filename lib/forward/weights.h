@@ -23,9 +23,9 @@ struct vs_piece {
 enum vs_part_of_model { VS_TRUNK, VS_HEAD };
 
 struct vs_weights;
-/* memory: bytes for the buffers. keep: hold everything when it fits into memory, so that later passes do not read. */
+/* memory: bytes for the buffers. tile: rows of a piece, the most; 0 = as the buffers have room. keep: hold everything when it fits into memory, so that later passes do not read. */
 enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, const struct vs_arch *a, const struct vs_binding *b,
-                             enum vs_part_of_model part, uint64_t memory, bool keep, const struct vs_run *run, struct vs_weights **out,
+                             enum vs_part_of_model part, uint64_t memory, uint64_t tile, bool keep, const struct vs_run *run, struct vs_weights **out,
                              struct vs_err *err) VS_NODISCARD;
 void vs_weights_close(struct vs_weights *w); /* accepts NULL; in the middle of a pass too */
 

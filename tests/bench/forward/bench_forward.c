@@ -86,8 +86,8 @@ int main(int argc, char **argv)
     must(vs_dev_open(VS_DEV_CPU, (unsigned)atoi(argv[2]), &b.dev, &err));
     must(vs_model_open(c, NULL, NULL, &b.model, &err));
     must(vs_pass_open(b.dev, &b.model, LONGEST, LONGEST, &b.pass, &err));
-    must(vs_weights_open(b.dev, c, &b.model.arch, &b.model.binding, VS_TRUNK, 2ull << 30, true, &run, &b.trunk, &err));
-    must(vs_weights_open(b.dev, c, &b.model.arch, &b.model.binding, VS_HEAD, 2ull << 30, true, &run, &b.head, &err));
+    must(vs_weights_open(b.dev, c, &b.model.arch, &b.model.binding, VS_TRUNK, 2ull << 30, 0, true, &run, &b.trunk, &err));
+    must(vs_weights_open(b.dev, c, &b.model.arch, &b.model.binding, VS_HEAD, 2ull << 30, 0, true, &run, &b.head, &err));
     const uint64_t cache = (uint64_t)b.model.arch.layers * LONGEST * b.model.arch.kv_heads * b.model.arch.head_dim * sizeof(float);
     must(vs_dev_alloc(b.dev, cache, (void **)&b.cache.k, &err));
     must(vs_dev_alloc(b.dev, cache, (void **)&b.cache.v, &err));

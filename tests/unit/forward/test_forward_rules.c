@@ -22,7 +22,12 @@ static const struct broken table[] = {
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"spiral\"}"}, .at = "rope_type"},
     {"VOC421", {.from = "heads\": 2", .to = "heads\": 3"}, .at = "num_key_value_heads"},
     {"VOC421", {.from = "layers\": 3", .to = "layers\": 0"}, .at = "layers"},
+    {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 4294967302"}, .at = "head_dim"},
+    {"VOC421", {.from = "layers\": 3", .to = "layers\": 4294967299"}, .at = "layers"},
+    {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 0"}, .at = "head_dim"},
+    {"VOC421", {.from = "layers\": 3", .to = "layers\": 65536"}, .at = "layers"},
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2], \"long_factor\": [1, 2, 3]}"}, .at = "short_factor"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 1e-9}"}, .at = "rope_theta, rope_scaling, rope_parameters"},
     {"VOC421", {.kind = GEMMA2, .from = "\"sliding_window\": 3", .to = "\"sliding_window\": 3, \"layer_types\": [\"full_attention\"]"}, .at = "layer_types"},
     {"VOC422", {.kind = QWEN2, .drop = "model.layers.1.self_attn.q_proj.bias"}, .at = "model.layers.1.self_attn.q_proj.bias"},
     {"VOC422", {.drop = "model.layers.2.mlp.up_proj.weight"}, .at = "model.layers.2.mlp.up_proj.weight"},
@@ -101,6 +106,76 @@ Test(forward_rules, extended_by_appending)
     cr_expect(r->forward->mass_new_max > 0 && r->forward->mass_new_max < 1);
     cr_expect(fabs(r->forward->kl_max + log1p(-r->forward->mass_new_max)) < 1e-12);
     cr_expect(r->forward->mass_surplus_max > 0);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* What a description leaves out, or combines, and no pass computes. */
+Test(forward_rules, descriptions_that_do_not_fit)
+{
+    const struct { const char *settings, *tensors, *rule, *at; } bad[] = {
+        {"\"kind\": \"encoder\", \"window\": 3", "", "VOC419", "sliding_window"},
+        {"\"act\": \"swiglu_oai\"", "\"gate\": null", "VOC419", "hidden_act"},
+        {"", "\"up\": null", "VOC422", "up"},
+        {"", "\"head\": null", "VOC422", "head"},
+    };
+    const char *dir = make_tiny(&(struct tiny){0}), *file = vst_path(vst_tempdir(), "odd.json");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        vst_write_text(file, vst_format("{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"odd\", \"like\": \"llama\", \"model_types\": [\"llama\"], \"gguf\": [], "
+                                        "\"settings\": {%s}, \"tensors\": {%s}}\n", bad[i].settings, bad[i].tensors));
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.arch_desc = file}, 0);
+        const struct vs_finding *f = find(r, bad[i].rule);
+        cr_expect(f && f->at && strcmp(f->at, bad[i].at) == 0, "case %zu: %s at %s", i, f ? f->rule : "nothing", f && f->at ? f->at : "nowhere");
+        cr_expect_eq(r->levels[3].state, VS_NOT_RUN);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+/* More positions than a number holds. */
+Test(forward_rules, a_factor_of_any_size)
+{
+    const char *dir = make_tiny(&(struct tiny){.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 1e300}"});
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = "1 2 3"}, 0);
+    cr_expect_eq(r->levels[3].state, VS_PASS);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* Bits are compared with a base, and fast ones are none. */
+Test(forward_rules, fast_against_a_base)
+{
+    const char *dir = make_tiny(&(struct tiny){0});
+    struct vs_err err = {0};
+    struct vs_check_result *r;
+    struct vs_check_request q = {.path = dir, .base = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.fast = true}};
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EUSAGE);
+    cr_expect(strstr(err.message, "--fast with --base"), "%s", err.message);
+    vst_cleanup();
+}
+
+/* A base with fewer layers is no base. */
+Test(forward_rules, a_base_of_another_depth)
+{
+    const char *base = make_tiny(&(struct tiny){0}), *dir = make_tiny(&(struct tiny){.from = "layers\": 3", .to = "layers\": 2"});
+    const char *text = "{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"short\", \"like\": \"llama\", \"model_types\": [\"llama\"], \"gguf\": [], \"outside\": [\"model.layers.2.*\"]}\n";
+    const char *file = vst_path(vst_tempdir(), "short.json");
+    vst_write_text(file, text);
+    struct vs_check_result *r = run_check(dir, base, NULL, &(struct vs_forward_request){.arch_desc = file}, 0);
+    cr_expect_eq(r->levels[3].state, VS_PASS);
+    cr_expect_eq(r->levels[4].state, VS_NOT_RUN);
+    cr_expect_str_eq(r->levels[4].why, "the base is another model");
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* Prompts of special ids are no longer than the model's positions. */
+Test(forward_rules, few_positions)
+{
+    const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 3, \"pad_token_id\": 0, \"sep_token_id\": 5, \"cls_token_id\": 6, \"decoder_start_token_id\": 7"});
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){0}, 0);
+    cr_expect_eq(r->levels[3].state, VS_PASS);
+    cr_expect_not(says(r, "VOC433"));
     vs_check_free(r);
     vst_cleanup();
 }
