@@ -27,9 +27,9 @@ TOOLS, ONLY = sys.argv[1], sys.argv[2:]
 MAX_DELTA, NMSE = 2e-4, 1e-8
 PROMPTS = [[1, 5, 98, 0, 33, 7, 2], [64], [3, 3, 90, 41, 12, 77, 8, 8, 8, 50, 21]]
 try:
-    import gguf
+    import to_gguf
 except ImportError:
-    gguf = None
+    to_gguf = None
 T.logging.set_verbosity_error()
 T.logging.disable_progress_bar()
 torch.set_num_threads(2)
@@ -215,8 +215,8 @@ def tiny(name, config, change, work):
     ours, text = run(model_dir, PROMPTS, out)
     theirs = expect(model, PROMPTS)
     compare(name, ours, theirs, text)
-    if gguf and name in GGUF:
-        as_gguf(name, config, model_dir, theirs, work)
+    if to_gguf and name in GGUF:
+        as_gguf(name, model_dir, theirs, work)
     small, text = run(model_dir, PROMPTS, out, '--memory', '1K', '--threads', '1')
     check(f'{name}: the same bits in small tiles', small is not None and ours is not None and small.tobytes() == ours.tobytes(), text)
 
@@ -290,138 +290,18 @@ def mxfp4(work):
     check('gpt_oss in MXFP4: the same bits in small tiles', small is not None and ours is not None and small.tobytes() == ours.tobytes(), text)
 
 
-# model of MODELS: architecture in GGUF, what its converter does to tensors
-GGUF = {'llama': ('LLAMA', 'permute'), 'llama-biases': ('LLAMA', 'permute'), 'llama-llama3': ('LLAMA', 'permute'), 'mistral-v4-no-window': ('LLAMA', 'permute'),
-        'mixtral': ('LLAMA', 'permute'), 'qwen2': ('QWEN2', ''), 'qwen3': ('QWEN3', ''), 'phi3': ('PHI3', ''), 'gemma': ('GEMMA', 'plus one'), 'gemma2-plain': ('GEMMA2', 'plus one'), 'gemma3-plain': ('GEMMA3', 'plus one'),
-        'olmo2': ('OLMO2', ''), 'smollm3': ('SMOLLM3', 'permute'), 'granite': ('GRANITE', 'permute'), 'cohere': ('COMMAND_R', ''), 'gpt2': ('GPT2', 'transpose'),
-        'gpt_neox': ('GPTNEOX', 'regroup'), 'phi': ('PHI2', ''), 'qwen2_moe-plain': ('QWEN2MOE', ''), 'qwen3_moe-renorm': ('QWEN3MOE', ''), 'gpt_oss': ('GPT_OSS', 'split'),
-        'llama-linear': ('LLAMA', 'permute'), 'llama-yarn': ('LLAMA', 'permute')}
+# models of MODELS that are run as GGUF files too
+GGUF = {'llama', 'llama-biases', 'llama-llama3', 'mistral-v4-no-window', 'mixtral', 'qwen2', 'qwen3', 'phi3', 'gemma', 'gemma2-plain',
+        'gemma3-plain', 'olmo2', 'smollm3', 'granite', 'cohere', 'gpt2', 'gpt_neox', 'phi', 'qwen2_moe-plain', 'qwen3_moe-renorm',
+        'gpt_oss', 'llama-linear', 'llama-yarn'}
 
 
-def permute(w, heads):
-    """Halves become neighbours: what converters do for the rotation of adjacent pairs."""
-    return w.reshape(heads, 2, w.shape[0] // heads // 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
-
-
-def change_tensor(name, w, config, how):
-    heads = getattr(config, 'num_attention_heads', None) or config.n_head
-    kv = getattr(config, 'num_key_value_heads', heads)
-    if how == 'permute' and '.q_proj.' in name:
-        return permute(w, heads)
-    if how == 'permute' and '.k_proj.' in name:
-        return permute(w, kv)
-    if how == 'plus one' and name.endswith('norm.weight'):
-        return w + 1
-    if how == 'transpose' and name.endswith('.weight') and any(x in name for x in ('c_attn', 'c_proj', 'c_fc')):
-        return numpy.ascontiguousarray(w.T)
-    if how == 'regroup' and 'query_key_value' in name:
-        return numpy.concatenate([w.reshape(heads, 3, -1, *w.shape[1:])[:, i].reshape(-1, *w.shape[1:]) for i in range(3)])
-    return w
-
-
-def experts_of(stored):
-    """Converters stack the experts of a layer."""
-    import re
-    stacks = {}
-    for name in [n for n in stored if re.search(r'\.experts\.\d+\.', n)]:
-        layer, number, rest = re.match(r'(.*\.experts)\.(\d+)\.(.*)', name).groups()
-        stacks.setdefault(f'{layer}.{rest}', []).append((int(number), stored.pop(name)))
-    for name, parts in stacks.items():
-        stored[name] = numpy.stack([w for _, w in sorted(parts, key=lambda x: x[0])])
-
-
-def write_gguf(path, model_dir, config, arch, how):
-    stored = {}
-    from safetensors.numpy import load_file
-    for name, w in load_file(os.path.join(model_dir, 'model.safetensors')).items():
-        stored[name] = change_tensor(name, w, config, how)
-    experts_of(stored)
-    if how == 'split':
-        for name in [n for n in stored if 'experts.gate_up_proj' in n or 'experts.down_proj' in n]:
-            w = stored.pop(name)
-            w = w if name.endswith('_bias') else w.swapaxes(1, 2)
-            suffix = '.bias' if name.endswith('_bias') else '.weight'
-            for part, i in (('gate', 0), ('up', 1)) if 'gate_up' in name else (('down', None),):
-                new = name.replace('_bias', '').replace('gate_up_proj', part + '_proj') + suffix
-                stored[new] = numpy.ascontiguousarray(w if i is None else w[:, i::2])
-    layers = getattr(config, 'num_hidden_layers', None) or config.n_layer
-    names = gguf.get_tensor_name_map(getattr(gguf.MODEL_ARCH, arch), layers)
-    out = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[getattr(gguf.MODEL_ARCH, arch)])
-    get = lambda *keys: next((getattr(config, k) for k in keys if getattr(config, k, None) is not None), None)
-    hidden, heads = get('hidden_size', 'n_embd'), get('num_attention_heads', 'n_head')
-    out.add_embedding_length(hidden)
-    out.add_block_count(layers)
-    out.add_feed_forward_length(get('intermediate_size', 'n_inner') or 4 * hidden)
-    out.add_head_count(heads)
-    out.add_head_count_kv(get('num_key_value_heads', 'n_head') or heads)
-    out.add_context_length(get('max_position_embeddings', 'n_positions'))
-    dim = get('head_dim') or hidden // heads
-    out.add_key_length(dim)
-    out.add_value_length(dim)
-    if get('rms_norm_eps'):
-        out.add_layer_norm_rms_eps(config.rms_norm_eps)
-    if get('layer_norm_eps', 'layer_norm_epsilon'):
-        out.add_layer_norm_eps(get('layer_norm_eps', 'layer_norm_epsilon'))
-    rope = get('rope_parameters') or {}
-    rope = rope.get('full_attention', rope)
-    if rope:
-        out.add_rope_freq_base(rope['rope_theta'])
-        out.add_rope_dimension_count(int(dim * rope.get('partial_rotary_factor', 1)))
-    if rope.get('rope_type') in ('linear', 'yarn'):
-        out.add_rope_scaling_type(gguf.RopeScalingType.LINEAR if rope['rope_type'] == 'linear' else gguf.RopeScalingType.YARN)
-        out.add_rope_scaling_factor(rope['factor'])
-        if 'original_max_position_embeddings' in rope:
-            out.add_rope_scaling_orig_ctx_len(rope['original_max_position_embeddings'])
-    if rope.get('rope_type') == 'llama3':
-        inv = 1 / rope['rope_theta'] ** (numpy.arange(0, dim, 2) / dim)
-        wave, old = 2 * numpy.pi / inv, rope['original_max_position_embeddings']
-        smooth = (old / wave - rope['low_freq_factor']) / (rope['high_freq_factor'] - rope['low_freq_factor'])
-        freq = numpy.where(wave > old / rope['low_freq_factor'], inv / rope['factor'], numpy.where(wave < old / rope['high_freq_factor'], inv,
-                                                                                          (1 - smooth) * inv / rope['factor'] + smooth * inv))
-        out.add_tensor('rope_freqs.weight', (inv / freq).astype('float32'))
-    if get('sliding_window') and arch != 'LLAMA':
-        out.add_sliding_window(config.sliding_window)
-    if get('num_local_experts', 'num_experts'):
-        out.add_expert_count(get('num_local_experts', 'num_experts'))
-        out.add_expert_used_count(config.num_experts_per_tok)
-    if get('moe_intermediate_size'):
-        out.add_expert_feed_forward_length(config.moe_intermediate_size)
-    if get('shared_expert_intermediate_size'):
-        out.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
-    if arch == 'GRANITE':
-        out.add_embedding_scale(config.embedding_multiplier)
-        out.add_residual_scale(config.residual_multiplier)
-        out.add_attention_scale(config.attention_multiplier)
-        out.add_logit_scale(config.logits_scaling)
-    if arch == 'GEMMA2':
-        out.add_attn_logit_softcapping(config.attn_logit_softcapping)
-        out.add_final_logit_softcapping(config.final_logit_softcapping)
-    if arch == 'COMMAND_R':
-        out.add_logit_scale(config.logit_scale)
-    out.add_tokenizer_model('llama')
-    out.add_token_list([f't{i}' for i in range(99)])
-    out.add_token_scores([0.0] * 99)
-    out.add_token_types([1] * 99)
-    for name, w in stored.items():
-        new = names.get_name(name, try_suffixes=('.weight', '.bias'))
-        if new and name.endswith('.sinks'):
-            new += '.weight'
-        if not new:
-            raise RuntimeError(f'{arch}: no name for {name}')
-        out.add_tensor(new, numpy.ascontiguousarray(w.astype('float32')))
-    out.write_header_to_file()
-    out.write_kv_data_to_file()
-    out.write_tensors_to_file()
-    out.close()
-
-
-def as_gguf(name, config, model_dir, theirs, work):
-    arch, how = GGUF[name]
+def as_gguf(name, model_dir, theirs, work):
     path, out = os.path.join(work, 'model.gguf'), os.path.join(work, 'gguf.npy')
     for old in (path, out):
         if os.path.exists(old):
             os.unlink(old)
-    write_gguf(path, model_dir, config, arch, how)
+    to_gguf.convert(model_dir, path)
     ours, text = run(path, PROMPTS, out)
     compare(f'{name} as GGUF', ours, theirs, text)
 
