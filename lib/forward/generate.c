@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Greedy continuation of the user's prompts: keys and values are kept, only ids that a token has are eligible.
+ *
+ * Prompts go together that share a rope table, as many as memory has room for: what is written does not depend on neighbours.
  */
+#include <stdlib.h>
+#include "base/mem.h"
 #include "forward/run.h"
 
+#define CACHE_LEAST (16ull << 20)
+
+struct turn { uint64_t key; uint32_t prompt, place; }; /* number of the prompt, and of its result */
+struct pace { uint64_t written; double seconds; };
+
+/* One group of prompts. */
 struct writer {
     const struct vs_forward_job *j;
+    const struct turn *turns;                   /* [n] */
     struct vs_pass *pass;
     struct vs_cache cache;
     uint32_t n, *lengths, *out, *step;          /* prompts; their lengths; ids so far [n][generate]; how many */
@@ -76,11 +87,10 @@ static enum vs_code choose(struct writer *k, struct vs_weights *head, bool *any,
     return code;
 }
 
-static enum vs_code go_on(struct writer *k, struct vs_weights *trunk, struct vs_weights *head, struct vs_forward_report *r, struct vs_err *err)
+static enum vs_code go_on(struct writer *k, struct vs_weights *trunk, struct vs_weights *head, struct pace *pace, struct vs_err *err)
 {
     struct vs_batch batch = {.ids = k->ids, .count = (uint32_t)k->tokens, .sequences = k->sequences, .sequence_count = k->n, .length = k->longest};
     bool any = false;
-    uint64_t written = 0;
     enum vs_code code = vs_pass_run(k->pass, trunk, &batch, &k->cache, err);
     if (!code)
         code = choose(k, head, &any, err);
@@ -90,15 +100,14 @@ static enum vs_code go_on(struct writer *k, struct vs_weights *trunk, struct vs_
             uint32_t have = k->step[s] ? k->step[s] - 1 : 0;
             k->ids[s] = k->out[(uint64_t)s * k->j->q->generate + have];
             k->sequences[s] = (struct vs_sequence){s, 1, k->lengths[s] + step - 1};
-            written += !k->ended[s];
+            pace->written += !k->ended[s];
         }
         batch.count = k->n;
         code = vs_pass_run(k->pass, trunk, &batch, &k->cache, err);
         if (!code)
             code = choose(k, head, &any, err);
     }
-    double seconds = vs_forward_now() - began;
-    r->tokens_per_second = written && seconds > 0 ? (double)written / seconds : 0;
+    pace->seconds += vs_forward_now() - began;
     return code;
 }
 
@@ -133,14 +142,12 @@ static enum vs_code make_room(struct writer *k, struct vs_weights *head, struct 
 static void list_prompts(struct writer *k)
 {
     const struct vs_prompts *p = k->j->prompts;
-    uint32_t s = 0, token = 0, slot = 0;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const struct vs_prompt *x = &p->list[i];
-        if (x->origin != VS_PROMPT_USER || x->skip)
-            continue;
+    uint32_t token = 0, slot = 0;
+    for (uint32_t s = 0; s < k->n; s++) {
+        const struct vs_prompt *x = &p->list[k->turns[s].prompt];
         k->sequences[s] = (struct vs_sequence){token, x->count, 0};
         k->lengths[s] = x->count;
-        k->cache.slot[s++] = slot;
+        k->cache.slot[s] = slot;
         slot += x->count + k->j->q->generate;
         for (uint32_t t = 0; t < x->count; t++)
             k->ids[token++] = (uint32_t)p->ids[x->begin + t];
@@ -162,46 +169,121 @@ static enum vs_code put_text(struct writer *k, const uint32_t *ids, uint32_t cou
 static enum vs_code keep_results(struct writer *k, struct vs_arena *arena, struct vs_forward_report *r, struct vs_err *err)
 {
     uint32_t *prompts = vs_arena_array(arena, k->tokens + 1, sizeof *prompts), at = 0;
-    r->generated = vs_arena_array(arena, k->n + 1u, sizeof *r->generated);
-    if (!r->generated || !prompts)
+    if (!prompts)
         return vs_enomem(err, "continuations", k->n);
     enum vs_code code = VS_OK;
     list_prompts(k); /* again: decoding used the room */
     memcpy(prompts, k->ids, k->tokens * sizeof *prompts);
     for (uint32_t s = 0; !code && s < k->n; s++) {
         const uint32_t *ids = k->out + (uint64_t)s * k->j->q->generate;
-        r->generated[s] = (struct vs_generated){.prompt = prompts + at, .prompt_count = k->lengths[s], .ids = ids, .count = k->step[s]};
-        code = put_text(k, ids, k->step[s], arena, &r->generated[s].text, err);
+        struct vs_generated *out = &r->generated[k->turns[s].place];
+        *out = (struct vs_generated){.prompt = prompts + at, .prompt_count = k->lengths[s], .ids = ids, .count = k->step[s]};
+        code = put_text(k, ids, k->step[s], arena, &out->text, err);
         at += k->lengths[s];
     }
-    r->generated_count = k->n;
+    return code;
+}
+
+static enum vs_code write_group(struct writer *k, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena, struct vs_forward_report *r,
+                                struct pace *pace, struct vs_err *err)
+{
+    for (uint32_t s = 0; s < k->n; s++) {
+        const struct vs_prompt *x = &k->j->prompts->list[k->turns[s].prompt];
+        k->tokens += x->count;
+        k->longest = x->count + k->j->q->generate > k->longest ? x->count + k->j->q->generate : k->longest;
+    }
+    enum vs_code code = make_room(k, head, arena, err);
+    if (!code) {
+        list_prompts(k);
+        code = go_on(k, trunk, head, pace, err);
+    }
+    if (!code)
+        code = keep_results(k, arena, r, err);
+    void *device[] = {k->cache.k, k->cache.v, k->last, k->logits, k->rows, k->classes};
+    for (size_t i = 0; i < sizeof device / sizeof *device; i++)
+        vs_dev_free(k->j->dev, device[i]);
+    vs_pass_close(k->pass);
+    return code;
+}
+
+/* ---- groups ---- */
+
+static int by_key(const void *a, const void *b)
+{
+    const struct turn *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Keys and values of one token. */
+static uint64_t slot_bytes(const struct vs_arch *a)
+{
+    return 2ull * sizeof(float) * a->layers * a->kv_heads * a->head_dim;
+}
+
+static uint64_t slots_of(const struct vs_forward_job *j, const struct turn *t)
+{
+    return (uint64_t)j->prompts->list[t->prompt].count + j->q->generate;
+}
+
+static uint32_t group_size(const struct vs_forward_job *j, const struct turn *turns, uint32_t count)
+{
+    uint64_t memory = vs_batch_memory(j->run), tokens = 0, slots = 0;
+    uint64_t most = vs_batch_tokens(j->run, &j->model->arch), room = memory / 4 / slot_bytes(&j->model->arch);
+    uint32_t n = 0;
+    for (; n < count && turns[n].key == turns[0].key; n++) {
+        tokens += j->prompts->list[turns[n].prompt].count;
+        slots += slots_of(j, &turns[n]);
+        if (n && (tokens > most || slots > room))
+            break;
+    }
+    return n;
+}
+
+static enum vs_code check_cache(const struct vs_forward_job *j, const struct turn *t, struct vs_err *err)
+{
+    uint64_t memory = vs_batch_memory(j->run), bytes = 0;
+    if (vs_mul(slots_of(j, t), slot_bytes(&j->model->arch), &bytes) && bytes <= (memory > CACHE_LEAST ? memory : CACHE_LEAST))
+        return VS_OK;
+    return vs_fail(err, VS_ELIMIT, "--generate %u: keys and values of a prompt of %u tokens and its continuation take %llu bytes, --memory is %llu; give fewer "
+                   "tokens or more memory", j->q->generate, j->prompts->list[t->prompt].count, (unsigned long long)bytes, (unsigned long long)memory);
+}
+
+/* The user's prompts in the order of writing. */
+static enum vs_code list_turns(const struct vs_forward_job *j, struct turn *turns, uint32_t *count, struct vs_err *err)
+{
+    enum vs_code code = VS_OK;
+    *count = 0;
+    for (uint32_t i = 0; !code && i < j->prompts->count; i++) {
+        if (j->prompts->list[i].origin != VS_PROMPT_USER || j->prompts->list[i].skip)
+            continue;
+        struct turn *t = &turns[*count];
+        *t = (struct turn){.prompt = i, .place = *count};
+        t->key = vs_batch_key(&j->model->arch, slots_of(j, t));
+        code = check_cache(j, t, err);
+        ++*count;
+    }
+    qsort(turns, *count, sizeof *turns, by_key);
     return code;
 }
 
 enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena,
                          struct vs_forward_report *r, struct vs_err *err)
 {
-    struct writer k = {.j = j};
-    for (uint32_t i = 0; i < j->prompts->count; i++) {
-        const struct vs_prompt *x = &j->prompts->list[i];
-        if (x->origin != VS_PROMPT_USER || x->skip)
-            continue;
-        k.n++;
-        k.tokens += x->count;
-        k.longest = x->count + j->q->generate > k.longest ? x->count + j->q->generate : k.longest;
+    struct turn *turns = vs_arena_array(arena, j->prompts->count + 1u, sizeof *turns);
+    struct pace pace = {0};
+    uint32_t count = 0;
+    r->generated = vs_arena_array(arena, j->prompts->count + 1u, sizeof *r->generated);
+    if (!turns || !r->generated)
+        return vs_enomem(err, "continuations", j->prompts->count * sizeof *r->generated);
+    enum vs_code code = list_turns(j, turns, &count, err);
+    for (uint32_t at = 0; !code && at < count;) {
+        struct writer k = {.j = j, .turns = turns + at, .n = group_size(j, turns + at, count - at)};
+        code = write_group(&k, trunk, head, arena, r, &pace, err);
+        at += k.n;
     }
-    if (!k.n)
-        return VS_OK;
-    enum vs_code code = make_room(&k, head, arena, err);
-    if (!code) {
-        list_prompts(&k);
-        code = go_on(&k, trunk, head, r, err);
-    }
-    if (!code)
-        code = keep_results(&k, arena, r, err);
-    void *device[] = {k.cache.k, k.cache.v, k.last, k.logits, k.rows, k.classes};
-    for (size_t i = 0; i < sizeof device / sizeof *device; i++)
-        vs_dev_free(j->dev, device[i]);
-    vs_pass_close(k.pass);
+    r->generated_count = code ? 0 : count;
+    r->tokens_per_second = pace.written && pace.seconds > 0 ? (double)pace.written / pace.seconds : 0;
     return code;
 }

@@ -33,7 +33,7 @@ static bool of_old_ids(const struct vs_forward_job *j, const struct vs_prompt *p
     return true;
 }
 
-static uint64_t rope_key(const struct vs_arch *a, uint64_t length)
+uint64_t vs_batch_key(const struct vs_arch *a, uint64_t length)
 {
     return a->has_rope ? vs_rope_key(&a->rope[0], length) : 0;
 }
@@ -56,7 +56,7 @@ static enum vs_code order_prompts(struct runner *k, struct vs_err *err)
         return vs_enomem(err, "prompts", p->count * sizeof *k->entries);
     for (uint32_t i = 0; i < p->count; i++)
         if (!p->list[i].skip && p->list[i].count) {
-            k->entries[k->entry_count++] = (struct entry){rope_key(&k->j->model->arch, p->list[i].count), of_old_ids(k->j, &p->list[i]), i};
+            k->entries[k->entry_count++] = (struct entry){vs_batch_key(&k->j->model->arch, p->list[i].count), of_old_ids(k->j, &p->list[i]), i};
             k->longest = p->list[i].count > k->longest ? p->list[i].count : k->longest;
             k->r->positions += p->list[i].count;
         }
@@ -68,7 +68,7 @@ static enum vs_code order_prompts(struct runner *k, struct vs_err *err)
 /* ---- sizes ---- */
 
 /* Bytes of workspace that a token costs, the attention scores of short prompts included. */
-uint64_t vs_pass_token_bytes(const struct vs_arch *a)
+static uint64_t token_bytes(const struct vs_arch *a)
 {
     uint64_t mlp = a->intermediate > a->expert_size ? a->intermediate : a->expert_size;
     uint64_t wide = a->shared_size > mlp ? a->shared_size : mlp;
@@ -76,15 +76,20 @@ uint64_t vs_pass_token_bytes(const struct vs_arch *a)
     return sizeof(float) * (6 * a->hidden + heads + 2 * wide + a->experts + 64ull * a->heads);
 }
 
-static uint64_t memory_of(const struct vs_run *run)
+uint64_t vs_batch_memory(const struct vs_run *run)
 {
     return run->memory ? run->memory : VS_MEMORY_DEFAULT;
 }
 
+uint64_t vs_batch_tokens(const struct vs_run *run, const struct vs_arch *a)
+{
+    uint64_t n = vs_batch_memory(run) / 4 / token_bytes(a);
+    return n < 64 ? 64 : n > BATCH_MOST ? BATCH_MOST : n;
+}
+
 static uint32_t batch_limit(const struct runner *k)
 {
-    uint64_t n = memory_of(k->j->run) / 4 / vs_pass_token_bytes(&k->j->model->arch);
-    n = n < 64 ? 64 : n > BATCH_MOST ? BATCH_MOST : n;
+    uint64_t n = vs_batch_tokens(k->j->run, &k->j->model->arch);
     n = n < k->longest ? k->longest : n;
     return (uint32_t)(n < k->r->positions ? n : k->r->positions);
 }
@@ -190,7 +195,7 @@ static enum vs_code run_batch(struct runner *k, struct vs_err *err)
 /* Rows of the head at a time, so that the logits of a batch have an eighth of the memory. */
 static uint64_t head_tile(const struct runner *k)
 {
-    uint64_t n = memory_of(k->j->run) / 8 / sizeof(float) / k->limit;
+    uint64_t n = vs_batch_memory(k->j->run) / 8 / sizeof(float) / k->limit;
     return n < 16 ? 16 : n / 16 * 16;
 }
 
@@ -198,7 +203,7 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
 {
     const struct vs_forward_job *j = k->j;
     const struct vs_model *m = j->model;
-    uint64_t memory = memory_of(j->run), total, room;
+    uint64_t memory = vs_batch_memory(j->run), total, room;
     bool two = j->base && !j->same_trunk;
     enum vs_code code = VS_OK;
     if (!vs_dev_shares(j->dev)) {

@@ -45,7 +45,9 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
 
 enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena,
                          struct vs_forward_report *r, struct vs_err *err) VS_NODISCARD;
-uint64_t vs_pass_token_bytes(const struct vs_arch *a);
+uint64_t vs_batch_memory(const struct vs_run *run);
+uint64_t vs_batch_tokens(const struct vs_run *run, const struct vs_arch *a); /* of a batch, unless one prompt is longer */
+uint64_t vs_batch_key(const struct vs_arch *a, uint64_t length);             /* prompts of one batch have the same */
 double vs_forward_now(void);
 
 #endif

@@ -68,6 +68,46 @@ Test(lanes, every_way_gives_the_same_bits)
     vst_cleanup();
 }
 
+static struct vs_check_result *continued_by(const char *dir, const char *prompts, uint32_t generate)
+{
+    const char *file = vst_path(vst_tempdir(), "prompts");
+    vst_write_text(file, prompts);
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = file, .generate = generate}, 0);
+    cr_assert(r->forward && r->forward->generated_count);
+    return r;
+}
+
+/* The tables of longrope differ by length: a long prompt beside a short one changes nothing for it. */
+Test(lanes, continuations_do_not_depend_on_neighbours)
+{
+    const char *const prompts[] = {"1 2 3 4 5 6 7 8 9 10 11 12\n", "3 1 4 1\n", "20 21 22 23 24 25 26 27 28 29\n", "31 7\n"};
+    const char *dir = make_tiny(&(struct tiny){.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"original_max_position_embeddings\": 12, "
+        "\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 4.0, \"short_factor\": [1, 1, 1], \"long_factor\": [40, 50, 60]}"});
+    struct vs_check_result *all = continued_by(dir, vst_format("%s%s%s%s", prompts[0], prompts[1], prompts[2], prompts[3]), 8);
+    cr_assert_eq(all->forward->generated_count, 4);
+    for (int i = 0; i < 4; i++) {
+        struct vs_check_result *alone = continued_by(dir, prompts[i], 8);
+        const struct vs_generated *a = &all->forward->generated[i], *b = &alone->forward->generated[0];
+        cr_expect(a->prompt_count == b->prompt_count && memcmp(a->prompt, b->prompt, a->prompt_count * sizeof *a->prompt) == 0, "prompt %d", i);
+        cr_expect(a->count == b->count && memcmp(a->ids, b->ids, a->count * sizeof *a->ids) == 0, "prompt %d", i);
+        vs_check_free(alone);
+    }
+    vs_check_free(all);
+    vst_cleanup();
+}
+
+Test(lanes, a_continuation_beyond_the_memory)
+{
+    const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 200000"});
+    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 100000};
+    struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
+    struct vs_check_result *r = NULL;
+    struct vs_err err = {0};
+    cr_expect_eq(vs_check(&request, &(struct vs_run){.memory = 1 << 20, .threads = 1}, &r, &err), VS_ELIMIT);
+    cr_expect(strstr(err.message, "--generate 100000"), "%s", err.message);
+    vst_cleanup();
+}
+
 /* Whatever allocation fails, the run ends with the message for it and leaves nothing. */
 Test(lanes, short_of_memory)
 {
