@@ -37,8 +37,8 @@ static const struct cli_tool tool = {
         "DIR may be a .gguf file: its list of tokens is checked against its tables and its keys.\n\n"
         "With --forward the model runs on prompts that cover old ids by a sample, every new id and the special ids (L3): hidden states and\n"
         "logits must be finite, logits of old ids those of the base to the last bit, and no row without a token may win. Where the bytes do\n"
-        "not prove the two trunks equal, both run (L4). Weights stream through --memory. --prompt-ids, --prompt, --generate and\n"
-        "--dump-logits imply --forward. An architecture without a description is checked up to L2, and the report says why.",
+        "not prove the two trunks equal, both run (L4). Weights stream through --memory. --prompt-ids, --prompt, --generate, --dump-logits,\n"
+        "--fast and --arch-desc imply --forward; --fast has no --base. An architecture without a description is checked up to L2, and the report says why.",
     .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --forward\n"
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
         return cli_usage(&c, "--generate: at most 100000");
     f->generate = (uint32_t)o.generate;
     f->debug = c.verbose > 0;
-    bool forward = o.run || f->generate || f->dump_logits || f->prompt_ids || f->prompt;
+    bool forward = o.run || f->fast || f->arch_desc || f->generate || f->dump_logits || f->prompt_ids || f->prompt;
     struct vs_check_request q = {
         .path = c.args[0], .base = o.base, .map = o.map, .receipt = o.receipt, .device = devices[c.device],
         .fail_on = severities[o.fail_on], .data_dir = c.data_dir, .forward = forward ? f : NULL,

@@ -53,7 +53,7 @@ struct vs_str vs_describe_id(const struct vs_describe *d);
 struct vs_setting vs_setting(const struct vs_describe *d, const char *name);
 struct vs_setting vs_config_value(const struct vs_describe *d, const char *key); /* in the text config, else at the top */
 struct vs_setting vs_describe_tensor(const struct vs_describe *d, const char *role); /* v NULL: the model has none */
-/* false when absent; *ok turns false when the value has another type. */
+/* false when absent, or of another type: *out stays. */
 bool vs_setting_f64(struct vs_setting s, double *out);
 bool vs_setting_u64(struct vs_setting s, uint64_t *out);
 bool vs_setting_bool(struct vs_setting s, bool *out);
