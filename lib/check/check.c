@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "base/io.h"
 #include "check/checker.h"
 #include "json/schema.h"
 #include "plan/vocab_map.h"
@@ -170,6 +171,8 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
     const struct vs_forward_request *f = q->forward;
     if (f && f->fast && q->base)
         return vs_fail(err, VS_EUSAGE, "--fast with --base: logits are compared with the base's to the last bit, and --fast is not bit-exact; leave one of the two out");
+    if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */
+        return vs_fail(err, VS_EEXIST, "%s: exists; name another file, or remove it", f->dump_logits);
     return VS_OK;
 }
 

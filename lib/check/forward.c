@@ -275,6 +275,8 @@ static enum vs_code open_models(struct forward *f, bool *runnable)
         return f->q->dump_logits ? vs_fail(k->err, VS_EUNSUPPORTED, "%s: no logits to write: %s", k->q->path, why) : VS_OK;
     }
     *runnable = true;
+    if (!code && f->model.arch.encoder && f->q->generate)
+        return vs_fail(k->err, VS_EUSAGE, "%s: --generate: this is an encoder, nothing follows a prompt; leave it out", k->q->path);
     if (!code && k->impl->base && k->impl->base->checkpoint && k->impl->base->checkpoint->file_count)
         code = vs_model_open(k->impl->base->checkpoint, k->q->data_dir, f->q->arch_desc, &f->base, k->err);
     return code;

@@ -154,6 +154,31 @@ Test(forward_rules, fast_against_a_base)
     vst_cleanup();
 }
 
+/* Said at once: before anything is read. */
+Test(forward_rules, logits_over_a_file)
+{
+    const char *file = vst_path(vst_tempdir(), "logits.npy");
+    struct vs_err err = {0};
+    struct vs_check_result *r;
+    struct vs_check_request q = {.path = "/no/such/model", .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.prompt_ids = "1", .dump_logits = file}};
+    vst_write_text(file, "mine");
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EEXIST);
+    cr_expect(strstr(err.message, file), "%s", err.message);
+    vst_cleanup();
+}
+
+Test(forward_rules, an_encoder_writes_nothing)
+{
+    const char *dir = make_tiny(&(struct tiny){0}), *file = vst_path(vst_tempdir(), "encoder.json");
+    struct vs_err err = {0};
+    struct vs_check_result *r;
+    vst_write_text(file, "{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"e\", \"like\": \"llama\", \"model_types\": [\"llama\"], \"gguf\": [], \"settings\": {\"kind\": \"encoder\"}, \"outside\": [\"lm_head.weight\"], \"tensors\": {\"head\": null}}\n");
+    struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.arch_desc = file, .prompt_ids = "1", .generate = 2}};
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EUSAGE);
+    cr_expect(strstr(err.message, "encoder"), "%s", err.message);
+    vst_cleanup();
+}
+
 /* A base with fewer layers is no base. */
 Test(forward_rules, a_base_of_another_depth)
 {
