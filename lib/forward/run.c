@@ -296,7 +296,7 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
 {
     struct runner k = {.j = j, .r = r, .v = v};
     double began = vs_forward_now();
-    *v = (struct vs_forward_verdicts){.logits_bad_id = UINT64_MAX, .first_different_id = UINT64_MAX};
+    *v = (struct vs_forward_verdicts){.first_different_id = UINT64_MAX};
     *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1};
     r->architecture = vs_arena_dup(arena, j->model->arch.id, strlen(j->model->arch.id));
     enum vs_code code = r->architecture ? order_prompts(&k, err) : vs_enomem(err, "a name", 0);

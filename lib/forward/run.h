@@ -30,7 +30,7 @@ struct vs_forward_job {
 struct vs_forward_verdicts {
     uint64_t hidden_bad; uint32_t hidden_layer;        /* NaN and Inf; the first layer with one (0 = embedded tokens) */
     bool hidden_bad_sample;                            /* in a prompt of old ids */
-    uint64_t logits_bad, logits_bad_id;
+    uint64_t logits_bad;
     uint64_t logits_different, first_different_id;     /* of old ids, against the base */
     uint64_t live_positions, live_ids[VS_SHOWN_IDS]; uint32_t live_shown; /* the highest logit is a row without a token */
     uint64_t intrusions;                               /* prompts of old ids whose highest logit is a new row */
