@@ -19,7 +19,7 @@ const struct cli_option cli_common[] = {
     {'q', "quiet", NULL, "print the result alone: of what is written, its path", CLI_FLAG, COMMON(quiet), NULL},
     {0, "color", "auto|always|never", "colour in the text output", CLI_CHOICE, COMMON(color), "auto|always|never"},
     {0, "progress", "auto|always|never", "progress line on stderr", CLI_CHOICE, COMMON(progress), "auto|always|never"},
-    {0, "threads", "N", "number of threads (default: all CPUs; at most 1024 are started)", CLI_COUNT, COMMON(threads), NULL},
+    {0, "threads", "N", "number of threads (default: all CPUs; at most 64 are started)", CLI_COUNT, COMMON(threads), NULL},
     {0, "memory", "SIZE", "workspace for weights (default 64M, at least 1M)", CLI_SIZE, COMMON(memory), NULL},
     {0, "data-dir", "DIR", "take schemas and family files from DIR first", CLI_TEXT, COMMON(data_dir), NULL},
     {'h', "help", NULL, "show this help", CLI_FLAG, COMMON(help), NULL},

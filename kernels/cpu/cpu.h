@@ -64,6 +64,7 @@ void *vs_cpu_scratch(const struct vs_cpu *cpu); /* 64-byte aligned */
 struct vs_pool *vs_pool_new(unsigned threads);
 void vs_pool_run(struct vs_pool *pool, vs_cpu_fn *fn, const void *job, uint64_t count, uint64_t grain);
 unsigned vs_pool_self(void); /* which of the threads runs this: below the number of threads */
+unsigned vs_pool_threads(const struct vs_pool *pool); /* that work, the caller's included; 1 for NULL */
 void vs_pool_free(struct vs_pool *pool); /* accepts NULL */
 
 enum vs_code vs_cpu_gather(struct vs_dev *dev, const struct vs_rows *window, const int64_t *ids, uint64_t n,

@@ -56,8 +56,7 @@ enum vs_code vs_cpu_open_level(enum vs_cpu_level level, unsigned threads, struct
     cpu->level = level;
     cpu->threads = threads ? threads : cpu_count();
     cpu->pool = cpu->threads > 1 ? vs_pool_new(cpu->threads) : NULL;
-    if (!cpu->pool)
-        cpu->threads = 1;
+    cpu->threads = vs_pool_threads(cpu->pool);
     snprintf(cpu->dev.name, sizeof cpu->dev.name, "%s, %u thread%s", names[level], cpu->threads, cpu->threads == 1 ? "" : "s");
     *out = &cpu->dev;
     return VS_OK;

@@ -171,6 +171,11 @@ void vs_pool_run(struct vs_pool *p, vs_cpu_fn *fn, const void *job, uint64_t cou
     close_round(p);
 }
 
+unsigned vs_pool_threads(const struct vs_pool *p)
+{
+    return p ? p->workers + 1 : 1;
+}
+
 void vs_pool_free(struct vs_pool *p)
 {
     if (!p)
