@@ -15,7 +15,7 @@ static const struct cli_option options[] = {
     {0, "map", "FILE", "the vocab-map.json of the merge", CLI_TEXT, offsetof(struct options, map), NULL},
     {0, "receipt", "FILE", "the receipt.json of embed-extend: its ranges are hashed again", CLI_TEXT, offsetof(struct options, receipt), NULL},
     {0, "forward", NULL, "run the model: L3, and L4 where L1 does not prove the trunks equal", CLI_FLAG, offsetof(struct options, run), NULL},
-    {0, "fast", NULL, "with cuBLASLt, not bit-exact (CUDA only)", CLI_FLAG, offsetof(struct options, forward.fast), NULL},
+    {0, "fast", NULL, "with cuBLASLt, not bit-exact (CUDA only, without --base)", CLI_FLAG, offsetof(struct options, forward.fast), NULL},
     {0, "prompt-ids", "IDS", "run these ids too: \"1 2 3\", or a file with one prompt a line", CLI_TEXT, offsetof(struct options, forward.prompt_ids), NULL},
     {0, "prompt", "TEXT", "run this text too, encoded by the tokenizer of the model", CLI_TEXT, offsetof(struct options, forward.prompt), NULL},
     {0, "generate", "N", "continue the prompts by N tokens, the likeliest each time", CLI_NUMBER, offsetof(struct options, generate), NULL},
