@@ -67,8 +67,8 @@ static enum vs_code host_buffers(struct vs_pass *p, struct vs_err *err)
     uint64_t rope = places * 2 * (a->rope[0].pairs > a->rope[1].pairs ? a->rope[0].pairs : a->rope[1].pairs);
     uint64_t experts = n * a->experts + n * used, room = n * a->hidden;
     room = room > rope ? room : rope;
-    p->host_room = room > experts ? room : experts;
-    p->host = vs_calloc(p->host_room + 1, sizeof *p->host);
+    room = room > experts ? room : experts;
+    p->host = vs_calloc(room + 1, sizeof *p->host);
     p->host_ids = vs_calloc(n * used + 1, sizeof *p->host_ids);
     p->inv_freq = vs_calloc(a->head_dim + 1u, sizeof *p->inv_freq);
     p->spans = vs_calloc(n + 1, sizeof *p->spans);
@@ -76,7 +76,7 @@ static enum vs_code host_buffers(struct vs_pass *p, struct vs_err *err)
     p->chosen = vs_calloc(n * used + a->experts + 1, sizeof *p->chosen);
     p->chosen_weights = vs_calloc(n * used + 1, sizeof *p->chosen_weights);
     bool good = p->host && p->host_ids && p->inv_freq && p->spans && p->looks && p->chosen && p->chosen_weights;
-    return good ? VS_OK : vs_enomem(err, "a forward pass", p->host_room * sizeof *p->host);
+    return good ? VS_OK : vs_enomem(err, "a forward pass", room * sizeof *p->host);
 }
 
 enum vs_code vs_pass_open(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, struct vs_pass **out, struct vs_err *err)

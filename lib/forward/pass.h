@@ -67,7 +67,7 @@ struct vs_pass {
     float *x, *h, *branch, *other, *q, *k, *v, *heads, *gate, *up, *scores, *rope[2];
     float *gathered, *router, *share;        /* experts */
     uint32_t *position, *rows; float *row_weights;
-    float *host; uint32_t *host_ids; double *inv_freq; uint64_t host_room;
+    float *host; uint32_t *host_ids; double *inv_freq;
     struct vs_f_span *spans;
     struct vs_f_stats *looks;                /* [2][layers + 2] */
     uint32_t split;
