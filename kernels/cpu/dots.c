@@ -27,7 +27,7 @@ static void dots_portable(const float *const *x, unsigned m, const float *const 
 }
 
 #if VS_CPU_X86
-#include <immintrin.h>
+#include "lanes.h"
 
 /* ---- AVX-512: 4 by 6 ---- */
 
@@ -95,14 +95,6 @@ VS_TARGET_AVX512 static void dots_avx512(const float *const *x, unsigned m, cons
 
 /* ---- AVX2: 2 by 3 at a time ---- */
 
-VS_TARGET_AVX2 VS_BODY float tree_avx2(__m256 low, __m256 high)
-{
-    const __m256 eight = _mm256_add_ps(low, high);
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
-
 VS_TARGET_AVX2 VS_BODY void tile_avx2(const float *const *x, const float *const *w, uint64_t n, float *out, const int M)
 {
     __m256 low[2][3], high[2][3]; /* lanes 0-7 and 8-15 */
@@ -123,7 +115,7 @@ VS_TARGET_AVX2 VS_BODY void tile_avx2(const float *const *x, const float *const 
             float lanes[VS_DOT_LANES];
             _mm256_storeu_ps(lanes, low[i][r]);
             _mm256_storeu_ps(lanes + 8, high[i][r]);
-            out[(unsigned)i * VS_TILE_ROWS + (unsigned)r] = k < n ? finish(lanes, x[i], w[r], k, n) : tree_avx2(low[i][r], high[i][r]);
+            out[(unsigned)i * VS_TILE_ROWS + (unsigned)r] = k < n ? finish(lanes, x[i], w[r], k, n) : vs_lanes_sum_avx2(low[i][r], high[i][r]);
         }
 }
 

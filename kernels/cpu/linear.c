@@ -17,7 +17,7 @@ struct linear_job {
     float *y;
     uint64_t y_stride;
     vs_cpu_unpack_fn *unpack;
-    vs_cpu_row_dot_fn *row_dot;
+    vs_cpu_row_dots_fn *row_dots;
     vs_cpu_dots_fn *dots;
     struct vs_cpu *cpu;
     uint64_t panel_stride, panel_rows; /* floats from row to row */
@@ -70,10 +70,9 @@ static void linear_rows(const void *job, uint64_t begin, uint64_t end)
 static void linear_one(const void *job, uint64_t begin, uint64_t end)
 {
     const struct linear_job *j = job;
-    for (uint64_t r = begin; r < end; r++) {
-        const float dot = j->row_dot(j->w, r, j->x);
-        j->y[r] = vs_quiet(j->bias ? dot + j->bias[r] : dot);
-    }
+    j->row_dots(j->w, begin, end - begin, j->x, j->y + begin);
+    for (uint64_t r = begin; r < end; r++)
+        j->y[r] = vs_quiet(j->bias ? j->y[r] + j->bias[r] : j->y[r]);
 }
 
 static vs_cpu_fn *const one[VS_CPU_LEVELS] = {linear_one, linear_one, linear_one};
@@ -94,9 +93,9 @@ enum vs_code vs_cpu_linear(struct vs_dev *dev, const struct vs_mat *w, const flo
                            const float *bias, float *y, uint64_t y_stride, struct vs_err *err)
 {
     struct vs_cpu *cpu = (struct vs_cpu *)dev;
-    struct linear_job job = {w, x, bias, x_stride, m, y, y_stride, vs_cpu_unpack[cpu->level], vs_cpu_row_dot[cpu->level], vs_cpu_dots[cpu->level], cpu, (w->cols + 31) / 16 * 16, 0};
+    struct linear_job job = {w, x, bias, x_stride, m, y, y_stride, vs_cpu_unpack[cpu->level], vs_cpu_row_dots[cpu->level], vs_cpu_dots[cpu->level], cpu, (w->cols + 31) / 16 * 16, 0};
     if (m == 1 && vs_cpu_in_vectors(w)) {
-        vs_cpu_for(dev, one, &job, w->rows, ONE_BYTES / w->stride + 1);
+        vs_cpu_for(dev, one, &job, w->rows, (ONE_BYTES / w->stride / VS_ROWS_AT_ONCE + 1) * VS_ROWS_AT_ONCE);
         return VS_OK;
     }
     job.panel_rows = panel_rows(&job, cpu->threads);

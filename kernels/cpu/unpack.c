@@ -48,146 +48,292 @@ static void unpack_portable(const struct vs_mat *w, uint64_t r, float *out)
     unpack_plain(w, r, out);
 }
 
-static float row_dot_portable(const struct vs_mat *w, uint64_t r, const float *x)
+static void row_dots_portable(const struct vs_mat *w, uint64_t r, uint64_t n, const float *x, float *out)
 {
-    float lanes[VS_DOT_LANES] = {0};
-    for (uint64_t k = 0; k < w->cols; k++)
-        lanes[k % VS_DOT_LANES] = vs_fmaf(x[k], vs_mat_value(w, r, k), lanes[k % VS_DOT_LANES]);
-    return vs_dot_finish(lanes);
+    for (; n; n--, r++, out++) {
+        float lanes[VS_DOT_LANES] = {0};
+        for (uint64_t k = 0; k < w->cols; k++)
+            lanes[k % VS_DOT_LANES] = vs_fmaf(x[k], vs_mat_value(w, r, k), lanes[k % VS_DOT_LANES]);
+        *out = vs_dot_finish(lanes);
+    }
 }
 
 #if VS_CPU_X86
-#include <immintrin.h>
+#include "lanes.h"
 
-/* ---- AVX2 ---- */
+#ifdef __clang__
+#define VS_UNROLL _Pragma("unroll")
+#else
+#define VS_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define AHEAD 10240u
+
+/* The processor sees no stream in short rows side by side: the rows after these are asked for, some kilobytes ahead. */
+VS_BODY uint64_t vs_prefetch_distance(uint64_t together)
+{
+    return (AHEAD + together - 1) / together * together;
+}
+
+/* Behind the last row nothing needs to be. */
+VS_BODY void vs_prefetch(const uint8_t *b, uint64_t at)
+{
+    _mm_prefetch((const char *)((uintptr_t)b + at), _MM_HINT_T0);
+}
+
+/* ---- AVX2: lanes 0-7 and 8-15 ---- */
 
 #define TARGET VS_TARGET_AVX2
 #define V(name) name##_avx2
 
-struct sink_avx2 { float *y; const float *x; __m256 low, high; }; /* y NULL: products with x, lanes 0-7 and 8-15 */
+typedef struct { __m256 low, high; } vec_avx2;
+typedef struct { __m128i values; float d, m; bool plus; } table_avx2;
 
 TARGET VS_BODY float f16_avx2(const uint8_t *p)
 {
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(p[0] | p[1] << 8)));
 }
 
-TARGET VS_BODY void put_floats_avx2(struct sink_avx2 *s, uint64_t at, __m256 a, __m256 b)
+TARGET VS_BODY vec_avx2 zero_avx2(void)
 {
-    if (s->y) {
-        _mm256_storeu_ps(s->y + at, a);
-        _mm256_storeu_ps(s->y + at + 8, b);
-    } else {
-        s->low = _mm256_fmadd_ps(_mm256_loadu_ps(s->x + at), a, s->low);
-        s->high = _mm256_fmadd_ps(_mm256_loadu_ps(s->x + at + 8), b, s->high);
-    }
+    return (vec_avx2){_mm256_setzero_ps(), _mm256_setzero_ps()};
 }
 
-TARGET VS_BODY void put_avx2(struct sink_avx2 *s, uint64_t at, __m128i q, float d)
+TARGET VS_BODY vec_avx2 load_avx2(const float *p)
+{
+    return (vec_avx2){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+
+TARGET VS_BODY void store_avx2(float *p, vec_avx2 v)
+{
+    _mm256_storeu_ps(p, v.low);
+    _mm256_storeu_ps(p + 8, v.high);
+}
+
+TARGET VS_BODY vec_avx2 fma_avx2(vec_avx2 x, vec_avx2 v, vec_avx2 acc)
+{
+    return (vec_avx2){_mm256_fmadd_ps(x.low, v.low, acc.low), _mm256_fmadd_ps(x.high, v.high, acc.high)};
+}
+
+TARGET VS_BODY float sum_avx2(vec_avx2 v)
+{
+    return vs_lanes_sum_avx2(v.low, v.high);
+}
+
+TARGET VS_BODY vec_avx2 halves_avx2(__m128i q, float d, float m)
 {
     const __m256 a = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)), b = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(q, 8)));
-    put_floats_avx2(s, at, _mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_mul_ps(b, _mm256_set1_ps(d)));
+    return (vec_avx2){_mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_mul_ps(b, _mm256_set1_ps(m))};
 }
 
-TARGET VS_BODY void put_minus_avx2(struct sink_avx2 *s, uint64_t at, __m128i q, float d, float m)
+TARGET VS_BODY vec_avx2 scaled_avx2(__m128i q, float d)
 {
-    const __m256 a = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)), b = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(q, 8)));
-    put_floats_avx2(s, at, _mm256_sub_ps(_mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_set1_ps(m)),
-                    _mm256_sub_ps(_mm256_mul_ps(b, _mm256_set1_ps(d)), _mm256_set1_ps(m)));
+    return halves_avx2(q, d, d);
 }
 
-TARGET VS_BODY void put_bf16_avx2(struct sink_avx2 *s, uint64_t at, const uint8_t *p)
+TARGET VS_BODY vec_avx2 affine_avx2(__m128i q, float d, float m)
+{
+    const vec_avx2 v = scaled_avx2(q, d);
+    return (vec_avx2){_mm256_add_ps(v.low, _mm256_set1_ps(m)), _mm256_add_ps(v.high, _mm256_set1_ps(m))};
+}
+
+TARGET VS_BODY table_avx2 table_scaled_avx2(__m128i values, float d)
+{
+    return (table_avx2){values, d, 0, false};
+}
+
+TARGET VS_BODY table_avx2 table_affine_avx2(__m128i values, float d, float m)
+{
+    return (table_avx2){values, d, m, true};
+}
+
+TARGET VS_BODY vec_avx2 looked_avx2(__m128i nibbles, table_avx2 t)
+{
+    const __m128i q = _mm_shuffle_epi8(t.values, nibbles);
+    return t.plus ? affine_avx2(q, t.d, t.m) : scaled_avx2(q, t.d);
+}
+
+TARGET VS_BODY void look_avx2(__m128i q, table_avx2 low, table_avx2 high, vec_avx2 *out)
+{
+    const __m128i nibble = _mm_set1_epi8(15);
+    out[0] = looked_avx2(_mm_and_si128(q, nibble), low);
+    out[1] = looked_avx2(_mm_and_si128(_mm_srli_epi16(q, 4), nibble), high);
+}
+
+typedef __m128i bits_avx2, ints_avx2; /* bit 4 of each byte; bytes */
+
+TARGET VS_BODY __m128i bits16_avx2(const uint8_t *p)
+{
+    const __m128i bits = _mm_set1_epi16((short)(p[0] | p[1] << 8));
+    const __m128i spread = _mm_shuffle_epi8(bits, _mm_set_epi8(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m128i mask = _mm_set1_epi64x((long long)0x8040201008040201ull);
+    return _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(spread, mask), mask), _mm_set1_epi8(16));
+}
+
+TARGET VS_BODY __m128i bit_of_avx2(__m128i q, uint32_t n)
+{
+    const __m128i fifth = n < 4 ? _mm_slli_epi16(q, (int)(4 - n)) : _mm_srli_epi16(q, (int)(n - 4));
+    return _mm_and_si128(fifth, _mm_set1_epi8(16));
+}
+
+TARGET VS_BODY void fives_avx2(__m128i q, __m128i low, __m128i high, __m128i *out)
+{
+    const __m128i nibble = _mm_set1_epi8(15);
+    out[0] = _mm_or_si128(_mm_and_si128(q, nibble), low);
+    out[1] = _mm_or_si128(_mm_and_si128(_mm_srli_epi16(q, 4), nibble), high);
+}
+
+TARGET VS_BODY vec_avx2 ints_scaled_avx2(__m128i i, char less, float d)
+{
+    return scaled_avx2(_mm_sub_epi8(i, _mm_set1_epi8(less)), d);
+}
+
+TARGET VS_BODY vec_avx2 ints_affine_avx2(__m128i i, float d, float m)
+{
+    return affine_avx2(i, d, m);
+}
+
+TARGET VS_BODY vec_avx2 bf16_avx2(const uint8_t *p)
 {
     const __m256i a = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)), b = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(p + 16)));
-    put_floats_avx2(s, at, _mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16)));
+    return (vec_avx2){_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
 }
 
-TARGET VS_BODY void put_f16_avx2(struct sink_avx2 *s, uint64_t at, const uint8_t *p)
+TARGET VS_BODY vec_avx2 f16s_avx2(const uint8_t *p)
 {
-    put_floats_avx2(s, at, _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)), _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p + 16))));
+    return (vec_avx2){_mm256_cvtph_ps(_mm_loadu_si128((const void *)p)), _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p + 16)))};
 }
 
-TARGET VS_BODY void put_f32_avx2(struct sink_avx2 *s, uint64_t at, const uint8_t *p)
+TARGET VS_BODY vec_avx2 f32_avx2(const uint8_t *p)
 {
-    put_floats_avx2(s, at, _mm256_loadu_ps((const void *)p), _mm256_loadu_ps((const void *)(p + 32)));
-}
-
-TARGET VS_BODY void clear_avx2(struct sink_avx2 *s)
-{
-    s->low = s->high = _mm256_setzero_ps();
-}
-
-TARGET VS_BODY void lanes_avx2(const struct sink_avx2 *s, float *lanes)
-{
-    _mm256_storeu_ps(lanes, s->low);
-    _mm256_storeu_ps(lanes + 8, s->high);
+    return load_avx2((const void *)p);
 }
 #include "unpack_blocks.h"
 #undef TARGET
 #undef V
 
-/* ---- AVX-512 ---- */
+/* ---- AVX-512: a table of 16 values is a register ---- */
 
 #define TARGET VS_TARGET_AVX512
 #define V(name) name##_avx512
 
-struct sink_avx512 { float *y; const float *x; __m512 acc; };
+typedef __m512 vec_avx512;
+typedef __m512 table_avx512;
 
 TARGET VS_BODY float f16_avx512(const uint8_t *p)
 {
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(p[0] | p[1] << 8)));
 }
 
-TARGET VS_BODY void put_floats_avx512(struct sink_avx512 *s, uint64_t at, __m512 v)
+TARGET VS_BODY __m512 zero_avx512(void)
 {
-    if (s->y)
-        _mm512_storeu_ps(s->y + at, v);
-    else
-        s->acc = _mm512_fmadd_ps(_mm512_loadu_ps(s->x + at), v, s->acc);
+    return _mm512_setzero_ps();
 }
 
-TARGET VS_BODY void put_avx512(struct sink_avx512 *s, uint64_t at, __m128i q, float d)
+TARGET VS_BODY __m512 load_avx512(const float *p)
 {
-    put_floats_avx512(s, at, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)), _mm512_set1_ps(d)));
+    return _mm512_loadu_ps(p);
 }
 
-TARGET VS_BODY void put_minus_avx512(struct sink_avx512 *s, uint64_t at, __m128i q, float d, float m)
+TARGET VS_BODY void store_avx512(float *p, __m512 v)
 {
-    const __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)), _mm512_set1_ps(d));
-    put_floats_avx512(s, at, _mm512_sub_ps(v, _mm512_set1_ps(m)));
+    _mm512_storeu_ps(p, v);
 }
 
-TARGET VS_BODY void put_bf16_avx512(struct sink_avx512 *s, uint64_t at, const uint8_t *p)
+TARGET VS_BODY __m512 fma_avx512(__m512 x, __m512 v, __m512 acc)
 {
-    const __m512i v = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p));
-    put_floats_avx512(s, at, _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)));
+    return _mm512_fmadd_ps(x, v, acc);
 }
 
-TARGET VS_BODY void put_f16_avx512(struct sink_avx512 *s, uint64_t at, const uint8_t *p)
+TARGET VS_BODY float sum_avx512(__m512 v)
 {
-    put_floats_avx512(s, at, _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p)));
+    return vs_lanes_sum_avx2(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
 }
 
-TARGET VS_BODY void put_f32_avx512(struct sink_avx512 *s, uint64_t at, const uint8_t *p)
+TARGET VS_BODY __m512 scaled_avx512(__m128i q, float d)
 {
-    put_floats_avx512(s, at, _mm512_loadu_ps(p));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)), _mm512_set1_ps(d));
 }
 
-TARGET VS_BODY void clear_avx512(struct sink_avx512 *s)
+TARGET VS_BODY __m512 affine_avx512(__m128i q, float d, float m)
 {
-    s->acc = _mm512_setzero_ps();
+    return _mm512_add_ps(scaled_avx512(q, d), _mm512_set1_ps(m));
 }
 
-TARGET VS_BODY void lanes_avx512(const struct sink_avx512 *s, float *lanes)
+TARGET VS_BODY __m512 halves_avx512(__m128i q, float d, float m)
 {
-    _mm512_storeu_ps(lanes, s->acc);
+    const __m512 factors = _mm512_insertf32x8(_mm512_set1_ps(d), _mm256_set1_ps(m), 1);
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)), factors);
+}
+
+TARGET VS_BODY __m512 table_scaled_avx512(__m128i values, float d)
+{
+    return scaled_avx512(values, d);
+}
+
+TARGET VS_BODY __m512 table_affine_avx512(__m128i values, float d, float m)
+{
+    return affine_avx512(values, d, m);
+}
+
+/* The permutation looks at four bits of an index only. */
+TARGET VS_BODY void look_avx512(__m128i q, __m512 low, __m512 high, __m512 *out)
+{
+    const __m512i index = _mm512_cvtepu8_epi32(q);
+    out[0] = _mm512_permutexvar_ps(index, low);
+    out[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(index, 4), high);
+}
+
+typedef __mmask16 bits_avx512;
+typedef __m512i ints_avx512;
+
+TARGET VS_BODY __mmask16 bits16_avx512(const uint8_t *p)
+{
+    return (__mmask16)(p[0] | p[1] << 8);
+}
+
+TARGET VS_BODY __mmask16 bit_of_avx512(__m128i q, uint32_t n)
+{
+    return _mm_test_epi8_mask(q, _mm_set1_epi8((char)(1u << n)));
+}
+
+TARGET VS_BODY void fives_avx512(__m128i q, __mmask16 low, __mmask16 high, __m512i *out)
+{
+    const __m512i both = _mm512_cvtepu8_epi32(q), first = _mm512_and_si512(both, _mm512_set1_epi32(15)), second = _mm512_srli_epi32(both, 4);
+    out[0] = _mm512_mask_add_epi32(first, low, first, _mm512_set1_epi32(16));
+    out[1] = _mm512_mask_add_epi32(second, high, second, _mm512_set1_epi32(16));
+}
+
+TARGET VS_BODY __m512 ints_scaled_avx512(__m512i i, char less, float d)
+{
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(i, _mm512_set1_epi32(less))), _mm512_set1_ps(d));
+}
+
+TARGET VS_BODY __m512 ints_affine_avx512(__m512i i, float d, float m)
+{
+    return _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(i), _mm512_set1_ps(d)), _mm512_set1_ps(m));
+}
+
+TARGET VS_BODY __m512 bf16_avx512(const uint8_t *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16));
+}
+
+TARGET VS_BODY __m512 f16s_avx512(const uint8_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p));
+}
+
+TARGET VS_BODY __m512 f32_avx512(const uint8_t *p)
+{
+    return _mm512_loadu_ps(p);
 }
 #include "unpack_blocks.h"
 #undef TARGET
 #undef V
 
 vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = {unpack_portable, unpack_avx2, unpack_avx512};
-vs_cpu_row_dot_fn *const vs_cpu_row_dot[VS_CPU_LEVELS] = {row_dot_portable, row_dot_avx2, row_dot_avx512};
+vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = {row_dots_portable, row_dots_avx2, row_dots_avx512};
 #else
 vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = {unpack_portable, unpack_portable, unpack_portable};
-vs_cpu_row_dot_fn *const vs_cpu_row_dot[VS_CPU_LEVELS] = {row_dot_portable, row_dot_portable, row_dot_portable};
+vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = {row_dots_portable, row_dots_portable, row_dots_portable};
 #endif

@@ -1,198 +1,264 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of weights in vectors of 16 values; included by unpack.c once for each width. V(name) makes the names of a width,
- * TARGET its attribute. Values go, in ascending order, where a sink says: V(put)(s, at, q, d) takes the 16 values q d of 16
- * signed bytes, V(put_minus)(s, at, q, d, m) the values q d - m, V(put_floats)(s, at, v) two or one vectors of float32.
+ * Rows of weights in vectors of 16 values; included by unpack.c once for each instruction set. V(name) makes the names of
+ * one, TARGET its attribute. A block is decoded in steps of some vectors, behind its scales if it has several. Two loops
+ * run over the steps of a row: one stores the values, one multiplies some rows at a time with the same token. A row's sum is
+ * one chain of fused multiply-adds, each of which waits for the one before: the other rows fill the time.
+ *
+ * What an instruction set brings (unpack.c):
+ *
+ *     V(vec)                       16 float32; V(zero), V(load), V(store), V(fma)(x, v, acc), V(sum): the tree of canon.h
+ *     V(scaled)(q, d)              q d, of 16 signed bytes
+ *     V(affine)(q, d, m)           q d + m, each operation rounded
+ *     V(halves)(q, d, m)           q d in lanes 0-7, q m in lanes 8-15
+ *     V(table), V(table_scaled)(q, d), V(table_affine)(q, d, m)         16 such values, for the nibbles 0 .. 15
+ *     V(look)(q, low, high, out)   of 32 nibbles, the low ones first, each half by its table
+ *     V(bits), V(bits16)(p), V(bit_of)(q, n)                            16 bits; bit n of 16 bytes
+ *     V(fives)(q, low, high, out)  the integers of 32 nibbles with a fifth bit each, as V(ints)
+ *     V(ints_scaled)(i, less, d), V(ints_affine)(i, d, m)               (i - less) d; i d + m
+ *     V(bf16), V(f16s), V(f32)     16 single values
  */
 
 #define LOW(v) _mm_and_si128(v, _mm_set1_epi8(15))
 #define HIGH(v) LOW(_mm_srli_epi16(v, 4))
 #define BYTES16(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define COUNTING _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
-/* Bit j of the 16 bits at p as bit 4 of byte j. */
-TARGET VS_BODY __m128i V(bit4)(const uint8_t *p)
+/* ---- blocks of 32 values: one step ---- */
+
+TARGET VS_BODY void V(Q4_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const __m128i bits = _mm_set1_epi16((short)(p[0] | p[1] << 8));
-    const __m128i spread = _mm_shuffle_epi8(bits, _mm_set_epi8(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
-    const __m128i mask = _mm_set1_epi64x((long long)0x8040201008040201ull);
-    return _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(spread, mask), mask), _mm_set1_epi8(16));
+    const V(table) t = V(table_scaled)(_mm_sub_epi8(COUNTING, _mm_set1_epi8(8)), V(f16)(b));
+    V(look)(BYTES16(b + 2), t, t, v);
 }
 
-TARGET VS_BODY void V(Q4_0)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
+TARGET VS_BODY void V(Q4_1)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q4_0_BYTES, at += 32) {
-        const __m128i q = BYTES16(b + 2);
-        const float d = V(f16)(b);
-        V(put)(s, at, _mm_sub_epi8(LOW(q), _mm_set1_epi8(8)), d);
-        V(put)(s, at + 16, _mm_sub_epi8(HIGH(q), _mm_set1_epi8(8)), d);
+    const V(table) t = V(table_affine)(COUNTING, V(f16)(b), V(f16)(b + 2));
+    V(look)(BYTES16(b + 4), t, t, v);
+}
+
+TARGET VS_BODY void V(Q5_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    const float d = V(f16)(b);
+    V(ints) i[2];
+    V(fives)(BYTES16(b + 6), V(bits16)(b + 2), V(bits16)(b + 4), i);
+    v[0] = V(ints_scaled)(i[0], 16, d);
+    v[1] = V(ints_scaled)(i[1], 16, d);
+}
+
+TARGET VS_BODY void V(Q5_1)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    const float d = V(f16)(b), m = V(f16)(b + 2);
+    V(ints) i[2];
+    V(fives)(BYTES16(b + 8), V(bits16)(b + 4), V(bits16)(b + 6), i);
+    v[0] = V(ints_affine)(i[0], d, m);
+    v[1] = V(ints_affine)(i[1], d, m);
+}
+
+TARGET VS_BODY void V(Q8_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    const float d = V(f16)(b);
+    v[0] = V(scaled)(BYTES16(b + 2), d);
+    v[1] = V(scaled)(BYTES16(b + 18), d);
+}
+
+TARGET VS_BODY void V(MXFP4)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    const __m128i values = _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+    const V(table) t = V(table_scaled)(values, vs_e8m0_half(b[0]));
+    V(look)(BYTES16(b + 1), t, t, v);
+}
+
+TARGET VS_BODY void V(one_scale)(const uint8_t *b, float *scales)
+{
+}
+
+/* ---- blocks of 256 values ---- */
+
+/* d times the scale of each of 8 sub-blocks, then less min times its minimum. */
+TARGET VS_BODY void V(pairs)(const uint8_t *b, float *scales)
+{
+    const uint32_t x = vs_quant_u32(b + 4), y = vs_quant_u32(b + 8), z = vs_quant_u32(b + 12), six = 0x3f3f3f3f, four = 0x0f0f0f0f, two = 0x30303030;
+    const __m128i q = _mm_setr_epi32((int)(x & six), (int)((z & four) | (x >> 2 & two)), (int)(y & six), (int)((z >> 4 & four) | (y >> 2 & two)));
+    V(store)(scales, V(halves)(q, V(f16)(b), -V(f16)(b + 2)));
+}
+
+/* Sub-blocks 2 s and 2 s + 1 of 32 values. */
+TARGET VS_BODY void V(Q4_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    const V(table) low = V(table_affine)(COUNTING, scales[2 * s], scales[8 + 2 * s]);
+    const V(table) high = V(table_affine)(COUNTING, scales[2 * s + 1], scales[9 + 2 * s]);
+    for (uint32_t h = 0; h < 2; h++) {
+        V(vec) out[2];
+        V(look)(BYTES16(b + 16 + 32 * s + 16 * h), low, high, out);
+        v[h] = out[0];
+        v[2 + h] = out[1];
     }
 }
 
-TARGET VS_BODY void V(Q4_1)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
+TARGET VS_BODY void V(Q5_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q4_1_BYTES, at += 32) {
-        const __m128i q = BYTES16(b + 4);
-        const float d = V(f16)(b), m = -V(f16)(b + 2);
-        V(put_minus)(s, at, LOW(q), d, m);
-        V(put_minus)(s, at + 16, HIGH(q), d, m);
+    for (uint32_t h = 0; h < 2; h++) {
+        const __m128i bits = BYTES16(b + 16 + 16 * h);
+        V(ints) i[2];
+        V(fives)(BYTES16(b + 48 + 32 * s + 16 * h), V(bit_of)(bits, 2 * s), V(bit_of)(bits, 2 * s + 1), i);
+        v[h] = V(ints_affine)(i[0], scales[2 * s], scales[8 + 2 * s]);
+        v[2 + h] = V(ints_affine)(i[1], scales[2 * s + 1], scales[9 + 2 * s]);
     }
 }
 
-TARGET VS_BODY void V(Q5_0)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
+TARGET VS_BODY void V(sixteen)(const uint8_t *b, float *scales)
 {
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q5_0_BYTES, at += 32) {
-        const __m128i q = BYTES16(b + 6);
-        const float d = V(f16)(b);
-        V(put)(s, at, _mm_sub_epi8(_mm_or_si128(LOW(q), V(bit4)(b + 2)), _mm_set1_epi8(16)), d);
-        V(put)(s, at + 16, _mm_sub_epi8(_mm_or_si128(HIGH(q), V(bit4)(b + 4)), _mm_set1_epi8(16)), d);
+    V(store)(scales, V(scaled)(BYTES16(b + 192), V(f16)(b + 208)));
+}
+
+/* Values of 4 bits at low, 2 bits of the bytes at high: which ones is for part to say. */
+TARGET VS_BODY __m128i V(six)(__m128i low, __m128i high, uint32_t part)
+{
+    const __m128i two = part < 2 ? _mm_slli_epi16(high, (int)(4 - 2 * part)) : _mm_srli_epi16(high, (int)(2 * part - 4));
+    const __m128i q = _mm_or_si128(part < 2 ? LOW(low) : HIGH(low), _mm_and_si128(two, _mm_set1_epi8(0x30)));
+    return _mm_sub_epi8(q, _mm_set1_epi8(32));
+}
+
+TARGET VS_BODY void V(Q6_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    const uint32_t n = s / 4, part = s % 4; /* half; which two bits */
+    for (uint32_t h = 0; h < 2; h++)
+        v[h] = V(scaled)(V(six)(BYTES16(b + 64 * n + part % 2 * 32 + 16 * h), BYTES16(b + 128 + 32 * n + 16 * h), part), scales[2 * s + h]);
+}
+
+/* ---- single values ---- */
+
+TARGET VS_BODY void V(BF16)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    *v = V(bf16)(b);
+}
+
+TARGET VS_BODY void V(F16)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    *v = V(f16s)(b);
+}
+
+TARGET VS_BODY void V(F32)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
+{
+    *v = V(f32)(b);
+}
+
+/* ---- rows ---- */
+
+/* name, bytes of a block, its scales, steps, vectors of a step */
+#define FORMATS(X)                                                                                                        \
+    X(Q4_0, VS_Q4_0_BYTES, one_scale, 1, 2) X(Q4_1, VS_Q4_1_BYTES, one_scale, 1, 2) X(Q5_0, VS_Q5_0_BYTES, one_scale, 1, 2) \
+    X(Q5_1, VS_Q5_1_BYTES, one_scale, 1, 2) X(Q8_0, VS_Q8_0_BYTES, one_scale, 1, 2) X(MXFP4, VS_MXFP4_BYTES, one_scale, 1, 2) \
+    X(Q4_K, VS_Q4_K_BYTES, pairs, 4, 4) X(Q5_K, VS_Q5_K_BYTES, pairs, 4, 4) X(Q6_K, VS_Q6_K_BYTES, sixteen, 8, 2)         \
+    X(BF16, 32, one_scale, 1, 1) X(F16, 32, one_scale, 1, 1) X(F32, 64, one_scale, 1, 1)
+
+#define UNPACK(name, bytes, prepare, steps, vectors)                                                                      \
+    TARGET static void V(name##_unpack)(const uint8_t *b, uint64_t blocks, float *y)                                      \
+    {                                                                                                                     \
+        for (; blocks; blocks--, b += (bytes)) {                                                                          \
+            float scales[16];                                                                                             \
+            V(prepare)(b, scales);                                                                                        \
+            VS_UNROLL                                                                                                     \
+            for (uint32_t s = 0; s < (steps); s++, y += 16 * (vectors)) {                                                 \
+                V(vec) v[vectors];                                                                                        \
+                V(name)(b, scales, s, v);                                                                                 \
+                for (int i = 0; i < (vectors); i++)                                                                       \
+                    V(store)(y + 16 * i, v[i]);                                                                           \
+            }                                                                                                             \
+        }                                                                                                                 \
     }
-}
+FORMATS(UNPACK)
+#undef UNPACK
 
-TARGET VS_BODY void V(Q5_1)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
-{
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q5_1_BYTES, at += 32) {
-        const __m128i q = BYTES16(b + 8);
-        const float d = V(f16)(b), m = -V(f16)(b + 2);
-        V(put_minus)(s, at, _mm_or_si128(LOW(q), V(bit4)(b + 4)), d, m);
-        V(put_minus)(s, at + 16, _mm_or_si128(HIGH(q), V(bit4)(b + 6)), d, m);
+/* acc += step s of the block at b, times x. */
+#define STEP_DOT(name, bytes, prepare, steps, vectors)                                                                    \
+    TARGET VS_BODY V(vec) V(name##_dot)(const uint8_t *b, const float *scales, uint32_t s, const float *x, V(vec) acc)    \
+    {                                                                                                                     \
+        V(vec) v[vectors];                                                                                                \
+        V(name)(b, scales, s, v);                                                                                         \
+        VS_UNROLL                                                                                                         \
+        for (uint32_t i = 0; i < (vectors); i++)                                                                          \
+            acc = V(fma)(V(load)(x + 16 * i), v[i], acc);                                                                 \
+        return acc;                                                                                                       \
     }
-}
+FORMATS(STEP_DOT)
+#undef STEP_DOT
 
-TARGET VS_BODY void V(Q8_0)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
-{
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q8_0_BYTES, at += 32) {
-        const float d = V(f16)(b);
-        V(put)(s, at, BYTES16(b + 2), d);
-        V(put)(s, at + 16, BYTES16(b + 18), d);
+/* Rows at b, b + stride ... of some blocks; acc[rows] goes on from what it is. */
+#define DOTS(name, bytes, prepare, steps, vectors)                                                                        \
+    TARGET VS_BODY void V(name##_dots)(const uint8_t *b, uint64_t stride, uint64_t blocks, const float *x,                \
+                                       const unsigned rows, V(vec) *acc)                                                  \
+    {                                                                                                                     \
+        const uint64_t ahead = vs_prefetch_distance(stride * rows);                                                       \
+        for (; blocks; blocks--, b += (bytes)) {                                                                          \
+            float scales[VS_ROWS_AT_ONCE][16];                                                                            \
+            VS_UNROLL                                                                                                     \
+            for (unsigned r = 0; r < rows; r++) {                                                                         \
+                for (uint64_t line = 0; line < (bytes); line += 64)                                                       \
+                    vs_prefetch(b, r * stride + ahead + line);                                                           \
+                V(prepare)(b + r * stride, scales[r]);                                                                    \
+            }                                                                                                             \
+            VS_UNROLL                                                                                                     \
+            for (uint32_t s = 0; s < (steps); s++, x += 16 * (vectors))                                                   \
+                VS_UNROLL                                                                                                 \
+                for (unsigned r = 0; r < rows; r++)                                                                       \
+                    acc[r] = V(name##_dot)(b + r * stride, scales[r], s, x, acc[r]);                                      \
+        }                                                                                                                 \
     }
-}
+FORMATS(DOTS)
+#undef DOTS
 
-TARGET VS_BODY void V(MXFP4)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
-{
-    const __m128i table = _mm_set_epi8(-12, -8, -6, -4, -3, -2, -1, 0, 12, 8, 6, 4, 3, 2, 1, 0);
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_MXFP4_BYTES, at += 32) {
-        const __m128i q = BYTES16(b + 1);
-        const float scale = vs_e8m0_half(b[0]);
-        V(put)(s, at, _mm_shuffle_epi8(table, LOW(q)), scale);
-        V(put)(s, at + 16, _mm_shuffle_epi8(table, HIGH(q)), scale);
-    }
-}
-
-/* Quarter c of Q4_K and Q5_K: sub-blocks 2c and 2c + 1 of 32 values, scale and minimum each. */
-TARGET VS_BODY void V(quarter)(struct V(sink) *s, uint64_t at, const uint8_t *b, uint32_t c, const __m128i *low, const __m128i *high)
-{
-    const float d = V(f16)(b), min = V(f16)(b + 2);
-    const float d0 = d * (float)vs_quant_scale(b + 4, 2 * c), m0 = min * (float)vs_quant_min(b + 4, 2 * c);
-    const float d1 = d * (float)vs_quant_scale(b + 4, 2 * c + 1), m1 = min * (float)vs_quant_min(b + 4, 2 * c + 1);
-    V(put_minus)(s, at + 64 * c, low[0], d0, m0);
-    V(put_minus)(s, at + 64 * c + 16, low[1], d0, m0);
-    V(put_minus)(s, at + 64 * c + 32, high[0], d1, m1);
-    V(put_minus)(s, at + 64 * c + 48, high[1], d1, m1);
-}
-
-TARGET VS_BODY void V(Q4_K)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
-{
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q4_K_BYTES, at += 256)
-        for (uint32_t c = 0; c < 4; c++) {
-            const __m128i q[2] = {BYTES16(b + 16 + 32 * c), BYTES16(b + 32 + 32 * c)};
-            const __m128i low[2] = {LOW(q[0]), LOW(q[1])}, high[2] = {HIGH(q[0]), HIGH(q[1])};
-            V(quarter)(s, at, b, c, low, high);
-        }
-}
-
-/* Bit n of every byte as bit 4. */
-TARGET VS_BODY __m128i V(fifth)(__m128i bits, uint32_t n)
-{
-    const __m128i one = _mm_and_si128(_mm_srl_epi16(bits, _mm_cvtsi32_si128((int)n)), _mm_set1_epi8(1));
-    return _mm_slli_epi16(one, 4);
-}
-
-TARGET VS_BODY void V(Q5_K)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
-{
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q5_K_BYTES, at += 256)
-        for (uint32_t c = 0; c < 4; c++) {
-            __m128i low[2], high[2];
-            for (int h = 0; h < 2; h++) {
-                const __m128i q = BYTES16(b + 48 + 32 * c + 16 * (uint32_t)h), bits = BYTES16(b + 16 + 16 * h);
-                low[h] = _mm_or_si128(LOW(q), V(fifth)(bits, 2 * c));
-                high[h] = _mm_or_si128(HIGH(q), V(fifth)(bits, 2 * c + 1));
-            }
-            V(quarter)(s, at, b, c, low, high);
-        }
-}
-
-/* Two bits of every byte, at n, as bits 4 and 5, below nibbles; less 32. */
-TARGET VS_BODY __m128i V(six)(__m128i nibbles, __m128i bits, int n)
-{
-    const __m128i two = _mm_and_si128(_mm_srl_epi16(bits, _mm_cvtsi32_si128(n)), _mm_set1_epi8(3));
-    return _mm_sub_epi8(_mm_or_si128(nibbles, _mm_slli_epi16(two, 4)), _mm_set1_epi8(32));
-}
-
-TARGET VS_BODY void V(Q6_K)(const uint8_t *b, uint64_t blocks, struct V(sink) *s)
-{
-    for (uint64_t at = 0, i = 0; i < blocks; i++, b += VS_Q6_K_BYTES, at += 256) {
-        const float d = V(f16)(b + 208);
-        for (uint32_t n = 0; n < 2; n++)
-            for (uint32_t part = 0; part < 4; part++)
-                for (uint32_t h = 0; h < 2; h++) {
-                    const __m128i q = BYTES16(b + 64 * n + part % 2 * 32 + 16 * h), bits = BYTES16(b + 128 + 32 * n + 16 * h);
-                    const float scale = d * (float)(int8_t)b[192 + 8 * n + 2 * part + h];
-                    V(put)(s, at + 128 * n + 32 * part + 16 * h, V(six)(part < 2 ? LOW(q) : HIGH(q), bits, 2 * (int)part), scale);
-                }
-    }
-}
-
-/* ---- single values: whole vectors only ---- */
-
-TARGET VS_BODY void V(plain)(const struct vs_mat *w, uint64_t r, struct V(sink) *s)
-{
-    const uint8_t *row = vs_mat_row(w, r);
-    const uint64_t whole = w->cols / 16 * 16;
-    if (w->dtype == VS_BF16)
-        for (uint64_t k = 0; k < whole; k += 16)
-            V(put_bf16)(s, k, row + 2 * k);
-    else if (w->dtype == VS_F16)
-        for (uint64_t k = 0; k < whole; k += 16)
-            V(put_f16)(s, k, row + 2 * k);
-    else
-        for (uint64_t k = 0; k < whole; k += 16)
-            V(put_f32)(s, k, row + 4 * k);
-}
-
-#define CASE(name) case VS_##name: V(name)(vs_mat_row(w, r), w->cols / VS_##name##_ELEMENTS, s); break;
-TARGET VS_BODY void V(row)(const struct vs_mat *w, uint64_t r, struct V(sink) *s)
-{
-    switch ((int)w->dtype) {
-        VS_QUANT_DTYPES(CASE)
-    default: V(plain)(w, r, s);
-    }
-}
-#undef CASE
-
+#define CASE(name, bytes, prepare, steps, vectors) \
+    case VS_##name: V(name##_unpack)(b, w->cols / (16 * (steps) * (vectors)), out); break;
 TARGET static void V(unpack)(const struct vs_mat *w, uint64_t r, float *out)
 {
-    struct V(sink) s = {.y = out};
+    const uint8_t *b = vs_mat_row(w, r);
     if (!vs_cpu_in_vectors(w)) {
         unpack_plain(w, r, out);
         return;
     }
-    V(row)(w, r, &s);
+    switch ((int)w->dtype) { FORMATS(CASE) }
     for (uint64_t k = w->cols / 16 * 16; k < w->cols; k++)
         out[k] = vs_mat_value(w, r, k);
 }
+#undef CASE
 
-TARGET static float V(row_dot)(const struct vs_mat *w, uint64_t r, const float *x)
+/* The rest of a row that fills no more than a part of the lanes, then the tree. */
+TARGET VS_BODY float V(rest)(const struct vs_mat *w, uint64_t r, const float *x, V(vec) acc)
 {
     float lanes[VS_DOT_LANES];
-    struct V(sink) s = {.x = x};
-    V(clear)(&s);
-    V(row)(w, r, &s);
-    V(lanes)(&s, lanes);
+    V(store)(lanes, acc);
     for (uint64_t k = w->cols / 16 * 16, l = 0; k < w->cols; k++, l++)
         lanes[l] = vs_fmaf(x[k], vs_mat_value(w, r, k), lanes[l]);
     return vs_dot_finish(lanes);
 }
 
+#define CASE(name, bytes, prepare, steps, vectors) \
+    case VS_##name: V(name##_dots)(b, w->stride, w->cols / (16 * (steps) * (vectors)), x, rows, acc); break;
+TARGET VS_BODY void V(some_dots)(const struct vs_mat *w, uint64_t r, const float *x, const unsigned rows, float *out)
+{
+    const uint8_t *b = vs_mat_row(w, r);
+    V(vec) acc[VS_ROWS_AT_ONCE];
+    for (unsigned i = 0; i < rows; i++)
+        acc[i] = V(zero)();
+    switch ((int)w->dtype) { FORMATS(CASE) }
+    for (unsigned i = 0; i < rows; i++)
+        out[i] = w->cols % 16 ? V(rest)(w, r + i, x, acc[i]) : V(sum)(acc[i]);
+}
+#undef CASE
+#undef FORMATS
+
+TARGET static void V(row_dots)(const struct vs_mat *w, uint64_t r, uint64_t n, const float *x, float *out)
+{
+    for (; n >= VS_ROWS_AT_ONCE; n -= VS_ROWS_AT_ONCE, r += VS_ROWS_AT_ONCE, out += VS_ROWS_AT_ONCE)
+        V(some_dots)(w, r, x, VS_ROWS_AT_ONCE, out);
+    for (; n; n--, r++, out++)
+        V(some_dots)(w, r, x, 1, out);
+}
+
 #undef LOW
 #undef HIGH
 #undef BYTES16
+#undef COUNTING

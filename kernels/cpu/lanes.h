@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tree over the 16 lanes of a dot product (canon.h), in registers.
+ */
+#ifndef VS_KERNELS_CPU_LANES_H
+#define VS_KERNELS_CPU_LANES_H
+
+#include <immintrin.h>
+#include "cpu.h"
+
+/* Lanes 0-7 and 8-15. */
+VS_TARGET_AVX2 VS_BODY float vs_lanes_sum_avx2(__m256 low, __m256 high)
+{
+    const __m256 eight = _mm256_add_ps(low, high);
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+#endif
