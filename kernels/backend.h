@@ -44,6 +44,7 @@ struct vs_forward {
     enum vs_code (*put)(struct vs_dev *dev, void *dst, const void *host, uint64_t bytes, struct vs_err *err);
     enum vs_code (*get)(struct vs_dev *dev, void *host, const void *src, uint64_t bytes, struct vs_err *err);
     enum vs_code (*wait)(struct vs_dev *dev, struct vs_err *err);
+    enum vs_code (*reserve)(struct vs_dev *dev, uint64_t cols, struct vs_err *err);
     enum vs_code (*fast)(struct vs_dev *dev, bool fast, struct vs_err *err);
     enum vs_code (*host_alloc)(struct vs_dev *dev, uint64_t bytes, void **out, struct vs_err *err);
     void (*host_free)(struct vs_dev *dev, void *p);

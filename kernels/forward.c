@@ -46,6 +46,12 @@ enum vs_code vs_dev_wait(struct vs_dev *dev, struct vs_err *err)
     return dev->forward->wait(dev, err);
 }
 
+enum vs_code vs_dev_reserve(struct vs_dev *dev, uint64_t cols, struct vs_err *err)
+{
+    const enum vs_code code = vs_check_bytes(1, cols, sizeof(float), err);
+    return code ? code : dev->forward->reserve(dev, cols, err);
+}
+
 enum vs_code vs_dev_fast(struct vs_dev *dev, bool fast, struct vs_err *err)
 {
     return dev->forward->fast(dev, fast, err);

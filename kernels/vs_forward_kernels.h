@@ -28,6 +28,8 @@ enum vs_code vs_dev_memory(struct vs_dev *dev, uint64_t *free_bytes, uint64_t *t
 enum vs_code vs_dev_put(struct vs_dev *dev, void *dst, const void *host, uint64_t bytes, struct vs_err *err); /* host may be reused */
 enum vs_code vs_dev_get(struct vs_dev *dev, void *host, const void *src, uint64_t bytes, struct vs_err *err); /* waits */
 enum vs_code vs_dev_wait(struct vs_dev *dev, struct vs_err *err);
+/* Room for matrix products with rows of up to cols values: they allocate nothing afterwards. */
+enum vs_code vs_dev_reserve(struct vs_dev *dev, uint64_t cols, struct vs_err *err);
 /* Fast mode: matrix products of BF16 weights with more than 4 tokens by cuBLASLt where it can be loaded (of fewer, memory
  * is the bound: strict), attention of prompts on tensor cores. VS_EUNSUPPORTED, with the reason, where this device has no
  * fast mode. */

@@ -9,6 +9,7 @@
 
 extern const struct vs_forward vs_cpu_forward;
 
+enum vs_code vs_cpu_linear_reserve(struct vs_dev *dev, uint64_t cols, struct vs_err *err);
 enum vs_code vs_cpu_linear(struct vs_dev *dev, const struct vs_mat *w, const float *x, uint64_t x_stride, uint64_t m,
                            const float *bias, float *y, uint64_t y_stride, struct vs_err *err);
 enum vs_code vs_cpu_norm(struct vs_dev *dev, enum vs_f_norm_kind kind, const float *x, uint64_t rows, uint64_t cols,

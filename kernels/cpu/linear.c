@@ -78,6 +78,17 @@ static void linear_one(const void *job, uint64_t begin, uint64_t end)
 static vs_cpu_fn *const one[VS_CPU_LEVELS] = {linear_one, linear_one, linear_one};
 static vs_cpu_fn *const linear[VS_CPU_LEVELS] = {linear_rows, linear_rows, linear_rows};
 
+static uint64_t panel_stride(uint64_t cols)
+{
+    return (cols + 31) / 16 * 16;
+}
+
+enum vs_code vs_cpu_linear_reserve(struct vs_dev *dev, uint64_t cols, struct vs_err *err)
+{
+    const uint64_t tile = panel_stride(cols) * sizeof(float) * VS_TILE_ROWS;
+    return vs_cpu_scratch_room((struct vs_cpu *)dev, tile > PANEL_BYTES ? tile : PANEL_BYTES, err);
+}
+
 /* Rows of a panel: whole tiles; with few tokens so few that they stay in the innermost cache, otherwise so many that the
  * tokens are fetched rarely; and several panels for each thread. */
 static uint64_t panel_rows(const struct linear_job *j, unsigned threads)
@@ -93,13 +104,14 @@ enum vs_code vs_cpu_linear(struct vs_dev *dev, const struct vs_mat *w, const flo
                            const float *bias, float *y, uint64_t y_stride, struct vs_err *err)
 {
     struct vs_cpu *cpu = (struct vs_cpu *)dev;
-    struct linear_job job = {w, x, bias, x_stride, m, y, y_stride, vs_cpu_unpack[cpu->level], vs_cpu_row_dots[cpu->level], vs_cpu_dots[cpu->level], cpu, (w->cols + 31) / 16 * 16, 0};
+    struct linear_job job = {w, x, bias, x_stride, m, y, y_stride, vs_cpu_unpack[cpu->level], vs_cpu_row_dots[cpu->level],
+                             vs_cpu_dots[cpu->level], cpu, panel_stride(w->cols), 0};
     if (m == 1 && vs_cpu_in_vectors(w)) {
         vs_cpu_for(dev, one, &job, w->rows, (ONE_BYTES / w->stride / VS_ROWS_AT_ONCE + 1) * VS_ROWS_AT_ONCE);
         return VS_OK;
     }
     job.panel_rows = panel_rows(&job, cpu->threads);
-    const enum vs_code code = vs_cpu_scratch_room(cpu, job.panel_rows * job.panel_stride * sizeof(float), err);
+    const enum vs_code code = vs_cpu_linear_reserve(dev, w->cols, err);
     if (!code)
         vs_cpu_for(dev, linear, &job, w->rows, job.panel_rows);
     return code;

@@ -71,6 +71,7 @@ const struct vs_forward vs_cpu_forward = {
     .put = copy,
     .get = copy,
     .wait = nothing,
+    .reserve = vs_cpu_linear_reserve,
     .fast = fast,
     .host_alloc = alloc,
     .host_free = release,

@@ -104,6 +104,12 @@ static enum vs_code sent(struct vs_dev *dev, unsigned lane, struct vs_err *err)
     return vs_cuda_check(cudaEventSynchronize(((struct vs_cuda *)dev)->sent[lane]), "read-ahead", err);
 }
 
+/* Products need no room but in fast mode, which makes it when it is turned on. */
+static enum vs_code reserve(struct vs_dev *dev, uint64_t cols, struct vs_err *err)
+{
+    return VS_OK;
+}
+
 /* ---- with the device ---- */
 
 enum vs_code vs_cuda_forward_open(struct vs_cuda *cuda, struct vs_err *err)
@@ -133,7 +139,7 @@ void vs_cuda_forward_close(struct vs_cuda *cuda)
 
 /* In the order of struct vs_forward. */
 const struct vs_forward vs_cuda_forward = {
-    alloc, release, memory, put, get, wait, vs_cuda_fast, host_alloc, host_free, send, arrived, used, sent, vs_cuda_linear, vs_cuda_norm,
-    vs_cuda_rope, vs_cuda_attention_scores, vs_cuda_attend, vs_cuda_act, vs_cuda_add, vs_cuda_scale, vs_cuda_take, vs_cuda_put_back,
+    alloc, release, memory, put, get, wait, reserve, vs_cuda_fast, host_alloc, host_free, send, arrived, used, sent, vs_cuda_linear,
+    vs_cuda_norm, vs_cuda_rope, vs_cuda_attention_scores, vs_cuda_attend, vs_cuda_act, vs_cuda_add, vs_cuda_scale, vs_cuda_take, vs_cuda_put_back,
     vs_cuda_look, vs_cuda_logit_tile, vs_cuda_compare,
 };

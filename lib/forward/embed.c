@@ -9,7 +9,7 @@
 static enum vs_code add_rows(struct vs_pass *p, const struct vs_weight *table, const uint32_t *rows, bool first, struct vs_err *err)
 {
     uint64_t n = (uint64_t)p->batch->count * p->a->hidden;
-    enum vs_code code = vs_view_rows(p->m->c, &table->weight, rows, p->batch->count, p->host, err);
+    enum vs_code code = vs_view_rows(p->m->c, &table->weight, rows, p->batch->count, p->row, p->host, err);
     if (!code)
         code = vs_dev_put(p->dev, first ? p->x : p->branch, p->host, n * sizeof *p->host, err);
     return code || first ? code : vs_f_add(p->dev, p->x, p->branch, 1, n, err);

@@ -60,6 +60,25 @@ static enum vs_code device_buffers(struct vs_pass *p, struct vs_err *err)
     return code;
 }
 
+static uint64_t row_room(const struct vs_pass *p)
+{
+    static const enum vs_model_role tables[] = {VS_W_EMBED, VS_W_TOKEN_TYPES, VS_W_POSITIONS};
+    uint64_t room = 1;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        const struct vs_view *v = &p->m->binding.model[tables[i]].weight;
+        uint64_t bytes = v->tensor ? vs_view_row_room(v) : 0;
+        room = bytes > room ? bytes : room;
+    }
+    return room;
+}
+
+static uint64_t widest_row(const struct vs_arch *a)
+{
+    uint64_t n = widest_mlp(a), heads = (uint64_t)a->heads * a->head_dim;
+    n = n > a->hidden ? n : a->hidden;
+    return n > heads ? n : heads;
+}
+
 static enum vs_code host_buffers(struct vs_pass *p, struct vs_err *err)
 {
     const struct vs_arch *a = p->a;
@@ -68,6 +87,7 @@ static enum vs_code host_buffers(struct vs_pass *p, struct vs_err *err)
     uint64_t experts = n * a->experts + n * used, room = n * a->hidden;
     room = room > rope ? room : rope;
     room = room > experts ? room : experts;
+    p->row = vs_malloc(row_room(p));
     p->host = vs_calloc(room + 1, sizeof *p->host);
     p->host_ids = vs_calloc(n * used + 1, sizeof *p->host_ids);
     p->inv_freq = vs_calloc(a->head_dim + 1u, sizeof *p->inv_freq);
@@ -75,7 +95,7 @@ static enum vs_code host_buffers(struct vs_pass *p, struct vs_err *err)
     p->looks = vs_calloc(2 * (a->layers + 2ull), sizeof *p->looks);
     p->chosen = vs_calloc(n * used + a->experts + 1, sizeof *p->chosen);
     p->chosen_weights = vs_calloc(n * used + 1, sizeof *p->chosen_weights);
-    bool good = p->host && p->host_ids && p->inv_freq && p->spans && p->looks && p->chosen && p->chosen_weights;
+    bool good = p->row && p->host && p->host_ids && p->inv_freq && p->spans && p->looks && p->chosen && p->chosen_weights;
     return good ? VS_OK : vs_enomem(err, "a forward pass", room * sizeof *p->host);
 }
 
@@ -88,6 +108,8 @@ enum vs_code vs_pass_open(struct vs_dev *dev, const struct vs_model *m, uint32_t
     enum vs_code code = host_buffers(p, err);
     if (!code)
         code = device_buffers(p, err);
+    if (!code)
+        code = vs_dev_reserve(dev, widest_row(p->a), err);
     if (code)
         vs_pass_close(p);
     else
@@ -101,7 +123,7 @@ void vs_pass_close(struct vs_pass *p)
         return;
     void *device[] = {p->x, p->h, p->branch, p->other, p->q, p->k, p->v, p->heads, p->gate, p->up, p->scores, p->rope[0], p->rope[1],
                       p->gathered, p->router, p->share, p->position, p->rows, p->row_weights};
-    void *host[] = {p->host, p->host_ids, p->inv_freq, p->spans, p->looks, p->chosen, p->chosen_weights};
+    void *host[] = {p->row, p->host, p->host_ids, p->inv_freq, p->spans, p->looks, p->chosen, p->chosen_weights};
     for (size_t i = 0; i < sizeof device / sizeof *device; i++)
         vs_dev_free(p->dev, device[i]);
     for (size_t i = 0; i < sizeof host / sizeof *host; i++)

@@ -67,6 +67,7 @@ struct vs_pass {
     float *x, *h, *branch, *other, *q, *k, *v, *heads, *gate, *up, *scores, *rope[2];
     float *gathered, *router, *share;        /* experts */
     uint32_t *position, *rows; float *row_weights;
+    uint8_t *row;                            /* host: a row as it is stored */
     float *host; uint32_t *host_ids; double *inv_freq;
     struct vs_f_span *spans;
     struct vs_f_stats *looks;                /* [2][layers + 2] */

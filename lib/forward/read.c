@@ -102,23 +102,27 @@ enum vs_code vs_view_read_scales(const struct vs_file *f, const struct vs_view *
     return code;
 }
 
-enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v, const uint32_t *ids, uint64_t n, float *out, struct vs_err *err)
+uint64_t vs_view_row_room(const struct vs_view *v)
 {
-    uint64_t row_bytes = vs_view_row_bytes(v), scratch_bytes = vs_view_scratch(v);
-    struct vs_file f = {.fd = -1};
-    uint8_t *row = vs_malloc(row_bytes + scratch_bytes + 1);
+    return vs_view_row_bytes(v) + vs_view_scratch(v);
+}
+
+enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v, const uint32_t *ids, uint64_t n, uint8_t *room,
+                          float *out, struct vs_err *err)
+{
+    uint64_t row_bytes = vs_view_row_bytes(v);
+    struct vs_file f;
     for (uint64_t i = 0; i < n; i++)
-        if (ids[i] >= v->rows) {
-            vs_free(row);
+        if (ids[i] >= v->rows)
             return vs_fail(err, VS_ELIMIT, "%s: row %u is asked for, it has %llu rows", c->files[v->tensor->file].name, ids[i], (unsigned long long)v->rows);
-        }
-    enum vs_code code = row ? vs_file_open(c->files[v->tensor->file].path, &f, err) : vs_enomem(err, "a row", row_bytes);
+    enum vs_code code = vs_file_open(c->files[v->tensor->file].path, &f, err);
+    if (code)
+        return code;
     for (uint64_t i = 0; !code && i < n; i++) {
-        code = vs_view_read(&f, v, ids[i], 1, row, row + row_bytes, scratch_bytes, err);
+        code = vs_view_read(&f, v, ids[i], 1, room, room + row_bytes, vs_view_scratch(v), err);
         if (!code)
-            code = vs_k_to_f32(row, v->tensor->dtype, v->cols, out + i * v->cols, err);
+            code = vs_k_to_f32(room, v->tensor->dtype, v->cols, out + i * v->cols, err);
     }
     vs_file_close(&f);
-    vs_free(row);
     return code;
 }

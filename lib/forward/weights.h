@@ -37,9 +37,10 @@ enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err) VS_NODIS
 enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
 
-/* Single rows of a table, converted: ids may repeat, each below v->rows. out[n * v->cols] */
-enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v, const uint32_t *ids, uint64_t n, float *out,
-                          struct vs_err *err) VS_NODISCARD;
+/* Single rows of a table, converted: ids may repeat, each below v->rows. out[n * v->cols]; room: vs_view_row_room() bytes */
+enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v, const uint32_t *ids, uint64_t n, uint8_t *room,
+                          float *out, struct vs_err *err) VS_NODISCARD;
+uint64_t vs_view_row_room(const struct vs_view *v);
 
 /* read.c */
 uint64_t vs_view_row_bytes(const struct vs_view *v);

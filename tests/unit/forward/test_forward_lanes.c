@@ -130,3 +130,52 @@ Test(lanes, short_of_memory)
     cr_expect_gt(n, 500ul); /* a run makes many */
     vst_cleanup();
 }
+
+/* ---- inside a pass ---- */
+
+static enum vs_code ignore(void *user, const float *logits, uint64_t stride, uint64_t first, uint64_t rows, struct vs_err *err)
+{
+    return VS_OK;
+}
+
+static void pass_without_allocation(enum kind kind)
+{
+    const uint32_t ids[] = {4, 8, 15, 16, 23};
+    const struct vs_sequence sequence = {0, 5, 0};
+    const struct vs_batch batch = {.ids = ids, .count = 5, .sequences = &sequence, .sequence_count = 1, .length = 5};
+    struct vs_run run = {.memory = 1 << 20};
+    struct vs_err err = {0};
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_pass *pass;
+    struct vs_weights *trunk, *head;
+    float *room;
+    struct vs_dev *dev = open_device(false);
+    cr_assert_eq(vs_checkpoint_open(make_tiny(&(struct tiny){.kind = kind}), NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_pass_open(dev, &m, 5, 5, &pass, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_weights_open(dev, c, &m.arch, &m.binding, VS_TRUNK, 1 << 20, 0, false, &run, &trunk, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_weights_open(dev, c, &m.arch, &m.binding, VS_HEAD, 1 << 20, 0, false, &run, &head, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_dev_alloc(dev, 5 * vs_weights_tile_rows(head) * sizeof(float), (void **)&room, &err), VS_OK);
+    vs_mem_fail_at(1, true);
+    enum vs_code code = vs_pass_run(pass, trunk, &batch, NULL, &err);
+    if (!code)
+        code = vs_head_run(dev, &m.arch, head, vs_pass_hidden(pass), 5, room, ignore, NULL, &err);
+    vs_mem_fail_at(0, false);
+    cr_expect_eq(code, VS_OK, "kind %d: %s", (int)kind, err.message);
+    vs_dev_free(dev, room);
+    vs_weights_close(head);
+    vs_weights_close(trunk);
+    vs_pass_close(pass);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    vst_cleanup();
+}
+
+/* The first pass too: what it needs was made when it was opened. */
+Test(lanes, nothing_is_allocated)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        pass_without_allocation((enum kind)kind);
+}
