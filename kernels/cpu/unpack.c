@@ -334,6 +334,6 @@ TARGET VS_BODY __m512 f32_avx512(const uint8_t *p)
 vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = {unpack_portable, unpack_avx2, unpack_avx512};
 vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = {row_dots_portable, row_dots_avx2, row_dots_avx512};
 #else
-vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = {unpack_portable, unpack_portable, unpack_portable};
-vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = {row_dots_portable, row_dots_portable, row_dots_portable};
+vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = VS_CPU_SAME(unpack_portable);
+vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = VS_CPU_SAME(row_dots_portable);
 #endif
