@@ -132,16 +132,9 @@ VS_TARGET_AVX2 static void dots_avx2(const float *const *x, unsigned m, const fl
 
 vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = {dots_portable, dots_avx2, dots_avx512};
 #elif VS_CPU_ARM
-#include <arm_neon.h>
+#include "lanes.h"
 
 /* ---- NEON: 2 by 3 at a time ---- */
-
-VS_BODY float tree_neon(const float32x4_t *acc)
-{
-    const float32x4_t four = vaddq_f32(vaddq_f32(acc[0], acc[2]), vaddq_f32(acc[1], acc[3]));
-    const float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
-    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
-}
 
 VS_BODY void tile_neon(const float *const *x, const float *const *w, uint64_t n, float *out, const int M)
 {
@@ -161,7 +154,7 @@ VS_BODY void tile_neon(const float *const *x, const float *const *w, uint64_t n,
     float lanes[2][3][VS_DOT_LANES]; /* a copy for the rest of the rows, so that acc itself never has to be in memory */
     for (int i = 0; i < M; i++)
         for (int r = 0; r < 3; r++) {
-            out[i * (int)VS_TILE_ROWS + r] = tree_neon(acc[i][r]);
+            out[i * (int)VS_TILE_ROWS + r] = vs_lanes_sum_neon(acc[i][r]);
             for (int q = 0; q < 4; q++)
                 vst1q_f32(lanes[i][r] + 4 * q, acc[i][r][q]);
         }
