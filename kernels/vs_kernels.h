@@ -27,7 +27,7 @@ struct vs_dev; /* one opened device */
 enum vs_code vs_dev_open(enum vs_dev_kind kind, unsigned threads, struct vs_dev **out, struct vs_err *err);
 void vs_dev_close(struct vs_dev *dev);              /* accepts NULL */
 enum vs_dev_kind vs_dev_kind_of(const struct vs_dev *dev);
-const char *vs_dev_name(const struct vs_dev *dev);  /* "AVX-512, 2 threads", "NVIDIA H200" */
+const char *vs_dev_name(const struct vs_dev *dev);  /* "AVX-512, 2 threads", "NEON, 1 thread", "NVIDIA H200" */
 
 /* A window of a table: rows [first, first + count) of a table of total rows, cols columns. */
 struct vs_rows {

@@ -3,6 +3,7 @@
 
 packages='gcc g++ meson ninja-build pkg-config libc6-dev libcjson-dev zlib1g-dev libpcre2-dev libutf8proc-dev libssl-dev'
 test_packages='libcriterion-dev python3 python3-venv'
+cross_packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user' # tests/cross is skipped without them
 
 missing_packages()
 {

@@ -152,7 +152,7 @@ VS_BODY void attend_block(struct attend_job *j, uint64_t kv, uint64_t begin, uin
     float *scores = a->scores + vs_pool_self() * j->thread_scores;
     for (uint64_t at = begin; at < end; at += VS_TILE_TOKENS) {
         const unsigned n = end - at < VS_TILE_TOKENS ? (unsigned)(end - at) : VS_TILE_TOKENS;
-        struct row rows[VS_TILE_TOKENS];
+        struct row rows[VS_TILE_TOKENS] = {{0}};
         for (unsigned i = 0; i < n; i++)
             rows[i] = row_of(j, kv, at + i, scores + i * j->scores_stride);
         tile_scores(j, rows, n, k);

@@ -8,16 +8,18 @@
 
 #include "backend.h"
 
-enum vs_cpu_level { VS_CPU_PORTABLE, VS_CPU_AVX2, VS_CPU_AVX512, VS_CPU_LEVELS };
-
 /* Work on items [begin, end) of a job. */
 typedef void vs_cpu_fn(const void *job, uint64_t begin, uint64_t end);
 
 #define VS_BODY static inline __attribute__((always_inline))
 
-/* VS_CPU_KERNEL(name) makes the table name[VS_CPU_LEVELS] from the body name_body. */
+/* The levels of this architecture, the best one last. VS_CPU_KERNEL(name) makes the table name[VS_CPU_LEVELS] from the body
+ * name_body; VS_CPU_SAME(fn) is the table of a function that needs no instruction set. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define VS_CPU_X86 1
+#define VS_CPU_ARM 0
+enum vs_cpu_level { VS_CPU_PORTABLE, VS_CPU_AVX2, VS_CPU_AVX512, VS_CPU_LEVELS };
+#define VS_CPU_SAME(fn) {fn, fn, fn}
 #define VS_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #ifdef __clang__
 #define VS_WIDE /* no such preference in a target attribute */
@@ -32,9 +34,18 @@ typedef void vs_cpu_fn(const void *job, uint64_t begin, uint64_t end);
     static vs_cpu_fn *const name[VS_CPU_LEVELS] = {name##_portable, name##_avx2, name##_avx512};
 #else
 #define VS_CPU_X86 0
+#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#define VS_CPU_ARM 1 /* NEON is always there: bodies are compiled to it as they are */
+enum vs_cpu_level { VS_CPU_PORTABLE, VS_CPU_NEON, VS_CPU_LEVELS };
+#define VS_CPU_SAME(fn) {fn, fn}
+#else
+#define VS_CPU_ARM 0
+enum vs_cpu_level { VS_CPU_PORTABLE, VS_CPU_LEVELS };
+#define VS_CPU_SAME(fn) {fn}
+#endif
 #define VS_CPU_KERNEL(name)                                                                                        \
     static void name##_portable(const void *job, uint64_t begin, uint64_t end) { name##_body(job, begin, end); }   \
-    static vs_cpu_fn *const name[VS_CPU_LEVELS] = {name##_portable, name##_portable, name##_portable};
+    static vs_cpu_fn *const name[VS_CPU_LEVELS] = VS_CPU_SAME(name##_portable);
 #endif
 
 struct vs_pool;

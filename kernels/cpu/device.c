@@ -13,7 +13,7 @@ enum vs_cpu_level vs_cpu_best(void)
         return VS_CPU_AVX512;
     return avx2 ? VS_CPU_AVX2 : VS_CPU_PORTABLE;
 #else
-    return VS_CPU_PORTABLE;
+    return VS_CPU_LEVELS - 1;
 #endif
 }
 
@@ -46,7 +46,13 @@ static const struct vs_backend cpu_backend = {
 
 enum vs_code vs_cpu_open_level(enum vs_cpu_level level, unsigned threads, struct vs_dev **out, struct vs_err *err)
 {
+#if VS_CPU_X86
     static const char *const names[VS_CPU_LEVELS] = {"portable", "AVX2", "AVX-512"};
+#elif VS_CPU_ARM
+    static const char *const names[VS_CPU_LEVELS] = {"portable", "NEON"};
+#else
+    static const char *const names[VS_CPU_LEVELS] = {"portable"};
+#endif
     struct vs_cpu *cpu = vs_calloc(1, sizeof *cpu);
     if (!cpu)
         return vs_fail(err, VS_ENOMEM, "no memory for a device (%zu bytes)", sizeof *cpu);

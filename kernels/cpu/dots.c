@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * 16 lanes are one AVX-512 register or two AVX registers. All accumulators of a tile stay in registers.
+ * 16 lanes are one AVX-512 register, two AVX registers or four NEON registers. All accumulators of a tile stay in registers.
  */
 #include "canon.h"
 #include "dots.h"
@@ -131,6 +131,50 @@ VS_TARGET_AVX2 static void dots_avx2(const float *const *x, unsigned m, const fl
 }
 
 vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = {dots_portable, dots_avx2, dots_avx512};
+#elif VS_CPU_ARM
+#include "lanes.h"
+
+/* ---- NEON: 2 by 3 at a time ---- */
+
+VS_BODY void tile_neon(const float *const *x, const float *const *w, uint64_t n, float *out, const int M)
+{
+    float32x4_t acc[2][3][4]; /* by fours of lanes */
+    uint64_t k = 0;
+    for (int i = 0; i < M; i++)
+        for (int r = 0; r < 3; r++)
+            for (int q = 0; q < 4; q++)
+                acc[i][r][q] = vdupq_n_f32(0);
+    for (; n - k >= VS_DOT_LANES; k += VS_DOT_LANES)
+        for (int q = 0; q < 4; q++)
+            for (int r = 0; r < 3; r++) {
+                const float32x4_t row = vld1q_f32(w[r] + k + 4 * q);
+                for (int i = 0; i < M; i++)
+                    acc[i][r][q] = vfmaq_f32(acc[i][r][q], vld1q_f32(x[i] + k + 4 * q), row);
+            }
+    float lanes[2][3][VS_DOT_LANES]; /* a copy for the rest of the rows, so that acc itself never has to be in memory */
+    for (int i = 0; i < M; i++)
+        for (int r = 0; r < 3; r++) {
+            out[i * (int)VS_TILE_ROWS + r] = vs_lanes_sum_neon(acc[i][r]);
+            for (int q = 0; q < 4; q++)
+                vst1q_f32(lanes[i][r] + 4 * q, acc[i][r][q]);
+        }
+    for (int i = 0; i < M && k < n; i++)
+        for (int r = 0; r < 3; r++)
+            out[i * (int)VS_TILE_ROWS + r] = finish(lanes[i][r], x[i], w[r], k, n);
+}
+
+static void dots_neon(const float *const *x, unsigned m, const float *const *w, unsigned rows, uint64_t n, float *out)
+{
+    for (unsigned r = 0; r < rows; r += 3) {
+        unsigned i = 0;
+        for (; i + 2 <= m; i += 2)
+            tile_neon(x + i, w + r, n, out + i * VS_TILE_ROWS + r, 2);
+        if (i < m)
+            tile_neon(x + i, w + r, n, out + i * VS_TILE_ROWS + r, 1);
+    }
+}
+
+vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = {dots_portable, dots_neon};
 #else
-vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = {dots_portable, dots_portable, dots_portable};
+vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = VS_CPU_SAME(dots_portable);
 #endif

@@ -5,8 +5,10 @@
 #ifndef VS_KERNELS_CPU_LANES_H
 #define VS_KERNELS_CPU_LANES_H
 
-#include <immintrin.h>
 #include "cpu.h"
+
+#if VS_CPU_X86
+#include <immintrin.h>
 
 /* Lanes 0-7 and 8-15. */
 VS_TARGET_AVX2 VS_BODY float vs_lanes_sum_avx2(__m256 low, __m256 high)
@@ -16,5 +18,16 @@ VS_TARGET_AVX2 VS_BODY float vs_lanes_sum_avx2(__m256 low, __m256 high)
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
+#elif VS_CPU_ARM
+#include <arm_neon.h>
+
+/* By fours of lanes. */
+VS_BODY float vs_lanes_sum_neon(const float32x4_t *v)
+{
+    const float32x4_t four = vaddq_f32(vaddq_f32(v[0], v[2]), vaddq_f32(v[1], v[3]));
+    const float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+#endif
 
 #endif

@@ -75,8 +75,8 @@ static void linear_one(const void *job, uint64_t begin, uint64_t end)
         j->y[r] = vs_quiet(j->bias ? j->y[r] + j->bias[r] : j->y[r]);
 }
 
-static vs_cpu_fn *const one[VS_CPU_LEVELS] = {linear_one, linear_one, linear_one};
-static vs_cpu_fn *const linear[VS_CPU_LEVELS] = {linear_rows, linear_rows, linear_rows};
+static vs_cpu_fn *const one[VS_CPU_LEVELS] = VS_CPU_SAME(linear_one);
+static vs_cpu_fn *const linear[VS_CPU_LEVELS] = VS_CPU_SAME(linear_rows);
 
 static uint64_t panel_stride(uint64_t cols)
 {

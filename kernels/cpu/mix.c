@@ -100,6 +100,43 @@ VS_TARGET_AVX2 static void mix_avx2(const float *const *weights, unsigned rows, 
 }
 
 vs_cpu_mix_fn *const vs_cpu_mix[VS_CPU_LEVELS] = {mix_portable, mix_avx2, mix_avx512};
+#elif VS_CPU_ARM
+#include <arm_neon.h>
+
+VS_BODY void mix_tile_neon(const float *const *weights, const float *v, uint64_t stride, uint64_t from, uint64_t to, float *const *out,
+                           uint64_t c, const int R)
+{
+    float32x4_t acc[VS_TILE_TOKENS][4];
+    for (int i = 0; i < R; i++)
+        for (int b = 0; b < 4; b++)
+            acc[i][b] = vld1q_f32(out[i] + c + 4 * b);
+    for (uint64_t k = from; k < to; k++) {
+        float32x4_t row[4];
+        for (int b = 0; b < 4; b++)
+            row[b] = vld1q_f32(v + k * stride + c + 4 * b);
+        for (int i = 0; i < R; i++)
+            for (int b = 0; b < 4; b++)
+                acc[i][b] = vfmaq_n_f32(acc[i][b], row[b], weights[i][k]);
+    }
+    for (int i = 0; i < R; i++)
+        for (int b = 0; b < 4; b++)
+            vst1q_f32(out[i] + c + 4 * b, acc[i][b]);
+}
+
+static void mix_neon(const float *const *weights, unsigned rows, const float *v, uint64_t stride, uint64_t from, uint64_t to,
+                     float *const *out, uint64_t width)
+{
+    uint64_t c = 0;
+    for (; width - c >= 16; c += 16)
+        if (rows == VS_TILE_TOKENS)
+            mix_tile_neon(weights, v, stride, from, to, out, c, VS_TILE_TOKENS);
+        else
+            for (unsigned i = 0; i < rows; i++)
+                mix_tile_neon(weights + i, v, stride, from, to, out + i, c, 1);
+    columns(weights, rows, v, stride, from, to, out, c, width);
+}
+
+vs_cpu_mix_fn *const vs_cpu_mix[VS_CPU_LEVELS] = {mix_portable, mix_neon};
 #else
-vs_cpu_mix_fn *const vs_cpu_mix[VS_CPU_LEVELS] = {mix_portable, mix_portable, mix_portable};
+vs_cpu_mix_fn *const vs_cpu_mix[VS_CPU_LEVELS] = VS_CPU_SAME(mix_portable);
 #endif

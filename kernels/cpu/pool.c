@@ -40,6 +40,8 @@ static void relax(void)
 {
 #if VS_CPU_X86
     __builtin_ia32_pause();
+#elif VS_CPU_ARM
+    __asm__ volatile("isb"); /* yield returns at once on most processors */
 #endif
 }
 

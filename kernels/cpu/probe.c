@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dot products of rows with probes, in the canonical order of canon.h: 16 lanes are one AVX-512 register or two AVX
- * registers.
+ * Dot products of rows with probes, in the canonical order of canon.h: 16 lanes are one AVX-512 register, two AVX
+ * registers or four NEON registers.
  */
 #include "canon.h"
 #include "cpu.h"
@@ -50,11 +50,12 @@ static void probe_portable(const void *job, uint64_t begin, uint64_t end)
     FOR_DTYPES(probe_rows_plain)
 }
 
+/* Loads of vectors from element at on, as float32, are used in products only, and NaN results are made uniform at the
+ * end, so what the hardware does to NaN payloads does not matter. */
+
 #if VS_CPU_X86
 #include <immintrin.h>
 
-/* Sixteen values from element at on, as float32. The result is used in products only, and NaN results are made
- * uniform at the end, so what the hardware does to NaN payloads does not matter. */
 VS_TARGET_AVX512 VS_BODY __m512 load16(const char *data, enum vs_dtype dtype, uint64_t at)
 {
     if (dtype == VS_BF16)
@@ -180,8 +181,73 @@ VS_TARGET_AVX2 static void probe_avx2(const void *job, uint64_t begin, uint64_t 
 }
 
 static vs_cpu_fn *const probe[VS_CPU_LEVELS] = {probe_portable, probe_avx2, probe_avx512};
+#elif VS_CPU_ARM
+#include <arm_neon.h>
+
+/* Loaded as bytes: rows are aligned to nothing. */
+VS_BODY float32x4_t load4(const uint8_t *data, enum vs_dtype dtype, uint64_t at)
+{
+    if (dtype == VS_BF16)
+        return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(data + at * 2)), 16));
+    if (dtype == VS_F16)
+        return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(data + at * 2)));
+    if (dtype == VS_F32)
+        return vreinterpretq_f32_u8(vld1q_u8(data + at * 4));
+    return vcvt_high_f32_f64(vcvt_f32_f64(vreinterpretq_f64_u8(vld1q_u8(data + at * 8))), vreinterpretq_f64_u8(vld1q_u8(data + at * 8 + 16)));
+}
+
+VS_BODY void tile_neon(const struct probe_job *j, enum vs_dtype dtype, uint64_t r, uint64_t p, const int R, const int P)
+{
+    const uint64_t cols = j->w->cols;
+    float32x4_t acc[2][2][4]; /* by fours of lanes */
+    uint64_t k = 0;
+    for (int a = 0; a < R; a++)
+        for (int b = 0; b < P; b++)
+            for (int q = 0; q < 4; q++)
+                acc[a][b][q] = vdupq_n_f32(0);
+    for (; cols - k >= VS_DOT_LANES; k += VS_DOT_LANES)
+        for (int q = 0; q < 4; q++)
+            for (int a = 0; a < R; a++) {
+                const float32x4_t w = load4(j->w->data, dtype, (r + (uint64_t)a) * cols + k + 4 * (uint64_t)q);
+                for (int b = 0; b < P; b++)
+                    acc[a][b][q] = vfmaq_f32(acc[a][b][q], vld1q_f32(j->hidden + (p + (uint64_t)b) * cols + k + 4 * q), w);
+            }
+    float lanes[2][2][VS_DOT_LANES]; /* a copy, so that acc itself never has to be in memory */
+    for (int a = 0; a < R; a++)
+        for (int b = 0; b < P; b++)
+            for (int q = 0; q < 4; q++)
+                vst1q_f32(lanes[a][b] + 4 * q, acc[a][b][q]);
+    for (int a = 0; a < R; a++)
+        for (int b = 0; b < P; b++) {
+            const uint64_t row = r + (uint64_t)a, at = p + (uint64_t)b;
+            put_logit(j, at, row, finish(lanes[a][b], j->hidden + at * cols, j->w->data, dtype, row * cols, k, cols));
+        }
+}
+
+VS_BODY void probe_rows_neon(const struct probe_job *j, enum vs_dtype dtype, uint64_t begin, uint64_t end)
+{
+    uint64_t r = begin;
+    for (; end - r >= 2; r += 2) {
+        uint64_t p = 0;
+        for (; j->probes - p >= 2; p += 2)
+            tile_neon(j, dtype, r, p, 2, 2);
+        for (; p < j->probes; p++)
+            tile_neon(j, dtype, r, p, 2, 1);
+    }
+    for (; r < end; r++)
+        for (uint64_t p = 0; p < j->probes; p++)
+            tile_neon(j, dtype, r, p, 1, 1);
+}
+
+static void probe_neon(const void *job, uint64_t begin, uint64_t end)
+{
+    const struct probe_job *j = job;
+    FOR_DTYPES(probe_rows_neon)
+}
+
+static vs_cpu_fn *const probe[VS_CPU_LEVELS] = {probe_portable, probe_neon};
 #else
-static vs_cpu_fn *const probe[VS_CPU_LEVELS] = {probe_portable, probe_portable, probe_portable};
+static vs_cpu_fn *const probe[VS_CPU_LEVELS] = VS_CPU_SAME(probe_portable);
 #endif
 
 enum vs_code vs_cpu_head_probe(struct vs_dev *dev, const struct vs_rows *window, const float *hidden, uint64_t probes,

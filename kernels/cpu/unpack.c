@@ -58,9 +58,6 @@ static void row_dots_portable(const struct vs_mat *w, uint64_t r, uint64_t n, co
     }
 }
 
-#if VS_CPU_X86
-#include "lanes.h"
-
 #ifdef __clang__
 #define VS_UNROLL _Pragma("unroll")
 #else
@@ -77,7 +74,30 @@ VS_BODY uint64_t vs_prefetch_distance(uint64_t together)
 /* Behind the last row nothing needs to be. */
 VS_BODY void vs_prefetch(const uint8_t *b, uint64_t at)
 {
-    _mm_prefetch((const char *)((uintptr_t)b + at), _MM_HINT_T0);
+    __builtin_prefetch((const char *)((uintptr_t)b + at));
+}
+
+#if VS_CPU_X86
+#include "lanes.h"
+
+typedef __m128i bytes16;
+#define BYTES16(...) _mm_setr_epi8(__VA_ARGS__)
+
+VS_TARGET_AVX2 VS_BODY bytes16 bytes16_at(const uint8_t *p)
+{
+    return _mm_loadu_si128((const void *)p);
+}
+
+VS_TARGET_AVX2 VS_BODY bytes16 words(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    return _mm_setr_epi32((int)a, (int)b, (int)c, (int)d);
+}
+
+VS_TARGET_AVX2 VS_BODY bytes16 sixes(bytes16 low, bytes16 high, uint32_t part)
+{
+    const __m128i two = part < 2 ? _mm_slli_epi16(high, (int)(4 - 2 * part)) : _mm_srli_epi16(high, (int)(2 * part - 4));
+    const __m128i four = _mm_and_si128(part < 2 ? low : _mm_srli_epi16(low, 4), _mm_set1_epi8(15));
+    return _mm_sub_epi8(_mm_or_si128(four, _mm_and_si128(two, _mm_set1_epi8(0x30))), _mm_set1_epi8(32));
 }
 
 /* ---- AVX2: lanes 0-7 and 8-15 ---- */
@@ -333,7 +353,18 @@ TARGET VS_BODY __m512 f32_avx512(const uint8_t *p)
 
 vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = {unpack_portable, unpack_avx2, unpack_avx512};
 vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = {row_dots_portable, row_dots_avx2, row_dots_avx512};
+#elif VS_CPU_ARM
+#include "unpack_neon.h"
+
+#define TARGET
+#define V(name) name##_neon
+#include "unpack_blocks.h"
+#undef TARGET
+#undef V
+
+vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = {unpack_portable, unpack_neon};
+vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = {row_dots_portable, row_dots_neon};
 #else
-vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = {unpack_portable, unpack_portable, unpack_portable};
-vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = {row_dots_portable, row_dots_portable, row_dots_portable};
+vs_cpu_unpack_fn *const vs_cpu_unpack[VS_CPU_LEVELS] = VS_CPU_SAME(unpack_portable);
+vs_cpu_row_dots_fn *const vs_cpu_row_dots[VS_CPU_LEVELS] = VS_CPU_SAME(row_dots_portable);
 #endif

@@ -17,32 +17,32 @@
  *     V(fives)(q, low, high, out)  the integers of 32 nibbles with a fifth bit each, as V(ints)
  *     V(ints_scaled)(i, less, d), V(ints_affine)(i, d, m)               (i - less) d; i d + m
  *     V(bf16), V(f16s), V(f32)     16 single values
+ *
+ * What an architecture brings: 16 bytes as bytes16; BYTES16(...), bytes16_at(p), words(a, b, c, d) make them; sixes(low, high, part)
+ * are values of 4 bits at low, with 2 bits of the bytes at high (which ones is for part to say), less 32.
  */
 
-#define LOW(v) _mm_and_si128(v, _mm_set1_epi8(15))
-#define HIGH(v) LOW(_mm_srli_epi16(v, 4))
-#define BYTES16(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
-#define COUNTING _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define COUNTING BYTES16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
 /* ---- blocks of 32 values: one step ---- */
 
 TARGET VS_BODY void V(Q4_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const V(table) t = V(table_scaled)(_mm_sub_epi8(COUNTING, _mm_set1_epi8(8)), V(f16)(b));
-    V(look)(BYTES16(b + 2), t, t, v);
+    const V(table) t = V(table_scaled)(BYTES16(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7), V(f16)(b));
+    V(look)(bytes16_at(b + 2), t, t, v);
 }
 
 TARGET VS_BODY void V(Q4_1)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
     const V(table) t = V(table_affine)(COUNTING, V(f16)(b), V(f16)(b + 2));
-    V(look)(BYTES16(b + 4), t, t, v);
+    V(look)(bytes16_at(b + 4), t, t, v);
 }
 
 TARGET VS_BODY void V(Q5_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
     const float d = V(f16)(b);
     V(ints) i[2];
-    V(fives)(BYTES16(b + 6), V(bits16)(b + 2), V(bits16)(b + 4), i);
+    V(fives)(bytes16_at(b + 6), V(bits16)(b + 2), V(bits16)(b + 4), i);
     v[0] = V(ints_scaled)(i[0], 16, d);
     v[1] = V(ints_scaled)(i[1], 16, d);
 }
@@ -51,7 +51,7 @@ TARGET VS_BODY void V(Q5_1)(const uint8_t *b, const float *scales, uint32_t s, V
 {
     const float d = V(f16)(b), m = V(f16)(b + 2);
     V(ints) i[2];
-    V(fives)(BYTES16(b + 8), V(bits16)(b + 4), V(bits16)(b + 6), i);
+    V(fives)(bytes16_at(b + 8), V(bits16)(b + 4), V(bits16)(b + 6), i);
     v[0] = V(ints_affine)(i[0], d, m);
     v[1] = V(ints_affine)(i[1], d, m);
 }
@@ -59,15 +59,15 @@ TARGET VS_BODY void V(Q5_1)(const uint8_t *b, const float *scales, uint32_t s, V
 TARGET VS_BODY void V(Q8_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
     const float d = V(f16)(b);
-    v[0] = V(scaled)(BYTES16(b + 2), d);
-    v[1] = V(scaled)(BYTES16(b + 18), d);
+    v[0] = V(scaled)(bytes16_at(b + 2), d);
+    v[1] = V(scaled)(bytes16_at(b + 18), d);
 }
 
 TARGET VS_BODY void V(MXFP4)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const __m128i values = _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
+    const bytes16 values = BYTES16(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
     const V(table) t = V(table_scaled)(values, vs_e8m0_half(b[0]));
-    V(look)(BYTES16(b + 1), t, t, v);
+    V(look)(bytes16_at(b + 1), t, t, v);
 }
 
 TARGET VS_BODY void V(one_scale)(const uint8_t *b, float *scales)
@@ -80,7 +80,7 @@ TARGET VS_BODY void V(one_scale)(const uint8_t *b, float *scales)
 TARGET VS_BODY void V(pairs)(const uint8_t *b, float *scales)
 {
     const uint32_t x = vs_quant_u32(b + 4), y = vs_quant_u32(b + 8), z = vs_quant_u32(b + 12), six = 0x3f3f3f3f, four = 0x0f0f0f0f, two = 0x30303030;
-    const __m128i q = _mm_setr_epi32((int)(x & six), (int)((z & four) | (x >> 2 & two)), (int)(y & six), (int)((z >> 4 & four) | (y >> 2 & two)));
+    const bytes16 q = words(x & six, (z & four) | (x >> 2 & two), y & six, (z >> 4 & four) | (y >> 2 & two));
     V(store)(scales, V(halves)(q, V(f16)(b), -V(f16)(b + 2)));
 }
 
@@ -91,7 +91,7 @@ TARGET VS_BODY void V(Q4_K)(const uint8_t *b, const float *scales, uint32_t s, V
     const V(table) high = V(table_affine)(COUNTING, scales[2 * s + 1], scales[9 + 2 * s]);
     for (uint32_t h = 0; h < 2; h++) {
         V(vec) out[2];
-        V(look)(BYTES16(b + 16 + 32 * s + 16 * h), low, high, out);
+        V(look)(bytes16_at(b + 16 + 32 * s + 16 * h), low, high, out);
         v[h] = out[0];
         v[2 + h] = out[1];
     }
@@ -100,9 +100,9 @@ TARGET VS_BODY void V(Q4_K)(const uint8_t *b, const float *scales, uint32_t s, V
 TARGET VS_BODY void V(Q5_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
     for (uint32_t h = 0; h < 2; h++) {
-        const __m128i bits = BYTES16(b + 16 + 16 * h);
+        const bytes16 bits = bytes16_at(b + 16 + 16 * h);
         V(ints) i[2];
-        V(fives)(BYTES16(b + 48 + 32 * s + 16 * h), V(bit_of)(bits, 2 * s), V(bit_of)(bits, 2 * s + 1), i);
+        V(fives)(bytes16_at(b + 48 + 32 * s + 16 * h), V(bit_of)(bits, 2 * s), V(bit_of)(bits, 2 * s + 1), i);
         v[h] = V(ints_affine)(i[0], scales[2 * s], scales[8 + 2 * s]);
         v[2 + h] = V(ints_affine)(i[1], scales[2 * s + 1], scales[9 + 2 * s]);
     }
@@ -110,22 +110,14 @@ TARGET VS_BODY void V(Q5_K)(const uint8_t *b, const float *scales, uint32_t s, V
 
 TARGET VS_BODY void V(sixteen)(const uint8_t *b, float *scales)
 {
-    V(store)(scales, V(scaled)(BYTES16(b + 192), V(f16)(b + 208)));
-}
-
-/* Values of 4 bits at low, 2 bits of the bytes at high: which ones is for part to say. */
-TARGET VS_BODY __m128i V(six)(__m128i low, __m128i high, uint32_t part)
-{
-    const __m128i two = part < 2 ? _mm_slli_epi16(high, (int)(4 - 2 * part)) : _mm_srli_epi16(high, (int)(2 * part - 4));
-    const __m128i q = _mm_or_si128(part < 2 ? LOW(low) : HIGH(low), _mm_and_si128(two, _mm_set1_epi8(0x30)));
-    return _mm_sub_epi8(q, _mm_set1_epi8(32));
+    V(store)(scales, V(scaled)(bytes16_at(b + 192), V(f16)(b + 208)));
 }
 
 TARGET VS_BODY void V(Q6_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
     const uint32_t n = s / 4, part = s % 4; /* half; which two bits */
     for (uint32_t h = 0; h < 2; h++)
-        v[h] = V(scaled)(V(six)(BYTES16(b + 64 * n + part % 2 * 32 + 16 * h), BYTES16(b + 128 + 32 * n + 16 * h), part), scales[2 * s + h]);
+        v[h] = V(scaled)(sixes(bytes16_at(b + 64 * n + part % 2 * 32 + 16 * h), bytes16_at(b + 128 + 32 * n + 16 * h), part), scales[2 * s + h]);
 }
 
 /* ---- single values ---- */
@@ -258,7 +250,4 @@ TARGET static void V(row_dots)(const struct vs_mat *w, uint64_t r, uint64_t n, c
         V(some_dots)(w, r, x, 1, out);
 }
 
-#undef LOW
-#undef HIGH
-#undef BYTES16
 #undef COUNTING

@@ -149,7 +149,7 @@ int bench_cpu(void)
             vs_dev_close(dev);
         }
     bench_free(&b);
-    for (unsigned level = VS_CPU_AVX2; level <= vs_cpu_best() && !failed; level++) {
+    for (unsigned level = VS_CPU_PORTABLE + 1; level <= vs_cpu_best() && !failed; level++) {
         struct vs_dev *dev;
         if (vs_cpu_open_level((enum vs_cpu_level)level, 2, &dev, &err))
             return 1;
