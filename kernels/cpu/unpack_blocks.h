@@ -5,7 +5,7 @@
  * run over the steps of a row: one stores the values, one multiplies some rows at a time with the same token. A row's sum is
  * one chain of fused multiply-adds, each of which waits for the one before: the other rows fill the time.
  *
- * What an instruction set brings (unpack.c):
+ * What an instruction set brings (unpack_x86.h, unpack_neon.h):
  *
  *     V(vec)                       16 float32; V(zero), V(load), V(store), V(fma)(x, v, acc), V(sum): the tree of canon.h
  *     V(scaled)(q, d)              q d, of 16 signed bytes
