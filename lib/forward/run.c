@@ -212,6 +212,8 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
     }
     if (!code)
         code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run, &k->trunk, err);
+    if (!code)
+        vs_weights_tap(k->trunk, j->tap);
     if (!code && two)
         code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_TRUNK, memory / 2, 0, false, j->run, &k->base_trunk, err);
     if (code || m->arch.encoder)
@@ -219,6 +221,8 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
     uint64_t used = vs_weights_bytes(k->trunk), tile = head_tile(k);
     uint64_t left = keep && used < memory ? memory - used : memory / 2;
     code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_HEAD, left, tile, keep, j->run, &k->head, err);
+    if (!code)
+        vs_weights_tap(k->head, j->tap);
     if (!code && j->base)
         code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, memory / 2, tile, false, j->run, &k->base_head, err);
     return code;

@@ -49,18 +49,18 @@ static uint8_t *device_of(const struct vs_weights *w, uint32_t batch)
 static enum vs_code open_files(struct vs_weights *w, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
-    w->files = vs_calloc(w->c->file_count + 1u, sizeof *w->files);
-    if (!w->files)
+    w->sources = vs_calloc(w->c->file_count + 1u, sizeof *w->sources);
+    if (!w->sources)
         return vs_enomem(err, "files", w->c->file_count);
     for (uint32_t i = 0; i < w->c->file_count; i++)
-        w->files[i].fd = -1;
+        w->sources[i].file.fd = -1;
     for (uint64_t i = 0; !code && i < w->item_count; i++) {
         const struct vs_view *views[2] = {&w->items[i].of->weight, &w->items[i].of->bias};
         for (int v = 0; !code && v < 2; v++) {
             uint32_t files[2] = {views[v]->tensor ? views[v]->tensor->file : 0, views[v]->scales ? views[v]->scales->file : 0};
             for (int s = 0; !code && views[v]->tensor && s < (views[v]->scales ? 2 : 1); s++)
-                if (w->files[files[s]].fd < 0)
-                    code = vs_file_open(w->c->files[files[s]].path, &w->files[files[s]], err);
+                if (w->sources[files[s]].file.fd < 0)
+                    code = vs_file_open(w->c->files[files[s]].path, &w->sources[files[s]].file, err);
         }
     }
     return code;
@@ -92,6 +92,12 @@ enum vs_code vs_stream_open(struct vs_weights *w, struct vs_dev *dev, const stru
     return code ? code : make_buffers(w, err);
 }
 
+void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap)
+{
+    for (uint32_t i = 0; i < w->c->file_count; i++)
+        w->sources[i].tap = tap;
+}
+
 void vs_weights_close(struct vs_weights *w)
 {
     struct vs_err none;
@@ -104,13 +110,13 @@ void vs_weights_close(struct vs_weights *w)
     }
     for (uint32_t i = 0; w->kept && i < w->batch_count; i++)
         vs_dev_free(w->dev, w->kept[i]);
-    for (uint32_t i = 0; w->files && i < w->c->file_count; i++)
-        vs_file_close(&w->files[i]);
+    for (uint32_t i = 0; w->sources && i < w->c->file_count; i++)
+        vs_file_close(&w->sources[i].file);
     if (w->has_lock) {
         pthread_cond_destroy(&w->changed);
         pthread_mutex_destroy(&w->lock);
     }
-    vs_free(w->files);
+    vs_free(w->sources);
     vs_free(w->kept);
     vs_free(w->scratch);
     vs_free(w->raw);
@@ -123,7 +129,7 @@ void vs_weights_close(struct vs_weights *w)
 
 static enum vs_code read_vector(struct vs_weights *w, const struct vs_view *v, uint64_t first, uint64_t rows, bool plus_one, float *out)
 {
-    enum vs_code code = vs_view_read(&w->files[v->tensor->file], v, first, rows, w->raw, w->scratch, w->scratch_bytes, &w->err);
+    enum vs_code code = vs_view_read(&w->sources[v->tensor->file], v, first, rows, w->raw, w->scratch, w->scratch_bytes, &w->err);
     if (!code)
         code = vs_k_to_f32(w->raw, v->tensor->dtype, rows, out, &w->err);
     for (uint64_t i = 0; !code && plus_one && i < rows; i++)
@@ -138,9 +144,9 @@ static enum vs_code read_item(struct vs_weights *w, const struct vs_item *i, uin
     if (v->cols == 1)
         code = read_vector(w, v, i->first, i->rows, i->plus_one, (float *)(void *)(buffer + i->data));
     else
-        code = vs_view_read(&w->files[v->tensor->file], v, i->first, i->rows, buffer + i->data, w->scratch, w->scratch_bytes, &w->err);
+        code = vs_view_read(&w->sources[v->tensor->file], v, i->first, i->rows, buffer + i->data, w->scratch, w->scratch_bytes, &w->err);
     if (!code && v->mxfp4)
-        code = vs_view_read_scales(&w->files[v->scales->file], v, i->first, i->rows, buffer + i->scales, &w->err);
+        code = vs_view_read_scales(&w->sources[v->scales->file], v, i->first, i->rows, buffer + i->scales, &w->err);
     if (!code && i->of->bias.tensor)
         code = read_vector(w, &i->of->bias, i->first, i->rows, false, (float *)(void *)(buffer + i->bias));
     return code;
@@ -318,7 +324,7 @@ enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err)
     w->running = false;
     w->loaded = w->resident && complete;
     for (uint32_t i = 0; !code && complete && i < w->c->file_count; i++)
-        if (w->files[i].fd >= 0)
-            code = vs_file_unchanged(&w->files[i], err);
+        if (w->sources[i].file.fd >= 0)
+            code = vs_file_unchanged(&w->sources[i].file, err);
     return code;
 }

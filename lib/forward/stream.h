@@ -21,7 +21,7 @@ struct vs_weights {
     struct vs_item *items; uint64_t item_count, item_cap;
     struct vs_load *batches; uint32_t batch_count; uint64_t batch_cap;
     uint64_t bytes, tile_rows;
-    struct vs_file *files;
+    struct vs_source *sources;         /* one for each file of c; those that are not read stay closed */
     bool shares, resident, loaded;     /* device memory is host memory; every batch has a buffer; they are filled */
     void *host[2], *device[2];         /* lanes */
     void **kept;                       /* [batch_count] with resident */
