@@ -308,6 +308,18 @@ enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct 
     return VS_OK;
 }
 
+/* Nobody reads or writes the buffers any more, a copy that was sent ahead of a pass that ends early included. */
+static enum vs_code settle(struct vs_weights *w, struct vs_err *err)
+{
+    enum vs_code code = vs_dev_wait(w->dev, err);
+    for (unsigned lane = 0; lane < 2 && !w->shares; lane++) {
+        struct vs_err more;
+        enum vs_code sent = vs_dev_sent(w->dev, lane, code ? &more : err);
+        code = code ? code : sent;
+    }
+    return code;
+}
+
 enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
@@ -315,7 +327,7 @@ enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err)
         return VS_OK;
     bool complete = w->at == w->item_count && !w->code;
     if (!w->shares || complete)
-        code = vs_dev_wait(w->dev, err);
+        code = settle(w, err);
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     pthread_cond_broadcast(&w->changed);

@@ -3,8 +3,10 @@
  * Weights by every way they can come: one memory or two, streamed in tiles or kept; and when memory is short.
  */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "backend.h"
 #include "base/mem.h"
 #include "fixture.h"
@@ -65,6 +67,67 @@ Test(lanes, every_way_gives_the_same_bits)
         cr_expect_eq(memcmp(want, got, 6 * ROWS * sizeof *want), 0, "way %zu", i);
         cr_expect(!ways[i].generate || memcmp(first, continued, sizeof first) == 0, "way %zu", i);
     }
+    vst_cleanup();
+}
+
+/* ---- a pass that ends early ---- */
+
+/* Copies of a device that are not over until somebody waits for them. */
+static struct { bool under_way[2]; unsigned sent, freed_early; } copies;
+static const struct vs_forward *host;
+
+static enum vs_code send_late(struct vs_dev *dev, unsigned lane, void *dst, const void *from, uint64_t bytes, struct vs_err *err)
+{
+    copies.under_way[lane] = true;
+    copies.sent++;
+    return host->send(dev, lane, dst, from, bytes, err);
+}
+
+/* The reader has time to fill the other lane. */
+static enum vs_code sent_late(struct vs_dev *dev, unsigned lane, struct vs_err *err)
+{
+    usleep(20000);
+    copies.under_way[lane] = false;
+    return VS_OK;
+}
+
+static void free_early(struct vs_dev *dev, void *p)
+{
+    copies.freed_early += p && (copies.under_way[0] || copies.under_way[1]);
+    host->host_free(dev, p);
+}
+
+Test(lanes, buffers_outlive_the_copies_of_a_cancelled_pass)
+{
+    const char *dir = make_tiny(&(struct tiny){0});
+    struct vs_dev *dev = open_device(true);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_weights *w;
+    struct vs_piece piece;
+    struct vs_err err = {0};
+    sig_atomic_t stop = 0;
+    struct vs_run run = {.cancel = &stop};
+    struct vs_forward late;
+    host = dev->forward;
+    late = *host;
+    late.send = send_late;
+    late.sent = sent_late;
+    late.host_free = free_early;
+    dev->forward = &late;
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_weights_open(dev, c, &m.arch, &m.binding, VS_TRUNK, 1, 0, false, &run, &w, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_weights_begin(w, &err), VS_OK);
+    stop = 1;
+    cr_expect_eq(vs_weights_next(w, &piece, &err), VS_ECANCELED);
+    cr_expect_eq(copies.sent, 2, "the second lane was sent ahead");
+    vs_weights_close(w);
+    cr_expect_eq(copies.freed_early, 0);
+    dev->forward = host;
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
     vst_cleanup();
 }
 
