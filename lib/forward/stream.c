@@ -2,7 +2,7 @@
  *
  * Read-ahead: a thread fills batch after batch; the computation takes them in the same order.
  *
- *     file --thread--> host lane --send--> device lane --> pieces        (two lanes; one memory where the device shares it)
+ *     file --thread--> host lane --send--> device lane --> pieces        (two lanes, or one; one memory where the device shares it)
  */
 #include "forward/stream.h"
 
@@ -13,7 +13,7 @@ static enum vs_code thread_trouble(struct vs_err *err)
 
 /* ---- buffers ---- */
 
-static uint64_t largest(const struct vs_weights *w)
+uint64_t vs_stream_largest(const struct vs_weights *w)
 {
     uint64_t n = 1;
     for (uint32_t i = 0; i < w->batch_count; i++)
@@ -23,10 +23,10 @@ static uint64_t largest(const struct vs_weights *w)
 
 static enum vs_code make_buffers(struct vs_weights *w, struct vs_err *err)
 {
-    uint64_t n = largest(w);
+    uint64_t n = vs_stream_largest(w);
     enum vs_code code = VS_OK;
     bool lanes = !w->resident || !w->shares;
-    unsigned count = w->batch_count < 2 ? w->batch_count : 2;
+    unsigned count = w->batch_count < w->lanes ? w->batch_count : w->lanes;
     for (unsigned i = 0; !code && lanes && i < count; i++)
         code = vs_dev_host_alloc(w->dev, n, &w->host[i], err);
     for (unsigned i = 0; !code && lanes && !w->shares && !w->resident && i < count; i++)
@@ -38,12 +38,12 @@ static enum vs_code make_buffers(struct vs_weights *w, struct vs_err *err)
 
 static uint8_t *host_of(const struct vs_weights *w, uint32_t batch)
 {
-    return w->resident && w->shares ? w->kept[batch] : w->host[batch % 2];
+    return w->resident && w->shares ? w->kept[batch] : w->host[batch % w->lanes];
 }
 
 static uint8_t *device_of(const struct vs_weights *w, uint32_t batch)
 {
-    return w->resident ? w->kept[batch] : w->shares ? w->host[batch % 2] : w->device[batch % 2];
+    return w->resident ? w->kept[batch] : w->shares ? w->host[batch % w->lanes] : w->device[batch % w->lanes];
 }
 
 static enum vs_code open_files(struct vs_weights *w, struct vs_err *err)
@@ -168,10 +168,10 @@ static enum vs_code read_batch(struct vs_weights *w, uint32_t batch)
     return code;
 }
 
-/* A lane is free again when the batch two before has left it. */
+/* A lane is free again when the batch before in it has left it. */
 static bool may_fill(const struct vs_weights *w, uint32_t batch)
 {
-    return (w->resident && w->shares) || batch < w->freed + 2;
+    return (w->resident && w->shares) || batch < w->freed + w->lanes;
 }
 
 static void *read_ahead(void *user)
@@ -237,7 +237,7 @@ static void set_freed(struct vs_weights *w, uint32_t count)
 static enum vs_code send(struct vs_weights *w, uint32_t batch, struct vs_err *err)
 {
     w->sent = batch + 1;
-    return vs_dev_send(w->dev, batch % 2, device_of(w, batch), host_of(w, batch), w->batches[batch].bytes, err);
+    return vs_dev_send(w->dev, batch % w->lanes, device_of(w, batch), host_of(w, batch), w->batches[batch].bytes, err);
 }
 
 static bool is_filled(struct vs_weights *w, uint32_t batch)
@@ -248,24 +248,24 @@ static bool is_filled(struct vs_weights *w, uint32_t batch)
     return filled;
 }
 
-/* The next batch is sent as soon as this one has arrived, so that copying and computing overlap. */
+/* With two lanes the next batch is sent as soon as this one has arrived, so that copying and computing overlap. */
 static enum vs_code arrive(struct vs_weights *w, uint32_t batch, struct vs_err *err)
 {
     enum vs_code code = w->sent > batch ? VS_OK : send(w, batch, err);
     if (!code)
-        code = vs_dev_arrived(w->dev, batch % 2, err);
+        code = vs_dev_arrived(w->dev, batch % w->lanes, err);
     if (!code)
-        code = vs_dev_sent(w->dev, batch % 2, err);
+        code = vs_dev_sent(w->dev, batch % w->lanes, err);
     if (code)
         return code;
     set_freed(w, batch + 1);
-    return batch + 1 < w->batch_count && is_filled(w, batch + 1) ? send(w, batch + 1, err) : VS_OK;
+    return w->lanes > 1 && batch + 1 < w->batch_count && is_filled(w, batch + 1) ? send(w, batch + 1, err) : VS_OK;
 }
 
 static enum vs_code leave(struct vs_weights *w, uint32_t batch, struct vs_err *err)
 {
     if (!w->shares)
-        return vs_dev_used(w->dev, batch % 2, err);
+        return vs_dev_used(w->dev, batch % w->lanes, err);
     enum vs_code code = vs_dev_wait(w->dev, err);
     set_freed(w, batch + 1);
     return code;
@@ -308,11 +308,16 @@ enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct 
     return VS_OK;
 }
 
+void vs_weights_again(struct vs_weights *w)
+{
+    w->at = w->batches[w->entered - 1].first;
+}
+
 /* Nobody reads or writes the buffers any more, a copy that was sent ahead of a pass that ends early included. */
 static enum vs_code settle(struct vs_weights *w, struct vs_err *err)
 {
     enum vs_code code = vs_dev_wait(w->dev, err);
-    for (unsigned lane = 0; lane < 2 && !w->shares; lane++) {
+    for (unsigned lane = 0; lane < w->lanes && !w->shares; lane++) {
         struct vs_err more;
         enum vs_code sent = vs_dev_sent(w->dev, lane, code ? &more : err);
         code = code ? code : sent;

@@ -23,7 +23,7 @@ struct vs_weights {
     uint64_t bytes, tile_rows;
     struct vs_source *sources;         /* one for each file of c; those that are not read stay closed */
     bool shares, resident, loaded;     /* device memory is host memory; every batch has a buffer; they are filled */
-    void *host[2], *device[2];         /* lanes */
+    unsigned lanes; void *host[2], *device[2]; /* one or two; lanes */
     void **kept;                       /* [batch_count] with resident */
     uint8_t *scratch; uint64_t scratch_bytes;
     uint8_t *raw;                      /* a vector as stored */
@@ -37,6 +37,7 @@ struct vs_weights {
     enum vs_code code; struct vs_err err;
 };
 
+uint64_t vs_stream_largest(const struct vs_weights *w); /* bytes of the largest batch */
 enum vs_code vs_stream_open(struct vs_weights *w, struct vs_dev *dev, const struct vs_checkpoint *c, bool resident, uint64_t scratch,
                             uint64_t vector, const struct vs_run *run, const char *what, struct vs_err *err) VS_NODISCARD;
 

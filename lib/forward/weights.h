@@ -3,7 +3,7 @@
  * Weights in the order of use. A reader thread fills two buffers ahead of the computation; matrices come in tiles of rows,
  * so that memory is bounded whatever the size of a layer. Weights that fit are kept for the next pass.
  *
- *     open -> (begin -> next ... next -> end)* -> close
+ *     open -> (begin -> next ... next (-> again -> next ...) -> end)* -> close
  */
 #ifndef VS_FORWARD_WEIGHTS_H
 #define VS_FORWARD_WEIGHTS_H
@@ -20,10 +20,11 @@ struct vs_piece {
     uint64_t first, rows;
 };
 
-enum vs_part_of_model { VS_TRUNK, VS_HEAD };
+/* VS_LAYERS: the trunk, with a buffer for the largest layer, so that one layer after the other can be gone through again. */
+enum vs_part_of_model { VS_TRUNK, VS_LAYERS, VS_HEAD };
 
 struct vs_weights;
-/* memory: bytes for the buffers. tile: rows of a piece, the most; 0 = as the buffers have room. keep: hold everything when it fits into memory, so that later passes do not read. */
+/* memory: bytes for the buffers; of VS_LAYERS a layer may have more, then there is one buffer instead of two. tile: rows of a piece, the most; 0 = as the buffers have room. keep: hold everything when it fits into memory, so that later passes do not read. */
 enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, const struct vs_arch *a, const struct vs_binding *b,
                              enum vs_part_of_model part, uint64_t memory, uint64_t tile, bool keep, const struct vs_run *run, struct vs_weights **out,
                              struct vs_err *err) VS_NODISCARD;
@@ -37,6 +38,8 @@ enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err) VS_NODIS
 void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap);
 /* out->of is NULL behind the last piece. */
 enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct vs_err *err) VS_NODISCARD;
+/* Of VS_LAYERS: the layer at hand once more, from its first piece on. Nothing is read for it. */
+void vs_weights_again(struct vs_weights *w);
 enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
 
 /* Single rows of a table, converted: ids may repeat, each below v->rows. out[n * v->cols]; room: vs_view_row_room() bytes */

@@ -120,9 +120,11 @@ def at_most(name, words, limit, wanted=0):
 
 
 with tempfile.TemporaryDirectory(prefix='vs-reads-') as top:
-    base, merged, out = (os.path.join(top, name) for name in ('base', 'merged', 'out'))
+    base, merged, out, new = (os.path.join(top, name) for name in ('base', 'merged', 'out', 'new'))
     make_model(base)
-    for words in (['vocab-merge', base, '--add-special', '<|a|>', '--add-special', '<|b|>', '-o', merged],
+    with open(new, 'w', encoding='utf-8') as f: # more than the workspace has room for: each layer computes slices of them
+        f.writelines(f'neu{i}\n' for i in range(150))
+    for words in (['vocab-merge', base, '--tokens-file', new, '-o', merged],
                   ['embed-extend', base, '--map', os.path.join(merged, 'vocab-map.json'), '-o', out]):
         status, said, _ = run([os.path.join(TOOLS, words[0])] + words[1:])
         check(words[0], status == 0, said)

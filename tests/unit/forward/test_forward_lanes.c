@@ -70,6 +70,72 @@ Test(lanes, every_way_gives_the_same_bits)
     vst_cleanup();
 }
 
+/* ---- many prompts, one reading ---- */
+
+struct counted { uint64_t bytes; };
+
+static void count_bytes(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n)
+{
+    struct counted *c = user;
+    c->bytes += n;
+}
+
+/* Logits of 30 prompts of 10 tokens, 300 in all; *bytes: what was read of trunk and head. */
+static const float *logits_of_many(const char *dir, bool apart, uint64_t memory, uint64_t *bytes)
+{
+    struct vs_err err = {0};
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_prompts prompts = {0};
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    struct vs_forward_verdicts v;
+    struct vs_dev *dev = open_device(apart);
+    const char *out = vst_path(vst_tempdir(), "logits.npy");
+    const uint8_t classes[ROWS] = {0};
+    uint64_t rows, cols;
+    struct counted counted = {0};
+    const struct vs_tap tap = {count_bytes, &counted};
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    for (uint32_t i = 0; i < 300; i++) {
+        if (i % 10 == 0)
+            cr_assert_eq(vs_prompts_begin(&prompts, VS_PROMPT_USER, &err), VS_OK);
+        cr_assert_eq(vs_prompts_add(&prompts, i * 7919 % ROWS, &err), VS_OK);
+    }
+    struct vs_run run = {.memory = memory};
+    struct vs_forward_request q = {.dump_logits = out};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes, .tap = &tap};
+    cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
+    cr_expect_eq(r.positions, 300);
+    *bytes = counted.bytes;
+    vs_arena_free(&arena);
+    vs_prompts_free(&prompts);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    return read_npy(out, &rows, &cols);
+}
+
+/* The workspace of the smaller memories has room for 64 tokens. 300 hidden states fit into an eighth of 256 KiB, and into that of
+ * 64 KiB for 102 tokens: then there are three batches of slices. */
+Test(lanes, slices_share_one_reading)
+{
+    const struct { uint64_t memory; unsigned times; } ways[] = {{1 << 18, 1}, {1 << 16, 3}, {1, 5}};
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        const char *dir = make_tiny(&(struct tiny){.kind = kind});
+        uint64_t once, bytes;
+        const float *want = logits_of_many(dir, false, 1 << 30, &once);
+        for (size_t i = 0; i < 2 * sizeof ways / sizeof *ways; i++) {
+            const float *got = logits_of_many(dir, i % 2, ways[i / 2].memory, &bytes);
+            cr_expect_eq(memcmp(want, got, 300 * ROWS * sizeof *want), 0, "kind %u, memory %llu", kind, (unsigned long long)ways[i / 2].memory);
+            cr_expect_eq(bytes, ways[i / 2].times * once, "kind %u, memory %llu: %llu bytes, once %llu", kind, (unsigned long long)ways[i / 2].memory,
+                         (unsigned long long)bytes, (unsigned long long)once);
+        }
+    }
+    vst_cleanup();
+}
+
 /* ---- a pass that ends early ---- */
 
 /* Copies of a device that are not over until somebody waits for them. */
