@@ -28,6 +28,7 @@ struct runner {
     float *tile;                                     /* host: [tokens][tile rows], for the dump; NULL without one */
     struct vs_f_logit_stats *stats;                  /* [tokens] */
     struct vs_npy *dump;
+    struct vs_task task;                             /* of all batches */
     double mass_sum; uint64_t mass_positions;
 };
 

@@ -208,6 +208,23 @@ static enum vs_code run_batch(struct runner *k, struct vs_err *err)
 
 /* ---- all of it ---- */
 
+/* One bar over all batches, by the bytes of weights that they go through. */
+static void begin_task(struct runner *k)
+{
+    struct vs_weights *weights[] = {k->trunk, k->head, k->base_trunk, k->base_head}; /* the base's take prompts of old ids */
+    uint64_t total = 0;
+    for (k->at = 0; k->at < k->entry_count;) {
+        fill(k);
+        for (size_t i = 0; i < (k->old_tokens ? 4 : 2); i++)
+            total += weights[i] ? vs_weights_bytes(weights[i]) : 0;
+    }
+    k->at = 0;
+    vs_task_begin(&k->task, k->j->run, "forward", total);
+    for (size_t i = 0; i < 4; i++)
+        if (weights[i])
+            vs_weights_task(weights[i], &k->task);
+}
+
 /* Rows of the head at a time, so that the logits of a batch have an eighth of the memory. */
 static uint64_t head_tile(const struct runner *k)
 {
@@ -328,6 +345,8 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
         code = open_workspace(&k, err);
     if (!code && j->q->dump_logits)
         code = begin_dump(&k, err);
+    if (!code && k.entry_count)
+        begin_task(&k);
     while (!code && k.at < k.entry_count)
         code = run_batch(&k, err);
     if (!code && k.dump) {

@@ -98,6 +98,11 @@ void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap)
         w->sources[i].tap = tap;
 }
 
+void vs_weights_task(struct vs_weights *w, struct vs_task *task)
+{
+    w->task = task;
+}
+
 void vs_weights_close(struct vs_weights *w)
 {
     struct vs_err none;
@@ -201,7 +206,8 @@ static void *read_ahead(void *user)
 
 enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err)
 {
-    vs_task_begin(&w->task, w->run, w->what, w->bytes);
+    if (!w->task)
+        vs_task_begin(&w->own, w->run, w->what, w->bytes);
     w->at = 0;
     w->entered = w->sent = w->filled = w->freed = 0;
     w->stop = false;
@@ -271,6 +277,12 @@ static enum vs_code leave(struct vs_weights *w, uint32_t batch, struct vs_err *e
     return code;
 }
 
+/* The batch that was entered last is done with. */
+static enum vs_code step(struct vs_weights *w, struct vs_err *err)
+{
+    return vs_task_step(w->task ? w->task : &w->own, w->entered ? w->batches[w->entered - 1].stored : 0, err);
+}
+
 static enum vs_code enter(struct vs_weights *w, uint32_t batch, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
@@ -280,8 +292,10 @@ static enum vs_code enter(struct vs_weights *w, uint32_t batch, struct vs_err *e
         code = wait_filled(w, batch, err);
     if (!code && !w->loaded && !w->shares)
         code = arrive(w, batch, err);
+    if (!code)
+        code = step(w, err);
     w->entered = batch + 1;
-    return code ? code : vs_task_step(&w->task, batch ? w->batches[batch - 1].bytes : 0, err);
+    return code;
 }
 
 enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct vs_err *err)
@@ -328,11 +342,14 @@ static enum vs_code settle(struct vs_weights *w, struct vs_err *err)
 enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
-    if (!w->running)
-        return VS_OK;
     bool complete = w->at == w->item_count && !w->code;
-    if (!w->shares || complete)
+    if (w->running && (!w->shares || complete))
         code = settle(w, err);
+    if (!code && complete && w->entered)
+        code = step(w, err);
+    w->entered = 0;
+    if (!w->running)
+        return code;
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     pthread_cond_broadcast(&w->changed);

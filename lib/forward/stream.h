@@ -6,12 +6,11 @@
 #define VS_FORWARD_STREAM_H
 
 #include <pthread.h>
-#include "base/run.h"
 #include "forward/weights.h"
 
 /* Offsets are into the batch's buffer. */
 struct vs_item { const struct vs_weight *of; uint64_t first, rows, data, scales, bias; uint32_t batch; bool plus_one; };
-struct vs_load { uint64_t first, count, bytes; }; /* items of one batch; bytes in the buffer */
+struct vs_load { uint64_t first, count, bytes, stored; }; /* items of one batch; bytes in the buffer; of w->bytes */
 
 struct vs_weights {
     struct vs_dev *dev;
@@ -27,7 +26,7 @@ struct vs_weights {
     void **kept;                       /* [batch_count] with resident */
     uint8_t *scratch; uint64_t scratch_bytes;
     uint8_t *raw;                      /* a vector as stored */
-    struct vs_task task;
+    struct vs_task own, *task;         /* task: of many passes, or NULL */
     uint64_t at;                       /* next item */
     uint32_t entered, sent;            /* batches that the computation has entered, and that were sent */
     /* the reader */

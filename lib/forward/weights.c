@@ -73,6 +73,7 @@ static void add_item(struct builder *k, const struct vs_weight *of, uint64_t fir
     struct vs_load *b = &w->batches[w->batch_count - 1];
     b->count++;
     b->bytes = k->used;
+    b->stored += rows * row;
     w->bytes += rows * row;
     w->tile_rows = rows > w->tile_rows && !is_vector(of) ? rows : w->tile_rows;
 }

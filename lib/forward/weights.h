@@ -9,6 +9,7 @@
 #define VS_FORWARD_WEIGHTS_H
 
 #include "base/io.h"
+#include "base/run.h"
 #include "forward/arch.h"
 
 /* What comes next: rows [first, first + rows) of a matrix with their bias, or a whole vector as float32 (of = its weight,
@@ -34,6 +35,8 @@ uint64_t vs_weights_bytes(const struct vs_weights *w);      /* of one pass */
 uint64_t vs_weights_tile_rows(const struct vs_weights *w);  /* the most rows that one piece has */
 
 enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
+/* Passes from the next one on are parts of the task, by the bytes that vs_weights_bytes counts; without one each draws its own bar. */
+void vs_weights_task(struct vs_weights *w, struct vs_task *task);
 /* From the next pass on the tap (NULL: none) sees what is read; it must outlive w. */
 void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap);
 /* out->of is NULL behind the last piece. */

@@ -136,11 +136,71 @@ Test(lanes, slices_share_one_reading)
     vst_cleanup();
 }
 
+/* ---- how far it is ---- */
+
+static const struct vs_forward *host;
+static struct { const char *what; uint64_t total, done; unsigned told, bars; bool back; } bar;
+
+static enum vs_code wait_long(struct vs_dev *dev, struct vs_err *err)
+{
+    usleep(101000); /* progress is told ten times a second */
+    return host->wait(dev, err);
+}
+
+static void tell(void *user, const struct vs_progress *p)
+{
+    bool same = bar.told && bar.total == p->total && strcmp(bar.what, p->what) == 0;
+    bar.bars += !same;
+    bar.back = bar.back || (same && p->done < bar.done) || p->done > p->total || (!same && bar.told && bar.done != bar.total);
+    bar.what = p->what;
+    bar.total = p->total;
+    bar.done = p->done;
+    bar.told++;
+}
+
+/* Three batches of prompts, then a continuation: a bar for each, which goes forward and to its end. */
+Test(lanes, one_bar_over_all_passes)
+{
+    const char *dir = make_tiny(&(struct tiny){0});
+    struct vs_dev *dev = open_device(false);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_prompts prompts = {0};
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    struct vs_forward_verdicts v;
+    struct vs_err err = {0};
+    const uint8_t classes[ROWS] = {0};
+    struct vs_forward slow = *(host = dev->forward);
+    slow.wait = wait_long;
+    dev->forward = &slow;
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    for (uint32_t i = 0; i < 180; i++) {
+        if (i % 60 == 0)
+            cr_assert_eq(vs_prompts_begin(&prompts, i ? VS_PROMPT_SAMPLE : VS_PROMPT_USER, &err), VS_OK);
+        cr_assert_eq(vs_prompts_add(&prompts, i % ROWS, &err), VS_OK);
+    }
+    struct vs_run run = {.memory = 1, .progress = tell};
+    struct vs_forward_request q = {.generate = 2};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .base = &m, .same_trunk = true, .old_end = ROWS, .prompts = &prompts, .row_class = classes};
+    cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
+    cr_expect(bar.told > 10 && bar.bars == 2, "told %u times of %u bars", bar.told, bar.bars);
+    cr_expect_not(bar.back);
+    cr_expect_eq(bar.done, bar.total);
+    dev->forward = host;
+    vs_arena_free(&arena);
+    vs_prompts_free(&prompts);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    vst_cleanup();
+}
+
 /* ---- a pass that ends early ---- */
 
 /* Copies of a device that are not over until somebody waits for them. */
 static struct { bool under_way[2]; unsigned sent, freed_early; } copies;
-static const struct vs_forward *host;
 
 static enum vs_code send_late(struct vs_dev *dev, unsigned lane, void *dst, const void *from, uint64_t bytes, struct vs_err *err)
 {
