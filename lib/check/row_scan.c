@@ -40,7 +40,7 @@ static enum vs_code read_window(struct scan *s, uint64_t row, uint64_t count, st
     enum vs_code code = vs_file_pread(&s->file, t->begin + row * s->row_bytes, s->stored, count * s->row_bytes, err);
     *out = (struct vs_rows){s->stored, t->dtype, row, count, s->table->rows, s->table->cols};
     if (!code && s->tap)
-        s->tap->saw(s->tap->user, &s->file, t->file, t->begin + row * s->row_bytes, s->stored, count * s->row_bytes);
+        (void)s->tap->saw(s->tap->user, &s->file, t->file, t->begin + row * s->row_bytes, s->stored, count * s->row_bytes);
     if (code || !s->wide)
         return code;
     out->data = s->wide;

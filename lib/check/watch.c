@@ -24,11 +24,12 @@ struct vs_watch {
     struct vs_file file; uint32_t file_number; /* of the base: the one that was read last */
     char *buffer;
     bool changed, given_up;                    /* given_up: the base cannot be read; the proof says why */
+    bool stops;
 };
 
 /* ---- what is expected ---- */
 
-static void saw(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n);
+static bool saw(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n);
 
 enum vs_code vs_watch_new(const struct vs_checkpoint *base, struct vs_watch **out, struct vs_err *err)
 {
@@ -123,6 +124,12 @@ void vs_watch_begin(struct vs_watch *w)
 {
     w->same_count = sort_places(w->same, w->same_count, sizeof *w->same);
     w->hashed_count = sort_places(w->hashed, w->hashed_count, sizeof *w->hashed);
+}
+
+void vs_watch_stop(struct vs_watch *w, bool at_change)
+{
+    if (w)
+        w->stops = at_change;
 }
 
 const struct vs_tap *vs_watch_tap(const struct vs_watch *w)
@@ -239,7 +246,7 @@ static void feed(struct hashed *h, uint64_t begin, uint64_t end, const char *byt
     h->h = NULL;
 }
 
-static void saw(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n)
+static bool saw(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n)
 {
     struct vs_watch *w = user;
     const uint64_t end = at + n;
@@ -258,6 +265,7 @@ static void saw(void *user, const struct vs_file *f, uint32_t number, uint64_t a
         const uint64_t from = x.begin > at ? x.begin : at;
         feed(&w->hashed[i], from, x.end < end ? x.end : end, p + (from - at));
     }
+    return !w->stops || !w->changed;
 }
 
 /* ---- what came of it ---- */

@@ -23,6 +23,7 @@ enum vs_code vs_watch_hash(struct vs_watch *w, uint32_t file, uint64_t begin, ui
 /* From here on it looks. Where expectations overlap, one is left to whoever has it. */
 void vs_watch_begin(struct vs_watch *w);
 const struct vs_tap *vs_watch_tap(const struct vs_watch *w); /* NULL for NULL */
+void vs_watch_stop(struct vs_watch *w, bool at_change);      /* the reader is to stop at bytes unlike the base's; accepts NULL */
 
 /* All accept NULL: nothing is known then. The bytes of s were seen, and the base has them where s says? */
 bool vs_watch_knows(const struct vs_watch *w, const struct vs_stretch *s);

@@ -46,10 +46,10 @@ static bool knows(const struct scene *s, uint64_t begin, uint64_t end, uint64_t 
     return vs_watch_knows(s->w, &(struct vs_stretch){0, begin, end, 0, base_begin});
 }
 
-static void show(struct scene *s, uint64_t begin, uint64_t end)
+static bool show(struct scene *s, uint64_t begin, uint64_t end)
 {
     const struct vs_tap *tap = vs_watch_tap(s->w);
-    tap->saw(tap->user, &s->file, 0, begin, s->bytes + begin, end - begin);
+    return tap->saw(tap->user, &s->file, 0, begin, s->bytes + begin, end - begin);
 }
 
 Test(watch, pieces_in_any_order)
@@ -88,7 +88,11 @@ Test(watch, what_differs_is_not_known)
     show(&s, 0, 1000);
     cr_expect_not(vs_watch_saw_change(s.w), "not expected to be equal");
     s.bytes[100000] ^= 1;
-    show(&s, 0, SIZE);
+    vs_watch_stop(s.w, true);
+    cr_expect(show(&s, 0, 50000));
+    cr_expect_not(show(&s, 50000, SIZE));
+    vs_watch_stop(s.w, false);
+    cr_expect(show(&s, 0, SIZE));
     cr_expect(vs_watch_saw_change(s.w));
     cr_expect_not(knows(&s, 1000, 190000, 1000));
     cr_expect_not(knows(&s, 100000, 100001, 100000));

@@ -74,10 +74,11 @@ Test(lanes, every_way_gives_the_same_bits)
 
 struct counted { uint64_t bytes; };
 
-static void count_bytes(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n)
+static bool count_bytes(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n)
 {
     struct counted *c = user;
     c->bytes += n;
+    return true;
 }
 
 /* Logits of 30 prompts of 10 tokens, 300 in all; *bytes: what was read of trunk and head. */
