@@ -35,6 +35,14 @@ static inline int64_t vs_file_mtime_ns(const struct vs_file *f) { return (int64_
 void vs_file_close(struct vs_file *f); /* accepts {0} and fd -1 */
 /* Exactly n bytes or an error (VS_EFORMAT: "shrank while it was read"). */
 enum vs_code vs_file_pread(const struct vs_file *f, uint64_t at, void *buf, size_t n, struct vs_err *err) VS_NODISCARD;
+/* Somebody who looks on while a checkpoint is read, so that its bytes need not be read twice: the file and its number there,
+ * place, bytes. Called by whoever reads, one call at a time. False: what the reading is for is settled, and no more is needed. */
+struct vs_tap { bool (*saw)(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n); void *user; };
+/* The same bytes by two names: nothing needs to be compared. */
+static inline bool vs_file_same_place(const struct vs_file *a, uint64_t at, const struct vs_file *b, uint64_t bt)
+{
+    return a->dev == b->dev && a->ino == b->ino && at == bt;
+}
 /* VS_EFORMAT when size or mtime differ from what vs_file_open saw. */
 enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err) VS_NODISCARD;
 /* Whole file into memory (NUL-terminated beyond n), at most limit bytes (VS_ELIMIT). Text is owned by the caller: vs_free. */

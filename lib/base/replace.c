@@ -126,7 +126,7 @@ static bool trade(struct vs_arena *a, struct swap *s)
     return false;
 }
 
-static enum vs_code sync_dir_of(struct vs_arena *a, const char *path, struct vs_err *err)
+enum vs_code vs_sync_dir_of(struct vs_arena *a, const char *path, struct vs_err *err)
 {
     char *dir = vs_path_dir(a, path);
     if (!dir)
@@ -158,7 +158,7 @@ enum vs_code vs_replace_files(const struct vs_replace *files, size_t count, stru
             code = vs_fail_errno(err, VS_EIO, s[i].path, "replace");
     }
     for (size_t i = 0; !code && i < count; i++)
-        code = sync_dir_of(&a, s[i].path, err);
+        code = vs_sync_dir_of(&a, s[i].path, err);
     for (size_t i = count; s && code && i-- > 0;)
         if (s[i].swapped && !trade(&a, &s[i])) {
             s[i].staged = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Directories as objects: what outdir.c and replace.c share.
+ * Directories as objects: what outdir.c, replace.c and npy.c share.
  */
 #ifndef VS_BASE_TREE_H
 #define VS_BASE_TREE_H
@@ -17,6 +17,8 @@ enum vs_code vs_target_check(const char *out, const char *const *inputs, size_t 
 int vs_openat(int dir_fd, const char *path, int flags, mode_t mode);
 /* The directory part of path in the arena ("." when it has none); NULL when memory is short. */
 char *vs_path_dir(struct vs_arena *a, const char *path);
+/* What was renamed in the directory of path stays so when the power fails. */
+enum vs_code vs_sync_dir_of(struct vs_arena *a, const char *path, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_cache_check(const char *path, struct vs_err *err) VS_NODISCARD; /* refuses a path in a Hugging Face cache */
 
 /* path without slashes at its end, in the arena; NULL when memory is short. */

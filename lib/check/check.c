@@ -90,15 +90,36 @@ static void level_0(struct checker *k)
     set_level(k, 0, good, NULL);
 }
 
-static enum vs_code level_1(struct checker *k)
+/* What L1 needs to see of the weights, before anybody reads them. */
+static enum vs_code expect(struct checker *k)
 {
-    bool run = false, bytes = true, receipt = true;
-    enum vs_code code = k->q->receipt && k->c ? vs_check_receipt(k, &receipt) : VS_OK;
+    bool base = vs_can_prove(k), receipt = k->q->receipt && k->c, unlike = false;
+    k->same_config = true;
+    if (!base && !receipt)
+        return VS_OK;
+    enum vs_code code = vs_watch_new(base ? k->impl->base->checkpoint : NULL, &k->watch, k->err);
+    if (!code && base)
+        code = vs_expect_bytes(k, &unlike);
+    if (!code && receipt)
+        code = vs_expect_hashes(k);
+    if (!code && base)
+        code = vs_prove_config(k, &k->same_config);
     if (!code)
-        code = vs_prove_bytes(k, &run, &bytes);
+        vs_watch_begin(k->watch);
+    k->hopeful = base && !unlike && k->same_config;
+    return code;
+}
+
+enum vs_code vs_level_1(struct checker *k)
+{
     const struct vs_checkpoint *base = k->impl->base ? k->impl->base->checkpoint : NULL;
-    if (run || !receipt)
-        set_level(k, 1, bytes && receipt, NULL);
+    bool run = vs_can_prove(k), bytes = true, receipt = true;
+    enum vs_code code = k->q->receipt && k->c ? vs_check_receipt(k, &receipt) : VS_OK;
+    if (!code && run)
+        code = vs_prove_bytes(k, &bytes);
+    k->decided = true;
+    if (run || k->impl->another_model || !receipt)
+        set_level(k, 1, bytes && receipt && k->same_config && !k->impl->another_model, NULL);
     else if (base && k->c && !base->gguf != !k->c->gguf)
         k->r->levels[1].why = "the base is of another format";
     else
@@ -155,9 +176,9 @@ static enum vs_code run_rules(struct checker *k)
     if (k->input)
         vs_rules_blocks(k);
     vs_rules_pair(k);
+    if (!k->stopped)
+        code = expect(k);
     bool readable = k->input && k->input->rows && k->input->cols && vs_rows_readable(k->c, k->input);
-    if (readable && !k->stopped)
-        code = vs_measure_gather(k);
     if (readable && !code && !k->stopped)
         code = vs_measure_rows(k);
     if (readable && !code && !k->stopped)
@@ -195,12 +216,15 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         code = open_inputs(&k);
     if (!code)
         code = run_rules(&k);
-    if (!code)
-        code = level_1(&k);
+    bool later = q->forward && k.hopeful && !vs_watch_saw_change(k.watch); /* the pass reads what L1 compares */
+    if (!code && !later)
+        code = vs_level_1(&k);
     if (!code)
         code = level_2(&k);
     if (!code && q->forward)
         code = vs_check_forward(&k);
+    if (!code && !k.decided) /* nothing could be run */
+        code = vs_level_1(&k);
     if (!code && k.stopped)
         code = err->code;
     if (!code) {
@@ -208,6 +232,7 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         if (r->finding_count)
             qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
     }
+    vs_watch_free(k.watch);
     vs_dev_close(k.dev);
     if (code)
         vs_check_free(r);

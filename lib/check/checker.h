@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "check/facts.h"
+#include "check/watch.h"
 #include "json/dom.h"
 
 /* What one pass over the rows of a table left: one entry a row. */
@@ -39,6 +40,9 @@ struct checker {
     const struct vs_tokenizer *t;          /* NULL: no tokenizer */
     const struct vs_table *input, *head;   /* head is NULL when none is stored */
     struct vs_dev *dev;
+    struct vs_watch *watch;                /* what L1 needs to see of the weights; NULL when there is nothing, or before that is known */
+    bool same_config;                      /* L1 found no key that computes something else */
+    bool hopeful, decided;                 /* there is a base, and neither headers nor configs speak against L1; L1 has its state */
     struct vs_value values[20];            /* of the finding at hand */
     uint32_t value_count;
     bool stopped;                          /* memory ran short: err says so */
@@ -101,8 +105,13 @@ void vs_rules_pair(struct checker *k);     /* against the map and the base's siz
 
 /* Measuring: each reads weights. */
 enum vs_code vs_measure_rows(struct checker *k) VS_NODISCARD;
-enum vs_code vs_measure_gather(struct checker *k) VS_NODISCARD;
-enum vs_code vs_prove_bytes(struct checker *k, bool *run, bool *good) VS_NODISCARD;   /* L1 */
+enum vs_code vs_level_1(struct checker *k) VS_NODISCARD; /* once: k->decided is set */
+bool vs_can_prove(const struct checker *k); /* there is a base of the same format, and it is no other model */
+/* What L1 will compare is told to k->watch beforehand. *unlike: headers say already that it fails. */
+enum vs_code vs_expect_bytes(struct checker *k, bool *unlike) VS_NODISCARD;
+enum vs_code vs_expect_hashes(struct checker *k) VS_NODISCARD;
+enum vs_code vs_prove_bytes(struct checker *k, bool *good) VS_NODISCARD; /* both only when vs_can_prove() */
+enum vs_code vs_prove_config(struct checker *k, bool *good) VS_NODISCARD;
 enum vs_code vs_probe_head(struct checker *k, bool *good) VS_NODISCARD;               /* L2 */
 bool vs_is_another_model(struct checker *k); /* says so, when the base is one */
 bool vs_prove_keys(struct checker *k, const struct vs_gguf *base);                     /* L1 between two .gguf files */

@@ -94,7 +94,7 @@ static enum vs_code table_stats(struct vs_facts *f, uint32_t i, struct vs_dev *d
     if (!vs_rows_readable(f->checkpoint, t) || t->rows == 0)
         return VS_OK;
     s.norms = vs_calloc(t->rows, sizeof *s.norms);
-    enum vs_code code = s.norms ? vs_scan_rows(f->checkpoint, t, 0, t->rows, run, "rows", visit_stats, &s, err)
+    enum vs_code code = s.norms ? vs_scan_rows(f->checkpoint, t, 0, t->rows, run, "rows", NULL, visit_stats, &s, err)
                                 : vs_enomem(err, "row norms", 0);
     if (!code) {
         vs_sort_values(s.norms, t->rows);

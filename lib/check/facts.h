@@ -25,10 +25,11 @@ static inline bool vs_rows_readable(const struct vs_checkpoint *c, const struct 
 
 /* Reads the rows of a table window by window, within run->memory: one thing to do for each window. The buffer and the
  * open file live for one scan. Rows of block dtypes come as float32; from vs_scan_stored, with the dtype and the bytes of the
- * file (cols counts values all the same). */
+ * file (cols counts values all the same). tap: sees what is read, or NULL. */
 typedef enum vs_code (*vs_row_visitor)(void *user, const struct vs_rows *window, struct vs_err *err);
 enum vs_code vs_scan_rows(const struct vs_checkpoint *c, const struct vs_table *table, uint64_t begin, uint64_t end,
-                          const struct vs_run *run, const char *what, vs_row_visitor visit, void *user, struct vs_err *err) VS_NODISCARD;
+                          const struct vs_run *run, const char *what, const struct vs_tap *tap, vs_row_visitor visit, void *user,
+                          struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_scan_stored(const struct vs_checkpoint *c, const struct vs_table *table, uint64_t begin, uint64_t end,
                             const struct vs_run *run, const char *what, vs_row_visitor visit, void *user, struct vs_err *err) VS_NODISCARD;
 void vs_sort_values(double *values, uint64_t count); /* ascending */

@@ -238,19 +238,59 @@ static const char *why_not_compared(const struct forward *f)
     return !f->base.c ? "no --base" : f->base.obstacle.kind ? "the base cannot be run" : another_model(f) ? "the base is another model" : NULL;
 }
 
+/* Until L1 is decided its outcome is taken for granted: the pass reads what it compares. *complete: it was not given up half way,
+ * because the trunk is unlike that of a base that has to run then. */
+static enum vs_code first_run(struct forward *f, const struct vs_forward_job *j, struct vs_forward_report *r, struct vs_forward_verdicts *v, bool *complete)
+{
+    struct checker *k = f->k;
+    struct vs_forward_job job = *j;
+    job.same_trunk = !k->decided || k->r->levels[1].state == VS_PASS;
+    job.tap = k->decided ? NULL : vs_watch_tap(k->watch);
+    vs_watch_stop(k->watch, j->base);
+    enum vs_code code = vs_forward_run(&job, &k->impl->arena, r, v, k->err);
+    vs_watch_stop(k->watch, false);
+    *complete = !code;
+    if (code == VS_EMISMATCH && job.tap && vs_watch_saw_change(k->watch))
+        code = VS_OK;
+    return code || k->decided ? code : vs_level_1(k);
+}
+
+/* The trunks differ, which the first run did not know: both run. What it wrote and continued when it came to its end is the
+ * model's own, and stays. */
+static enum vs_code second_run(struct forward *f, const struct vs_forward_job *j, bool complete, struct vs_forward_report *r, struct vs_forward_verdicts *v)
+{
+    struct checker *k = f->k;
+    struct vs_forward_report first = *r;
+    struct vs_forward_request q = *j->q;
+    struct vs_forward_job job = *j;
+    if (!complete)
+        return vs_forward_run(&job, &k->impl->arena, r, v, k->err);
+    q.generate = 0;
+    q.dump_logits = NULL;
+    job.q = &q;
+    enum vs_code code = vs_forward_run(&job, &k->impl->arena, r, v, k->err);
+    r->generated = first.generated;
+    r->generated_count = first.generated_count;
+    r->tokens_per_second = first.tokens_per_second;
+    return code;
+}
+
 static enum vs_code run(struct forward *f)
 {
     struct checker *k = f->k;
     const char *alone = why_not_compared(f);
-    bool compare = !alone, proved = k->r->levels[1].state == VS_PASS, two = compare && !proved, good;
+    bool compare = !alone, waits = !k->decided, complete = true, good;
     struct vs_forward_verdicts v;
-    struct vs_forward_job j = {
-        .dev = k->dev, .run = k->run, .q = f->q, .model = &f->model, .base = compare ? &f->base : NULL, .same_trunk = proved, .tokenizer = k->t,
+    const struct vs_forward_job j = {
+        .dev = k->dev, .run = k->run, .q = f->q, .model = &f->model, .base = compare ? &f->base : NULL, .tokenizer = k->t,
         .prompts = &f->prompts, .row_class = f->classes, .shift_at = k->impl->shift.at, .shift_by = k->impl->shift.by,
         .fresh = f->fresh->words, .eos = f->eos, .eos_count = f->eos_count,
         .old_end = compare ? old_end(f, f->base.binding.model[f->model.arch.encoder ? VS_W_EMBED : VS_W_HEAD].weight.rows) : 0};
     struct vs_forward_report *r = vs_arena_alloc(&k->impl->arena, sizeof *r);
-    enum vs_code code = r ? vs_forward_run(&j, &k->impl->arena, r, &v, k->err) : vs_enomem(k->err, "a report", sizeof *r);
+    enum vs_code code = r ? first_run(f, &j, r, &v, &complete) : vs_enomem(k->err, "a report", sizeof *r);
+    bool two = compare && k->r->levels[1].state != VS_PASS;
+    if (!code && waits && two)
+        code = second_run(f, &j, complete, r, &v);
     if (code)
         return code;
     k->r->forward = r;

@@ -7,14 +7,6 @@
 
 /* ---- row statistics ---- */
 
-struct pass { struct vs_dev *dev; struct vs_k_row *rows; };
-
-static enum vs_code visit(void *user, const struct vs_rows *window, struct vs_err *err)
-{
-    struct pass *p = user;
-    return vs_k_row_stats(p->dev, window, p->rows + window->first, err);
-}
-
 /* Of rows that have a token and are not new: what the others are compared with. */
 static enum vs_code median_norm(struct checker *k, const struct vs_table *t, struct vs_table_rows *out)
 {
@@ -29,29 +21,6 @@ static enum vs_code median_norm(struct checker *k, const struct vs_table *t, str
     out->median = n ? norms[n / 2] : 0;
     vs_free(norms);
     return VS_OK;
-}
-
-enum vs_code vs_measure_rows(struct checker *k)
-{
-    struct vs_check_impl *impl = k->impl;
-    enum vs_code code = VS_OK;
-    impl->table_rows = vs_arena_array(&impl->arena, k->c->table_count + 1u, sizeof *impl->table_rows);
-    if (!impl->table_rows)
-        return vs_enomem(k->err, "row statistics", 0);
-    for (uint32_t i = 0; !code && i < k->c->table_count; i++) {
-        const struct vs_table *t = &k->c->tables[i];
-        bool wanted = t->role == VS_ROLE_INPUT || t->role == VS_ROLE_HEAD || t->role == VS_ROLE_PLE;
-        if (!wanted || t->suspect || !t->rows || !t->cols || !vs_rows_readable(k->c, t))
-            continue;
-        struct pass p = {k->dev, vs_arena_array(&impl->arena, t->rows, sizeof *p.rows)};
-        if (!p.rows)
-            return vs_enomem(k->err, "row statistics", 0);
-        code = vs_scan_rows(k->c, t, 0, t->rows, k->run, "rows", visit, &p, k->err);
-        impl->table_rows[i].rows = p.rows;
-        if (!code)
-            code = median_norm(k, t, &impl->table_rows[i]);
-    }
-    return code;
 }
 
 /* ---- gather ---- */
@@ -100,9 +69,8 @@ static enum vs_code set_ranges(struct gather *g)
     return VS_OK;
 }
 
-static enum vs_code visit_gather(void *user, const struct vs_rows *w, struct vs_err *err)
+static enum vs_code gather_window(struct gather *g, const struct vs_rows *w, struct vs_err *err)
 {
-    struct gather *g = user;
     enum vs_code code = VS_OK;
     if (!g->checked)
         code = vs_k_gather(g->k->dev, w, g->ids, g->n, g->ranges, g->range_count, NULL, g->bad, 8, &g->bad_count, err);
@@ -112,25 +80,72 @@ static enum vs_code visit_gather(void *user, const struct vs_rows *w, struct vs_
     return code;
 }
 
-enum vs_code vs_measure_gather(struct checker *k)
+static enum vs_code begin_gather(struct gather *g)
 {
+    struct checker *k = g->k;
+    enum vs_code code = set_ranges(g);
+    if (!code)
+        code = collect_ids(g);
+    g->out = code ? NULL : vs_calloc(SAMPLE * k->input->cols, sizeof *g->out);
+    return code || g->out ? code : vs_enomem(k->err, "gathered rows", 0);
+}
+
+static void keep_gather(const struct gather *g)
+{
+    struct checker *k = g->k;
+    k->impl->gathered = g->n;
+    k->impl->bad_count = g->bad_count;
+    k->r->gather = (struct vs_gather){.checked = g->n, .tokens = g->tokens, .bad_count = g->bad_count};
+    for (uint64_t i = 0; i < g->bad_count && i < 8; i++)
+        k->r->gather.bad[k->r->gather.shown++] = (struct vs_bad_id){g->bad[i].position, g->bad[i].id};
+}
+
+/* ---- one pass over each table ---- */
+
+struct pass { struct vs_dev *dev; struct vs_k_row *rows; struct gather *gather; }; /* the latter two: or NULL */
+
+static enum vs_code visit(void *user, const struct vs_rows *window, struct vs_err *err)
+{
+    struct pass *p = user;
+    enum vs_code code = p->rows ? vs_k_row_stats(p->dev, window, p->rows + window->first, err) : VS_OK;
+    return code || !p->gather ? code : gather_window(p->gather, window, err);
+}
+
+static bool has_statistics(const struct checker *k, const struct vs_table *t)
+{
+    bool wanted = t->role == VS_ROLE_INPUT || t->role == VS_ROLE_HEAD || t->role == VS_ROLE_PLE;
+    return wanted && !t->suspect && t->rows && t->cols && vs_rows_readable(k->c, t);
+}
+
+static enum vs_code measure_table(struct checker *k, uint32_t i)
+{
+    const struct vs_table *t = &k->c->tables[i];
     struct gather g = {.k = k};
-    enum vs_code code = set_ranges(&g);
-    if (!code)
-        code = collect_ids(&g);
-    g.out = code ? NULL : vs_calloc(SAMPLE * k->input->cols, sizeof *g.out);
-    if (!code && !g.out)
-        code = vs_enomem(k->err, "gathered rows", 0);
-    if (!code)
-        code = vs_scan_rows(k->c, k->input, 0, k->input->rows, k->run, "gather", visit_gather, &g, k->err);
-    if (!code) {
-        k->impl->gathered = g.n;
-        k->impl->bad_count = g.bad_count;
-        k->r->gather = (struct vs_gather){.checked = g.n, .tokens = g.tokens, .bad_count = g.bad_count};
-        for (uint64_t i = 0; i < g.bad_count && i < 8; i++)
-            k->r->gather.bad[k->r->gather.shown++] = (struct vs_bad_id){g.bad[i].position, g.bad[i].id};
+    struct pass p = {.dev = k->dev, .gather = t == k->input ? &g : NULL};
+    enum vs_code code = p.gather ? begin_gather(&g) : VS_OK;
+    if (!code && has_statistics(k, t)) {
+        p.rows = vs_arena_array(&k->impl->arena, t->rows, sizeof *p.rows);
+        code = p.rows ? VS_OK : vs_enomem(k->err, "row statistics", 0);
     }
+    if (!code && (p.rows || p.gather))
+        code = vs_scan_rows(k->c, t, 0, t->rows, k->run, "rows", vs_watch_tap(k->watch), visit, &p, k->err);
+    if (!code && p.gather)
+        keep_gather(&g);
+    k->impl->table_rows[i].rows = p.rows;
+    if (!code && p.rows)
+        code = median_norm(k, t, &k->impl->table_rows[i]);
     vs_free(g.ids);
     vs_free(g.out);
+    return code;
+}
+
+enum vs_code vs_measure_rows(struct checker *k)
+{
+    enum vs_code code = VS_OK;
+    k->impl->table_rows = vs_arena_array(&k->impl->arena, k->c->table_count + 1u, sizeof *k->impl->table_rows);
+    if (!k->impl->table_rows)
+        return vs_enomem(k->err, "row statistics", 0);
+    for (uint32_t i = 0; !code && i < k->c->table_count; i++)
+        code = measure_table(k, i);
     return code;
 }

@@ -104,7 +104,7 @@ static enum vs_code run_head(struct checker *k, const struct vs_checkpoint *c, c
     if (!code && bias)
         code = read_f32(k, c, &(struct vs_table){.tensor = bias->tensor, .rows = bias->rows, .cols = 1}, 0, bias->rows, bias_values);
     if (!code)
-        code = vs_scan_rows(c, head, 0, head->rows, k->run, "head", visit, &p, k->err);
+        code = vs_scan_rows(c, head, 0, head->rows, k->run, "head", NULL, visit, &p, k->err);
     vs_free(p.window);
     vs_free(bias_values);
     if (code)

@@ -16,6 +16,7 @@ uint64_t vs_row_bytes(const struct vs_checkpoint *c, const struct vs_table *t)
 struct scan {
     const struct vs_checkpoint *c;
     const struct vs_table *table;
+    const struct vs_tap *tap;
     struct vs_file file;
     uint64_t row_bytes, window;
     bool widen;
@@ -38,6 +39,8 @@ static enum vs_code read_window(struct scan *s, uint64_t row, uint64_t count, st
     const struct vs_tensor *t = &s->c->tensors[s->table->tensor];
     enum vs_code code = vs_file_pread(&s->file, t->begin + row * s->row_bytes, s->stored, count * s->row_bytes, err);
     *out = (struct vs_rows){s->stored, t->dtype, row, count, s->table->rows, s->table->cols};
+    if (!code && s->tap)
+        (void)s->tap->saw(s->tap->user, &s->file, t->file, t->begin + row * s->row_bytes, s->stored, count * s->row_bytes);
     if (code || !s->wide)
         return code;
     out->data = s->wide;
@@ -85,9 +88,10 @@ static enum vs_code run_scan(struct scan *s, uint64_t begin, uint64_t end, const
 }
 
 enum vs_code vs_scan_rows(const struct vs_checkpoint *c, const struct vs_table *table, uint64_t begin, uint64_t end,
-                          const struct vs_run *run, const char *what, vs_row_visitor visit, void *user, struct vs_err *err)
+                          const struct vs_run *run, const char *what, const struct vs_tap *tap, vs_row_visitor visit, void *user,
+                          struct vs_err *err)
 {
-    struct scan s = {.c = c, .table = table, .file = {.fd = -1}, .widen = vs_quant_elements(c->tensors[table->tensor].dtype) != 0};
+    struct scan s = {.c = c, .table = table, .tap = tap, .file = {.fd = -1}, .widen = vs_quant_elements(c->tensors[table->tensor].dtype) != 0};
     return run_scan(&s, begin, end, run, what, visit, user, err);
 }
 

@@ -58,13 +58,17 @@ static bool warn(struct reader *r, const char *fmt, ...) VS_PRINTF(2, 3);
 static bool warn(struct reader *r, const char *fmt, ...)
 {
     char text[VS_ERR_MAX / 2], name[200];
+    struct vs_gguf *g = r->g;
     struct vs_buf b = {0};
+    if (g->warning_count == VS_GGUF_WARNINGS) { /* a hostile file has millions */
+        g->untold++;
+        return true;
+    }
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     vs_buf_printf(&b, "%s: %s \"%s\": %s", r->path, r->what, vs_escape(name, sizeof name, r->name), text);
-    struct vs_gguf *g = r->g;
     const char **list = vs_list_room(g->warnings, g->warning_count, sizeof *list);
     if (list)
         g->warnings = list;

@@ -35,6 +35,8 @@ struct vs_gguf_kv {
     struct vs_str value;
 };
 
+#define VS_GGUF_WARNINGS 100
+
 /* Keys, values and names point into the header's text, which belongs to this and lives until vs_gguf_free. */
 struct vs_gguf {
     const char *path;
@@ -43,7 +45,8 @@ struct vs_gguf {
     struct vs_str architecture;      /* empty in a part that is not the first */
     struct vs_gguf_kv *kvs; uint32_t kv_count;       /* in file order */
     struct vs_tensor *tensors; uint32_t count;       /* ascending begin; begin/end from the first byte of the file */
-    const char **warnings; uint32_t warning_count;   /* what loads but is odd: sentences that name the file */
+    const char **warnings; uint32_t warning_count;   /* what loads but is odd: sentences that name the file; VS_GGUF_WARNINGS at most */
+    uint64_t untold;                                 /* how many more there were */
     struct vs_map keys;
     char *text;
 };
@@ -65,7 +68,6 @@ bool vs_gguf_bool(const struct vs_gguf_kv *kv, bool *out);
 bool vs_gguf_string(const struct vs_gguf_kv *kv, struct vs_str *out);
 bool vs_gguf_is_array(const struct vs_gguf_kv *kv, enum vs_gguf_type element);
 bool vs_gguf_item_i64(const struct vs_gguf_kv *kv, uint64_t i, int64_t *out);
-bool vs_gguf_item_f64(const struct vs_gguf_kv *kv, uint64_t i, double *out);
 /* The strings of an array in order: *at starts as 0; false behind the last one. */
 bool vs_gguf_next(const struct vs_gguf_kv *kv, uint64_t *at, struct vs_str *out);
 

@@ -52,10 +52,10 @@ static bool integer(enum vs_gguf_type type, const char *p, uint64_t i, int64_t *
     }
 }
 
-static bool number(enum vs_gguf_type type, const char *p, uint64_t i, double *out)
+static bool number(enum vs_gguf_type type, const char *p, double *out)
 {
     if (type == VS_GGUF_F32) {
-        const uint32_t bits = (uint32_t)load(p + 4 * i, 4);
+        const uint32_t bits = (uint32_t)load(p, 4);
         float f;
         memcpy(&f, &bits, sizeof f);
         *out = f;
@@ -63,7 +63,7 @@ static bool number(enum vs_gguf_type type, const char *p, uint64_t i, double *ou
     }
     if (type != VS_GGUF_F64)
         return false;
-    const uint64_t bits = load(p + 8 * i, 8);
+    const uint64_t bits = load(p, 8);
     memcpy(out, &bits, sizeof *out);
     return true;
 }
@@ -75,7 +75,7 @@ bool vs_gguf_i64(const struct vs_gguf_kv *kv, int64_t *out)
 
 bool vs_gguf_f64(const struct vs_gguf_kv *kv, double *out)
 {
-    return kv && number(kv->type, kv->value.p, 0, out);
+    return kv && number(kv->type, kv->value.p, out);
 }
 
 bool vs_gguf_bool(const struct vs_gguf_kv *kv, bool *out)
@@ -102,11 +102,6 @@ bool vs_gguf_is_array(const struct vs_gguf_kv *kv, enum vs_gguf_type element)
 bool vs_gguf_item_i64(const struct vs_gguf_kv *kv, uint64_t i, int64_t *out)
 {
     return kv && kv->type == VS_GGUF_ARRAY && i < kv->count && integer(kv->element, kv->value.p, i, out);
-}
-
-bool vs_gguf_item_f64(const struct vs_gguf_kv *kv, uint64_t i, double *out)
-{
-    return kv && kv->type == VS_GGUF_ARRAY && i < kv->count && number(kv->element, kv->value.p, i, out);
 }
 
 bool vs_gguf_next(const struct vs_gguf_kv *kv, uint64_t *at, struct vs_str *out)

@@ -17,7 +17,7 @@ struct vs_npy {
     char *path, *temp;
     int fd;
     bool force, staged;
-    uint64_t rows, cols, done, values; /* done: rows that were added; values: all that were written */
+    uint64_t rows, cols, values; /* values: how many were written */
 };
 
 static enum vs_code check_target(struct vs_npy *f, struct vs_err *err)
@@ -93,19 +93,6 @@ enum vs_code vs_npy_begin(const char *path, bool force, uint64_t rows, uint64_t 
     return code;
 }
 
-enum vs_code vs_npy_add(struct vs_npy *f, const float *values, uint64_t rows, struct vs_err *err)
-{
-    if (rows > f->rows - f->done)
-        return vs_fail(err, VS_EUSAGE, "%s: row %llu of %llu", f->path, (unsigned long long)(f->done + rows), (unsigned long long)f->rows);
-    const uint64_t row_bytes = f->cols * sizeof *values;
-    enum vs_code code = vs_pwrite_all(f->fd, f->path, HEADER + f->done * row_bytes, values, (size_t)(rows * row_bytes), err);
-    if (!code) {
-        f->done += rows;
-        f->values += rows * f->cols;
-    }
-    return code;
-}
-
 enum vs_code vs_npy_put(struct vs_npy *f, uint64_t row, uint64_t col, const float *values, uint64_t n, struct vs_err *err)
 {
     if (row >= f->rows || col > f->cols || n > f->cols - col)
@@ -144,8 +131,11 @@ enum vs_code vs_npy_commit(struct vs_npy *f, struct vs_err *err)
     f->fd = -1;
     if (synced != 0 || (closed != 0 && errno != EINTR) || !appear(f))
         return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: exists by now; name another file, or remove it", f->path) : vs_fail_write(err, f->path);
-    free_npy(f);
-    return VS_OK;
+    f->staged = false;
+    const enum vs_code code = vs_sync_dir_of(&f->arena, f->path, err);
+    if (!code)
+        free_npy(f);
+    return code;
 }
 
 void vs_npy_abort(struct vs_npy *f)

@@ -16,7 +16,7 @@ struct runner {
     struct vs_forward_verdicts *v;
     struct entry *entries; uint32_t entry_count, at; /* prompts in the order of running */
     uint64_t longest;
-    uint32_t limit;                                  /* tokens of a batch */
+    uint32_t limit, room;                            /* tokens that there is workspace for; of a batch: more when layers compute slices */
     struct vs_weights *trunk, *head, *base_trunk, *base_head;
     struct vs_pass *pass, *base_pass;
     /* the batch at hand */
@@ -28,6 +28,7 @@ struct runner {
     float *tile;                                     /* host: [tokens][tile rows], for the dump; NULL without one */
     struct vs_f_logit_stats *stats;                  /* [tokens] */
     struct vs_npy *dump;
+    struct vs_task task;                             /* of all batches */
     double mass_sum; uint64_t mass_positions;
 };
 

@@ -37,7 +37,7 @@ enum vs_code vs_embed(struct vs_pass *p, struct vs_err *err)
         list_positions(p);
         code = add_rows(p, &w[VS_W_POSITIONS], p->host_ids, false, err);
     }
-    return code ? code : vs_norm(p, &w[VS_W_EMBED_NORM], p->x, m, p->x, err);
+    return code;
 }
 
 static enum vs_code make_rope(struct vs_pass *p, int class, struct vs_err *err)

@@ -268,6 +268,18 @@ static enum vs_code list_turns(const struct vs_forward_job *j, struct turn *turn
     return code;
 }
 
+/* One bar over all groups; continuations that end early leave it short. */
+static void begin_task(const struct vs_forward_job *j, const struct turn *turns, uint32_t count, struct vs_weights *trunk, struct vs_weights *head,
+                       struct vs_task *task)
+{
+    uint64_t passes = 0;
+    for (uint32_t at = 0; at < count; at += group_size(j, turns + at, count - at))
+        passes += j->q->generate;
+    vs_task_begin(task, j->run, "generate", passes * (vs_weights_bytes(trunk) + vs_weights_bytes(head)));
+    vs_weights_task(trunk, task);
+    vs_weights_task(head, task);
+}
+
 enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena,
                          struct vs_forward_report *r, struct vs_err *err)
 {
@@ -278,11 +290,16 @@ enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trun
     if (!turns || !r->generated)
         return vs_enomem(err, "continuations", j->prompts->count * sizeof *r->generated);
     enum vs_code code = list_turns(j, turns, &count, err);
+    struct vs_task task;
+    if (!code)
+        begin_task(j, turns, count, trunk, head, &task);
     for (uint32_t at = 0; !code && at < count;) {
         struct writer k = {.j = j, .turns = turns + at, .n = group_size(j, turns + at, count - at)};
         code = write_group(&k, trunk, head, arena, r, &pace, err);
         at += k.n;
     }
+    vs_weights_task(trunk, NULL);
+    vs_weights_task(head, NULL);
     r->generated_count = code ? 0 : count;
     r->tokens_per_second = pace.written && pace.seconds > 0 ? (double)pace.written / pace.seconds : 0;
     return code;

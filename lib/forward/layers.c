@@ -17,21 +17,15 @@ static bool flag(const struct vs_describe *d, const char *name, bool fallback)
     return vs_setting_bool(vs_setting(d, name), &v) ? v : fallback;
 }
 
-static const struct vs_jval *item(const struct vs_jval *list, uint32_t at)
+/* The entry of the layer at hand: lists are gone through beside the layers. */
+static const struct vs_jval *first(struct vs_setting list)
 {
-    const struct vs_jval *v = list ? list->child : NULL;
-    while (v && at--)
-        v = v->next;
-    return v;
+    return list.v ? list.v->child : NULL;
 }
 
-static bool list_has(struct vs_setting list, uint32_t value)
+static const struct vs_jval *next(const struct vs_jval *v)
 {
-    int64_t x;
-    for (const struct vs_jval *v = list.v ? list.v->child : NULL; v; v = v->next)
-        if (vs_ji64(list.doc, v, &x) && x == (int64_t)value)
-            return true;
-    return false;
+    return v ? v->next : NULL;
 }
 
 static void short_list(struct vs_obstacle *o, const char *at, uint32_t found, uint32_t layers)
@@ -42,10 +36,9 @@ static void short_list(struct vs_obstacle *o, const char *at, uint32_t found, ui
 }
 
 /* Is the layer a sliding one? */
-static bool slides(const struct vs_describe *d, struct vs_setting types, uint32_t l, struct vs_obstacle *o)
+static bool slides(const struct vs_describe *d, struct vs_setting types, const struct vs_jval *v, uint32_t l, struct vs_obstacle *o)
 {
     if (types.v) {
-        const struct vs_jval *v = item(types.v, l);
         struct vs_str type = v ? v->str : VS_LIT("nothing");
         if (vs_str_is(type, "sliding_attention"))
             return true;
@@ -59,23 +52,28 @@ static bool slides(const struct vs_describe *d, struct vs_setting types, uint32_
     return l >= number(d, "window_from", 0) && (every == 0 || (l + 1) % every != 0);
 }
 
-static bool rotates(const struct vs_describe *d, struct vs_setting list, bool sliding, uint32_t l)
+static bool rotates(const struct vs_describe *d, struct vs_setting list, const struct vs_jval *v, bool sliding, uint32_t l)
 {
     int64_t on = 1;
-    if (list.v) {
-        const struct vs_jval *v = item(list.v, l);
+    if (list.v)
         return !v || !vs_ji64(list.doc, v, &on) || on != 0;
-    }
     uint64_t every = number(d, "no_rope_every", 0);
     if (every && (l + 1) % every == 0)
         return false;
     return !vs_setting_is(vs_setting(d, "rope_on"), "sliding") || sliding;
 }
 
-static bool has_experts(const struct vs_describe *d, const struct vs_arch *a, uint32_t l)
+/* moe of every layer: by the step, without those that a list names. */
+static void place_experts(const struct vs_describe *d, struct vs_arch *a)
 {
+    struct vs_setting dense = vs_setting(d, "dense_layers");
     uint64_t step = number(d, "sparse_step", 1);
-    return a->experts && step && (l + 1) % step == 0 && !list_has(vs_setting(d, "dense_layers"), l);
+    int64_t x;
+    for (uint64_t l = step; a->experts && step && l <= a->layers; l += step)
+        a->layer[l - 1].moe = true;
+    for (const struct vs_jval *v = first(dense); v; v = v->next)
+        if (vs_ji64(dense.doc, v, &x) && x >= 0 && x < (int64_t)a->layers)
+            a->layer[x].moe = false;
 }
 
 enum vs_code vs_arch_layers(const struct vs_describe *d, struct vs_arch *a, struct vs_obstacle *o, struct vs_err *err)
@@ -89,8 +87,10 @@ enum vs_code vs_arch_layers(const struct vs_describe *d, struct vs_arch *a, stru
         short_list(o, "layer_types", types.v->count, a->layers);
     else if (no_rope.v && no_rope.v->count != a->layers)
         short_list(o, "no_rope_layers", no_rope.v->count, a->layers);
-    for (uint32_t l = 0; l < a->layers && !o->kind; l++) {
-        bool sliding = slides(d, types, l, o);
+    place_experts(d, a);
+    const struct vs_jval *type = first(types), *rope = first(no_rope);
+    for (uint32_t l = 0; l < a->layers && !o->kind; l++, type = next(type), rope = next(rope)) {
+        bool sliding = slides(d, types, type, l, o);
         bool windowed = sliding && window && window < UINT32_MAX;
         if (types.v && sliding && !windowed) {
             vs_obstacle_set(o, VS_BAD_CONFIG, "config.json", "sliding_window");
@@ -101,8 +101,8 @@ enum vs_code vs_arch_layers(const struct vs_describe *d, struct vs_arch *a, stru
             vs_obstacle_set(o, VS_BEYOND, "config.json", "sliding_window");
             vs_obstacle_found(o, "%llu, in an encoder", (unsigned long long)window);
         }
-        a->layer[l] = (struct vs_layer){.window = windowed ? (uint32_t)window : 0, .moe = has_experts(d, a, l),
-                                        .rope = !a->has_rope || !rotates(d, no_rope, sliding, l) ? VS_NO_ROPE : sliding && (types.v || windowed)};
+        a->layer[l].window = windowed ? (uint32_t)window : 0;
+        a->layer[l].rope = !a->has_rope || !rotates(d, no_rope, rope, sliding, l) ? VS_NO_ROPE : sliding && (types.v || windowed);
     }
     return VS_OK;
 }

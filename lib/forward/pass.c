@@ -49,7 +49,7 @@ static enum vs_code device_buffers(struct vs_pass *p, struct vs_err *err)
     uint64_t n = p->tokens, h = n * a->hidden, q = n * a->heads * a->head_dim, kv = n * a->kv_heads * a->head_dim, mlp = n * widest_mlp(a);
     uint64_t places = p->keys > p->tokens ? p->keys : p->tokens, used = n * (a->experts_used ? a->experts_used : 1);
     const struct { void *out; uint64_t bytes; } wanted[] = {
-        {&p->x, h * 4}, {&p->h, h * 4}, {&p->branch, h * 4}, {&p->other, h * 4}, {&p->q, q * 4}, {&p->k, kv * 4}, {&p->v, kv * 4},
+        {&p->residual, (uint64_t)p->room * a->hidden * 4}, {&p->h, h * 4}, {&p->branch, h * 4}, {&p->other, h * 4}, {&p->q, q * 4}, {&p->k, kv * 4}, {&p->v, kv * 4},
         {&p->heads, q * 4}, {&p->gate, mlp * 4}, {&p->up, mlp * 4}, {&p->scores, scores_needed(p) * 4},
         {&p->rope[0], places * 2 * a->rope[0].pairs * 4}, {&p->rope[1], places * 2 * a->rope[1].pairs * 4},
         {&p->gathered, a->experts ? h * 4 : 0}, {&p->router, n * a->experts * 4}, {&p->share, a->experts ? n * 4 : 0},
@@ -92,19 +92,26 @@ static enum vs_code host_buffers(struct vs_pass *p, struct vs_err *err)
     p->host_ids = vs_calloc(n * used + 1, sizeof *p->host_ids);
     p->inv_freq = vs_calloc(a->head_dim + 1u, sizeof *p->inv_freq);
     p->spans = vs_calloc(n + 1, sizeof *p->spans);
+    p->sequences = vs_calloc(n + 1, sizeof *p->sequences);
     p->looks = vs_calloc(2 * (a->layers + 2ull), sizeof *p->looks);
     p->chosen = vs_calloc(n * used + a->experts + 1, sizeof *p->chosen);
     p->chosen_weights = vs_calloc(n * used + 1, sizeof *p->chosen_weights);
-    bool good = p->row && p->host && p->host_ids && p->inv_freq && p->spans && p->looks && p->chosen && p->chosen_weights;
+    bool good = p->row && p->host && p->host_ids && p->inv_freq && p->spans && p->sequences && p->looks && p->chosen && p->chosen_weights;
     return good ? VS_OK : vs_enomem(err, "a forward pass", room * sizeof *p->host);
 }
 
 enum vs_code vs_pass_open(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, struct vs_pass **out, struct vs_err *err)
 {
+    return vs_pass_open_sliced(dev, m, tokens, keys, tokens, out, err);
+}
+
+enum vs_code vs_pass_open_sliced(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, uint32_t room, struct vs_pass **out,
+                                 struct vs_err *err)
+{
     struct vs_pass *p = vs_calloc(1, sizeof *p);
     if (!p)
         return vs_enomem(err, "a forward pass", sizeof *p);
-    *p = (struct vs_pass){.dev = dev, .m = m, .a = &m->arch, .tokens = tokens, .keys = keys};
+    *p = (struct vs_pass){.dev = dev, .m = m, .a = &m->arch, .tokens = tokens, .keys = keys, .room = room};
     enum vs_code code = host_buffers(p, err);
     if (!code)
         code = device_buffers(p, err);
@@ -121,9 +128,9 @@ void vs_pass_close(struct vs_pass *p)
 {
     if (!p)
         return;
-    void *device[] = {p->x, p->h, p->branch, p->other, p->q, p->k, p->v, p->heads, p->gate, p->up, p->scores, p->rope[0], p->rope[1],
+    void *device[] = {p->residual, p->h, p->branch, p->other, p->q, p->k, p->v, p->heads, p->gate, p->up, p->scores, p->rope[0], p->rope[1],
                       p->gathered, p->router, p->share, p->position, p->rows, p->row_weights};
-    void *host[] = {p->row, p->host, p->host_ids, p->inv_freq, p->spans, p->looks, p->chosen, p->chosen_weights};
+    void *host[] = {p->row, p->host, p->host_ids, p->inv_freq, p->spans, p->sequences, p->looks, p->chosen, p->chosen_weights};
     for (size_t i = 0; i < sizeof device / sizeof *device; i++)
         vs_dev_free(p->dev, device[i]);
     for (size_t i = 0; i < sizeof host / sizeof *host; i++)
@@ -240,12 +247,59 @@ static enum vs_code look(struct vs_pass *p, uint32_t at, const float *x, struct 
     return code ? code : vs_f_look(p->dev, x + split * h, (m - split) * h, &p->looks[p->a->layers + 2u + at], err);
 }
 
+static enum vs_code run_layer(struct vs_pass *p, struct vs_err *err)
+{
+    const struct vs_weight *w = p->m->binding.layer + (uint64_t)p->layer * VS_LAYER_ROLES;
+    return p->a->block == VS_PARALLEL ? parallel(p, w, err) : p->a->block == VS_POST_NORM ? post_norm(p, w, err) : sequential(p, w, err);
+}
+
+/* ---- slices ---- */
+
+/* Sequences of the batch from *at on, as many as the workspace takes. Returns the first token. */
+static uint32_t cut_slice(struct vs_pass *p, uint32_t *at)
+{
+    const struct vs_batch *all = p->all;
+    uint32_t begin = all->sequences[*at].begin, count = 0, n = 0;
+    for (; *at < all->sequence_count && count + all->sequences[*at].count <= p->tokens; ++*at) {
+        struct vs_sequence s = all->sequences[*at];
+        p->sequences[n++] = (struct vs_sequence){s.begin - begin, s.count, s.past};
+        count += s.count;
+    }
+    p->slice = (struct vs_batch){.ids = all->ids + begin, .count = count, .sequences = p->sequences, .sequence_count = n, .length = all->length};
+    return begin;
+}
+
+static void whole_batch(struct vs_pass *p)
+{
+    p->batch = p->all;
+    p->x = p->residual;
+}
+
+/* Positions are those of the batch already when it is one slice. */
+static enum vs_code for_slices(struct vs_pass *p, enum vs_code (*run)(struct vs_pass *p, struct vs_err *err), struct vs_err *err)
+{
+    enum vs_code code = VS_OK;
+    if (p->all->count <= p->tokens)
+        return run(p, err);
+    for (uint32_t at = 0; !code && at < p->all->sequence_count;) {
+        uint32_t begin = cut_slice(p, &at);
+        p->batch = &p->slice;
+        p->x = p->residual + (uint64_t)begin * p->a->hidden;
+        code = p->slice.count ? vs_positions(p, err) : vs_fail(err, VS_EUSAGE, "a sequence longer than the %u tokens of the workspace", p->tokens);
+        if (!code && begin && run == run_layer)
+            vs_weights_again(p->w);
+        if (!code)
+            code = run(p, err);
+    }
+    whole_batch(p);
+    return code;
+}
+
 static enum vs_code run_layers(struct vs_pass *p, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
     for (p->layer = 0; !code && p->layer < p->a->layers; p->layer++) {
-        const struct vs_weight *w = p->m->binding.layer + (uint64_t)p->layer * VS_LAYER_ROLES;
-        code = p->a->block == VS_PARALLEL ? parallel(p, w, err) : p->a->block == VS_POST_NORM ? post_norm(p, w, err) : sequential(p, w, err);
+        code = for_slices(p, run_layer, err);
         if (!code)
             code = look(p, p->layer + 1, p->x, err);
     }
@@ -254,24 +308,27 @@ static enum vs_code run_layers(struct vs_pass *p, struct vs_err *err)
 
 enum vs_code vs_pass_run(struct vs_pass *p, struct vs_weights *trunk, const struct vs_batch *batch, const struct vs_cache *cache, struct vs_err *err)
 {
-    const struct vs_weight *final = &p->m->binding.model[VS_W_FINAL_NORM];
+    const struct vs_weight *model = p->m->binding.model;
     p->w = trunk;
-    p->batch = batch;
+    p->all = batch;
     p->cache = cache;
-    enum vs_code code = vs_positions(p, err), ended;
+    whole_batch(p);
+    enum vs_code code = batch->count <= p->tokens ? vs_positions(p, err) : VS_OK, ended;
     if (!code)
         code = vs_weights_begin(trunk, err);
     if (code)
         return code;
-    code = vs_embed(p, err);
+    code = for_slices(p, vs_embed, err);
+    if (!code)
+        code = vs_norm(p, &model[VS_W_EMBED_NORM], p->x, batch->count, p->x, err);
     if (!code)
         code = look(p, 0, p->x, err);
     if (!code)
         code = run_layers(p, err);
     if (!code)
-        code = vs_norm(p, final, p->x, batch->count, p->h, err);
+        code = vs_norm(p, &model[VS_W_FINAL_NORM], p->x, batch->count, p->x, err);
     if (!code)
-        code = look(p, p->a->layers + 1, vs_pass_hidden(p), err);
+        code = look(p, p->a->layers + 1, p->x, err);
     struct vs_err last;
     ended = vs_weights_end(trunk, &last);
     if (!code && ended)
@@ -281,7 +338,7 @@ enum vs_code vs_pass_run(struct vs_pass *p, struct vs_weights *trunk, const stru
 
 const float *vs_pass_hidden(const struct vs_pass *p)
 {
-    return p->m->binding.model[VS_W_FINAL_NORM].weight.tensor ? p->h : p->x;
+    return p->residual;
 }
 
 const struct vs_f_stats *vs_pass_old_looks(const struct vs_pass *p)

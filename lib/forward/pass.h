@@ -32,8 +32,11 @@ struct vs_batch {
 struct vs_cache { float *k, *v; uint64_t slots; uint32_t *slot; };
 
 struct vs_pass;
-/* Workspace for batches of up to `tokens` tokens and `keys` keys a sequence. */
+/* Workspace for batches of up to `tokens` tokens and `keys` keys a sequence. The second one takes batches of up to `room` tokens:
+ * there is workspace for `tokens` of them, each layer computes slices of so many; weights of VS_LAYERS, no cache, no sequence longer. */
 enum vs_code vs_pass_open(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, struct vs_pass **out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_pass_open_sliced(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, uint32_t room, struct vs_pass **out,
+                                 struct vs_err *err) VS_NODISCARD;
 void vs_pass_close(struct vs_pass *p); /* accepts NULL */
 
 /* Positions of rope tables and spans for this batch. cache may be NULL. */
@@ -61,10 +64,12 @@ struct vs_pass {
     const struct vs_model *m;
     const struct vs_arch *a;
     struct vs_weights *w;
-    const struct vs_batch *batch;
+    const struct vs_batch *all, *batch;      /* batch: the slice of it at hand */
+    struct vs_batch slice; struct vs_sequence *sequences;
     const struct vs_cache *cache;
-    uint32_t tokens, keys, layer;
-    float *x, *h, *branch, *other, *q, *k, *v, *heads, *gate, *up, *scores, *rope[2];
+    uint32_t tokens, keys, room, layer;
+    float *residual, *x;                     /* [room][hidden], and where the slice at hand begins there */
+    float *h, *branch, *other, *q, *k, *v, *heads, *gate, *up, *scores, *rope[2];
     float *gathered, *router, *share;        /* experts */
     uint32_t *position, *rows; float *row_weights;
     uint8_t *row;                            /* host: a row as it is stored */
@@ -87,7 +92,7 @@ enum vs_code vs_norm(struct vs_pass *p, const struct vs_weight *w, const float *
 enum vs_code vs_attention(struct vs_pass *p, const struct vs_weight *w, const float *h, float *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_mlp(struct vs_pass *p, const struct vs_weight *w, const float *h, float *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_experts(struct vs_pass *p, const struct vs_weight *w, const float *h, float *out, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_embed(struct vs_pass *p, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_embed(struct vs_pass *p, struct vs_err *err) VS_NODISCARD; /* without the norm behind it */
 enum vs_code vs_positions(struct vs_pass *p, struct vs_err *err) VS_NODISCARD; /* spans, positions, rope tables */
 
 #endif

@@ -39,8 +39,17 @@ uint64_t vs_view_scratch(const struct vs_view *v)
     return row;
 }
 
+/* Nobody is told of this end: who had the tap stop it knows why. */
+static enum vs_code read_at(const struct vs_source *s, uint32_t file, uint64_t at, uint8_t *out, uint64_t n, struct vs_err *err)
+{
+    enum vs_code code = vs_file_pread(&s->file, at, out, n, err);
+    if (!code && s->tap && !s->tap->saw(s->tap->user, &s->file, file, at, out, n))
+        return vs_fail(err, VS_EMISMATCH, "%s: the pass was given up", s->file.path);
+    return code;
+}
+
 /* Many short runs: the whole stretch is read, then picked apart. */
-static enum vs_code read_gathered(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+static enum vs_code read_gathered(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                                   uint64_t scratch_bytes, struct vs_err *err)
 {
     uint64_t row_bytes = vs_view_row_bytes(v), room = scratch_bytes / row_bytes, base = v->tensor->begin + v->offset;
@@ -49,7 +58,7 @@ static enum vs_code read_gathered(const struct vs_file *f, const struct vs_view 
         uint64_t from = stored_row(v, r), n = 1;
         while (r + n < first + rows && stored_row(v, r + n) - from < room)
             n++;
-        code = vs_file_pread(f, base + from * row_bytes, scratch, (stored_row(v, r + n - 1) - from + 1) * row_bytes, err);
+        code = read_at(s, v->tensor->file, base + from * row_bytes, scratch, (stored_row(v, r + n - 1) - from + 1) * row_bytes, err);
         for (uint64_t i = 0; !code && i < n; i++)
             memcpy(out + (r - first + i) * row_bytes, scratch + (stored_row(v, r + i) - from) * row_bytes, row_bytes);
         r += n;
@@ -58,7 +67,7 @@ static enum vs_code read_gathered(const struct vs_file *f, const struct vs_view 
 }
 
 /* Stored [cols][stored_rows]: rows are columns there. */
-static enum vs_code read_transposed(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+static enum vs_code read_transposed(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                                     uint64_t scratch_bytes, struct vs_err *err)
 {
     uint64_t size = value_bits(v) / 8, row_bytes = vs_view_row_bytes(v), base = v->tensor->begin + v->offset;
@@ -67,7 +76,7 @@ static enum vs_code read_transposed(const struct vs_file *f, const struct vs_vie
     enum vs_code code = VS_OK;
     for (uint64_t i = 0; !code && i < v->cols; i += lines) {
         uint64_t n = v->cols - i < lines ? v->cols - i : lines;
-        code = vs_file_pread(f, base + (i * full + from) * size, scratch, (n - 1) * full * size + span * size, err);
+        code = read_at(s, v->tensor->file, base + (i * full + from) * size, scratch, (n - 1) * full * size + span * size, err);
         for (uint64_t line = 0; !code && line < n; line++)
             for (uint64_t r = 0; r < rows; r++)
                 memcpy(out + r * row_bytes + (i + line) * size, scratch + (line * full + stored_row(v, first + r) - from) * size, size);
@@ -75,29 +84,29 @@ static enum vs_code read_transposed(const struct vs_file *f, const struct vs_vie
     return code;
 }
 
-enum vs_code vs_view_read(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+enum vs_code vs_view_read(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                           uint64_t scratch_bytes, struct vs_err *err)
 {
     uint64_t row_bytes = vs_view_row_bytes(v), n;
     enum vs_code code = VS_OK;
     if (v->transposed)
-        return read_transposed(f, v, first, rows, out, scratch, scratch_bytes, err);
+        return read_transposed(s, v, first, rows, out, scratch, scratch_bytes, err);
     if (v->block < v->step && v->block * row_bytes < DIRECT)
-        return read_gathered(f, v, first, rows, out, scratch, scratch_bytes, err);
+        return read_gathered(s, v, first, rows, out, scratch, scratch_bytes, err);
     for (uint64_t r = first; !code && r < first + rows; r += n) {
         n = run_of(v, r, first + rows);
-        code = vs_file_pread(f, v->tensor->begin + v->offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
+        code = read_at(s, v->tensor->file, v->tensor->begin + v->offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
     }
     return code;
 }
 
-enum vs_code vs_view_read_scales(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, struct vs_err *err)
+enum vs_code vs_view_read_scales(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, struct vs_err *err)
 {
     uint64_t row_bytes = v->cols / 32, n;
     enum vs_code code = VS_OK;
     for (uint64_t r = first; !code && r < first + rows; r += n) {
         n = run_of(v, r, first + rows);
-        code = vs_file_pread(f, v->scales->begin + v->scale_offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
+        code = read_at(s, v->scales->file, v->scales->begin + v->scale_offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
     }
     return code;
 }
@@ -111,18 +120,18 @@ enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v
                           float *out, struct vs_err *err)
 {
     uint64_t row_bytes = vs_view_row_bytes(v);
-    struct vs_file f;
+    struct vs_source s = {0};
     for (uint64_t i = 0; i < n; i++)
         if (ids[i] >= v->rows)
             return vs_fail(err, VS_ELIMIT, "%s: row %u is asked for, it has %llu rows", c->files[v->tensor->file].name, ids[i], (unsigned long long)v->rows);
-    enum vs_code code = vs_file_open(c->files[v->tensor->file].path, &f, err);
+    enum vs_code code = vs_file_open(c->files[v->tensor->file].path, &s.file, err);
     if (code)
         return code;
     for (uint64_t i = 0; !code && i < n; i++) {
-        code = vs_view_read(&f, v, ids[i], 1, room, room + row_bytes, vs_view_scratch(v), err);
+        code = vs_view_read(&s, v, ids[i], 1, room, room + row_bytes, vs_view_scratch(v), err);
         if (!code)
             code = vs_k_to_f32(room, v->tensor->dtype, v->cols, out + i * v->cols, err);
     }
-    vs_file_close(&f);
+    vs_file_close(&s.file);
     return code;
 }

@@ -87,11 +87,27 @@ uint64_t vs_batch_tokens(const struct vs_run *run, const struct vs_arch *a)
     return n < 64 ? 64 : n > BATCH_MOST ? BATCH_MOST : n;
 }
 
-static uint32_t batch_limit(const struct runner *k)
+static bool two_trunks(const struct vs_forward_job *j)
 {
-    uint64_t n = vs_batch_tokens(k->j->run, &k->j->model->arch);
+    return j->base && !j->same_trunk;
+}
+
+/* Tokens for which hidden states have an eighth of the memory go through each layer in slices, so that more prompts share one
+ * reading of the weights. Weights that are kept, or of two models, leave no room for a layer. */
+static uint64_t sliced_tokens(const struct runner *k)
+{
+    const struct vs_forward_job *j = k->j;
+    return two_trunks(j) || j->q->generate ? 0 : vs_batch_memory(j->run) / 8 / sizeof(float) / j->model->arch.hidden;
+}
+
+static void set_limits(struct runner *k)
+{
+    const uint64_t all = k->r->positions;
+    uint64_t n = vs_batch_tokens(k->j->run, &k->j->model->arch), more = sliced_tokens(k);
     n = n < k->longest ? k->longest : n;
-    return (uint32_t)(n < k->r->positions ? n : k->r->positions);
+    more = more < n ? n : more < UINT32_MAX ? more : UINT32_MAX;
+    k->limit = (uint32_t)(n < all ? n : all);
+    k->room = (uint32_t)(more < all ? more : all);
 }
 
 /* ---- one batch ---- */
@@ -106,7 +122,7 @@ static void fill(struct runner *k)
     k->batch_longest = 0;
     while (k->at < k->entry_count && k->entries[k->at].key == k->batch_key) {
         const struct vs_prompt *x = &p->list[k->entries[k->at].prompt];
-        if (k->tokens + x->count > k->limit)
+        if (k->tokens + x->count > k->room)
             return;
         k->sequences[k->sequence_count++] = (struct vs_sequence){k->tokens, x->count, 0};
         for (uint32_t i = 0; i < x->count; i++)
@@ -192,10 +208,27 @@ static enum vs_code run_batch(struct runner *k, struct vs_err *err)
 
 /* ---- all of it ---- */
 
+/* One bar over all batches, by the bytes of weights that they go through. */
+static void begin_task(struct runner *k)
+{
+    struct vs_weights *weights[] = {k->trunk, k->head, k->base_trunk, k->base_head}; /* the base's take prompts of old ids */
+    uint64_t total = 0;
+    for (k->at = 0; k->at < k->entry_count;) {
+        fill(k);
+        for (size_t i = 0; i < (k->old_tokens ? 4 : 2); i++)
+            total += weights[i] ? vs_weights_bytes(weights[i]) : 0;
+    }
+    k->at = 0;
+    vs_task_begin(&k->task, k->j->run, "forward", total);
+    for (size_t i = 0; i < 4; i++)
+        if (weights[i])
+            vs_weights_task(weights[i], &k->task);
+}
+
 /* Rows of the head at a time, so that the logits of a batch have an eighth of the memory. */
 static uint64_t head_tile(const struct runner *k)
 {
-    uint64_t n = vs_batch_memory(k->j->run) / 8 / sizeof(float) / k->limit;
+    uint64_t n = vs_batch_memory(k->j->run) / 8 / sizeof(float) / k->room;
     return n < 16 ? 16 : n / 16 * 16;
 }
 
@@ -204,47 +237,51 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
     const struct vs_forward_job *j = k->j;
     const struct vs_model *m = j->model;
     uint64_t memory = vs_batch_memory(j->run), total, room;
-    bool two = j->base && !j->same_trunk;
+    bool two = two_trunks(j), sliced = k->room > k->limit;
     enum vs_code code = VS_OK;
     if (!vs_dev_shares(j->dev)) {
         code = vs_dev_memory(j->dev, &room, &total, err);
         memory = keep && room / 4 * 3 > memory ? room / 4 * 3 : memory;
     }
     if (!code)
-        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run, &k->trunk, err);
+        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, sliced ? VS_LAYERS : VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run, &k->trunk, err);
+    if (!code)
+        vs_weights_tap(k->trunk, j->tap);
     if (!code && two)
         code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_TRUNK, memory / 2, 0, false, j->run, &k->base_trunk, err);
     if (code || m->arch.encoder)
         return code;
     uint64_t used = vs_weights_bytes(k->trunk), tile = head_tile(k);
-    uint64_t left = keep && used < memory ? memory - used : memory / 2;
+    uint64_t left = keep && used < memory ? memory - used : sliced ? memory / 4 : memory / 2;
     code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, VS_HEAD, left, tile, keep, j->run, &k->head, err);
+    if (!code)
+        vs_weights_tap(k->head, j->tap);
     if (!code && j->base)
-        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, memory / 2, tile, false, j->run, &k->base_head, err);
+        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, sliced ? memory / 4 : memory / 2, tile, false, j->run, &k->base_head, err);
     return code;
 }
 
 static enum vs_code open_workspace(struct runner *k, struct vs_err *err)
 {
     const struct vs_forward_job *j = k->j;
-    bool two = j->base && !j->same_trunk;
+    bool two = two_trunks(j);
     uint64_t tile = k->head ? vs_weights_tile_rows(k->head) : j->model->arch.hidden, base_tile = k->base_head ? vs_weights_tile_rows(k->base_head) : 0;
-    k->ids = vs_calloc(k->limit + 1u, sizeof *k->ids);
-    k->base_ids = vs_calloc(k->limit + 1u, sizeof *k->base_ids);
-    k->sequences = vs_calloc(k->limit + 1u, sizeof *k->sequences);
-    k->stats = vs_calloc(k->limit + 1u, sizeof *k->stats);
-    k->tile = j->q->dump_logits ? vs_calloc(k->limit * tile + 1, sizeof *k->tile) : NULL;
+    k->ids = vs_calloc(k->room + 1u, sizeof *k->ids);
+    k->base_ids = vs_calloc(k->room + 1u, sizeof *k->base_ids);
+    k->sequences = vs_calloc(k->room + 1u, sizeof *k->sequences);
+    k->stats = vs_calloc(k->room + 1u, sizeof *k->stats);
+    k->tile = j->q->dump_logits ? vs_calloc(k->room * tile + 1, sizeof *k->tile) : NULL;
     if (!k->ids || !k->base_ids || !k->sequences || !k->stats || (j->q->dump_logits && !k->tile))
-        return vs_enomem(err, "a batch", k->limit * tile * sizeof *k->tile);
-    enum vs_code code = vs_pass_open(j->dev, j->model, k->limit, (uint32_t)k->longest, &k->pass, err);
+        return vs_enomem(err, "a batch", k->room * tile * sizeof *k->tile);
+    enum vs_code code = vs_pass_open_sliced(j->dev, j->model, k->limit, (uint32_t)k->longest, k->room, &k->pass, err);
     if (!code && two)
         code = vs_pass_open(j->dev, j->base, k->limit, (uint32_t)k->longest, &k->base_pass, err);
     if (code || !k->head)
         return code;
     vs_pass_debug(k->pass, j->q->debug);
-    code = vs_dev_alloc(j->dev, k->limit * tile * sizeof(float), (void **)&k->logits, err);
+    code = vs_dev_alloc(j->dev, k->room * tile * sizeof(float), (void **)&k->logits, err);
     if (!code && k->base_head)
-        code = vs_dev_alloc(j->dev, k->limit * base_tile * sizeof(float) + 4, (void **)&k->base_logits, err);
+        code = vs_dev_alloc(j->dev, k->room * base_tile * sizeof(float) + 4, (void **)&k->base_logits, err);
     if (!code)
         code = vs_dev_alloc(j->dev, tile + 4, (void **)&k->classes, err);
     return code;
@@ -301,13 +338,15 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
     r->architecture = vs_arena_dup(arena, j->model->arch.id, strlen(j->model->arch.id));
     enum vs_code code = r->architecture ? order_prompts(&k, err) : vs_enomem(err, "a name", 0);
     if (!code && k.entry_count) {
-        k.limit = batch_limit(&k);
+        set_limits(&k);
         code = open_weights(&k, j->q->generate > 0, err);
     }
     if (!code && k.entry_count)
         code = open_workspace(&k, err);
     if (!code && j->q->dump_logits)
         code = begin_dump(&k, err);
+    if (!code && k.entry_count)
+        begin_task(&k);
     while (!code && k.at < k.entry_count)
         code = run_batch(&k, err);
     if (!code && k.dump) {

@@ -22,6 +22,7 @@ struct vs_forward_job {
     const uint8_t *row_class;          /* [head rows], VS_F_OLD ... */
     uint64_t old_end;                  /* base ids below it are compared */
     uint64_t shift_at, shift_by;       /* base id i is i + shift_by here from shift_at on */
+    const struct vs_tap *tap;          /* sees what is read of the model's trunk and head, and may end the run: VS_EMISMATCH; or NULL */
     const uint64_t *fresh;             /* bitmap over rows: new tokens; or NULL */
 };
 

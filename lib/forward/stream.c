@@ -2,7 +2,7 @@
  *
  * Read-ahead: a thread fills batch after batch; the computation takes them in the same order.
  *
- *     file --thread--> host lane --send--> device lane --> pieces        (two lanes; one memory where the device shares it)
+ *     file --thread--> host lane --send--> device lane --> pieces        (two lanes, or one; one memory where the device shares it)
  */
 #include "forward/stream.h"
 
@@ -13,7 +13,7 @@ static enum vs_code thread_trouble(struct vs_err *err)
 
 /* ---- buffers ---- */
 
-static uint64_t largest(const struct vs_weights *w)
+uint64_t vs_stream_largest(const struct vs_weights *w)
 {
     uint64_t n = 1;
     for (uint32_t i = 0; i < w->batch_count; i++)
@@ -23,10 +23,10 @@ static uint64_t largest(const struct vs_weights *w)
 
 static enum vs_code make_buffers(struct vs_weights *w, struct vs_err *err)
 {
-    uint64_t n = largest(w);
+    uint64_t n = vs_stream_largest(w);
     enum vs_code code = VS_OK;
     bool lanes = !w->resident || !w->shares;
-    unsigned count = w->batch_count < 2 ? w->batch_count : 2;
+    unsigned count = w->batch_count < w->lanes ? w->batch_count : w->lanes;
     for (unsigned i = 0; !code && lanes && i < count; i++)
         code = vs_dev_host_alloc(w->dev, n, &w->host[i], err);
     for (unsigned i = 0; !code && lanes && !w->shares && !w->resident && i < count; i++)
@@ -38,29 +38,29 @@ static enum vs_code make_buffers(struct vs_weights *w, struct vs_err *err)
 
 static uint8_t *host_of(const struct vs_weights *w, uint32_t batch)
 {
-    return w->resident && w->shares ? w->kept[batch] : w->host[batch % 2];
+    return w->resident && w->shares ? w->kept[batch] : w->host[batch % w->lanes];
 }
 
 static uint8_t *device_of(const struct vs_weights *w, uint32_t batch)
 {
-    return w->resident ? w->kept[batch] : w->shares ? w->host[batch % 2] : w->device[batch % 2];
+    return w->resident ? w->kept[batch] : w->shares ? w->host[batch % w->lanes] : w->device[batch % w->lanes];
 }
 
 static enum vs_code open_files(struct vs_weights *w, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
-    w->files = vs_calloc(w->c->file_count + 1u, sizeof *w->files);
-    if (!w->files)
+    w->sources = vs_calloc(w->c->file_count + 1u, sizeof *w->sources);
+    if (!w->sources)
         return vs_enomem(err, "files", w->c->file_count);
     for (uint32_t i = 0; i < w->c->file_count; i++)
-        w->files[i].fd = -1;
+        w->sources[i].file.fd = -1;
     for (uint64_t i = 0; !code && i < w->item_count; i++) {
         const struct vs_view *views[2] = {&w->items[i].of->weight, &w->items[i].of->bias};
         for (int v = 0; !code && v < 2; v++) {
             uint32_t files[2] = {views[v]->tensor ? views[v]->tensor->file : 0, views[v]->scales ? views[v]->scales->file : 0};
             for (int s = 0; !code && views[v]->tensor && s < (views[v]->scales ? 2 : 1); s++)
-                if (w->files[files[s]].fd < 0)
-                    code = vs_file_open(w->c->files[files[s]].path, &w->files[files[s]], err);
+                if (w->sources[files[s]].file.fd < 0)
+                    code = vs_file_open(w->c->files[files[s]].path, &w->sources[files[s]].file, err);
         }
     }
     return code;
@@ -92,6 +92,17 @@ enum vs_code vs_stream_open(struct vs_weights *w, struct vs_dev *dev, const stru
     return code ? code : make_buffers(w, err);
 }
 
+void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap)
+{
+    for (uint32_t i = 0; i < w->c->file_count; i++)
+        w->sources[i].tap = tap;
+}
+
+void vs_weights_task(struct vs_weights *w, struct vs_task *task)
+{
+    w->task = task;
+}
+
 void vs_weights_close(struct vs_weights *w)
 {
     struct vs_err none;
@@ -104,13 +115,13 @@ void vs_weights_close(struct vs_weights *w)
     }
     for (uint32_t i = 0; w->kept && i < w->batch_count; i++)
         vs_dev_free(w->dev, w->kept[i]);
-    for (uint32_t i = 0; w->files && i < w->c->file_count; i++)
-        vs_file_close(&w->files[i]);
+    for (uint32_t i = 0; w->sources && i < w->c->file_count; i++)
+        vs_file_close(&w->sources[i].file);
     if (w->has_lock) {
         pthread_cond_destroy(&w->changed);
         pthread_mutex_destroy(&w->lock);
     }
-    vs_free(w->files);
+    vs_free(w->sources);
     vs_free(w->kept);
     vs_free(w->scratch);
     vs_free(w->raw);
@@ -123,7 +134,7 @@ void vs_weights_close(struct vs_weights *w)
 
 static enum vs_code read_vector(struct vs_weights *w, const struct vs_view *v, uint64_t first, uint64_t rows, bool plus_one, float *out)
 {
-    enum vs_code code = vs_view_read(&w->files[v->tensor->file], v, first, rows, w->raw, w->scratch, w->scratch_bytes, &w->err);
+    enum vs_code code = vs_view_read(&w->sources[v->tensor->file], v, first, rows, w->raw, w->scratch, w->scratch_bytes, &w->err);
     if (!code)
         code = vs_k_to_f32(w->raw, v->tensor->dtype, rows, out, &w->err);
     for (uint64_t i = 0; !code && plus_one && i < rows; i++)
@@ -138,9 +149,9 @@ static enum vs_code read_item(struct vs_weights *w, const struct vs_item *i, uin
     if (v->cols == 1)
         code = read_vector(w, v, i->first, i->rows, i->plus_one, (float *)(void *)(buffer + i->data));
     else
-        code = vs_view_read(&w->files[v->tensor->file], v, i->first, i->rows, buffer + i->data, w->scratch, w->scratch_bytes, &w->err);
+        code = vs_view_read(&w->sources[v->tensor->file], v, i->first, i->rows, buffer + i->data, w->scratch, w->scratch_bytes, &w->err);
     if (!code && v->mxfp4)
-        code = vs_view_read_scales(&w->files[v->scales->file], v, i->first, i->rows, buffer + i->scales, &w->err);
+        code = vs_view_read_scales(&w->sources[v->scales->file], v, i->first, i->rows, buffer + i->scales, &w->err);
     if (!code && i->of->bias.tensor)
         code = read_vector(w, &i->of->bias, i->first, i->rows, false, (float *)(void *)(buffer + i->bias));
     return code;
@@ -162,10 +173,10 @@ static enum vs_code read_batch(struct vs_weights *w, uint32_t batch)
     return code;
 }
 
-/* A lane is free again when the batch two before has left it. */
+/* A lane is free again when the batch before in it has left it. */
 static bool may_fill(const struct vs_weights *w, uint32_t batch)
 {
-    return (w->resident && w->shares) || batch < w->freed + 2;
+    return (w->resident && w->shares) || batch < w->freed + w->lanes;
 }
 
 static void *read_ahead(void *user)
@@ -195,7 +206,8 @@ static void *read_ahead(void *user)
 
 enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err)
 {
-    vs_task_begin(&w->task, w->run, w->what, w->bytes);
+    if (!w->task)
+        vs_task_begin(&w->own, w->run, w->what, w->bytes);
     w->at = 0;
     w->entered = w->sent = w->filled = w->freed = 0;
     w->stop = false;
@@ -231,7 +243,7 @@ static void set_freed(struct vs_weights *w, uint32_t count)
 static enum vs_code send(struct vs_weights *w, uint32_t batch, struct vs_err *err)
 {
     w->sent = batch + 1;
-    return vs_dev_send(w->dev, batch % 2, device_of(w, batch), host_of(w, batch), w->batches[batch].bytes, err);
+    return vs_dev_send(w->dev, batch % w->lanes, device_of(w, batch), host_of(w, batch), w->batches[batch].bytes, err);
 }
 
 static bool is_filled(struct vs_weights *w, uint32_t batch)
@@ -242,27 +254,33 @@ static bool is_filled(struct vs_weights *w, uint32_t batch)
     return filled;
 }
 
-/* The next batch is sent as soon as this one has arrived, so that copying and computing overlap. */
+/* With two lanes the next batch is sent as soon as this one has arrived, so that copying and computing overlap. */
 static enum vs_code arrive(struct vs_weights *w, uint32_t batch, struct vs_err *err)
 {
     enum vs_code code = w->sent > batch ? VS_OK : send(w, batch, err);
     if (!code)
-        code = vs_dev_arrived(w->dev, batch % 2, err);
+        code = vs_dev_arrived(w->dev, batch % w->lanes, err);
     if (!code)
-        code = vs_dev_sent(w->dev, batch % 2, err);
+        code = vs_dev_sent(w->dev, batch % w->lanes, err);
     if (code)
         return code;
     set_freed(w, batch + 1);
-    return batch + 1 < w->batch_count && is_filled(w, batch + 1) ? send(w, batch + 1, err) : VS_OK;
+    return w->lanes > 1 && batch + 1 < w->batch_count && is_filled(w, batch + 1) ? send(w, batch + 1, err) : VS_OK;
 }
 
 static enum vs_code leave(struct vs_weights *w, uint32_t batch, struct vs_err *err)
 {
     if (!w->shares)
-        return vs_dev_used(w->dev, batch % 2, err);
+        return vs_dev_used(w->dev, batch % w->lanes, err);
     enum vs_code code = vs_dev_wait(w->dev, err);
     set_freed(w, batch + 1);
     return code;
+}
+
+/* The batch that was entered last is done with. */
+static enum vs_code step(struct vs_weights *w, struct vs_err *err)
+{
+    return vs_task_step(w->task ? w->task : &w->own, w->entered ? w->batches[w->entered - 1].stored : 0, err);
 }
 
 static enum vs_code enter(struct vs_weights *w, uint32_t batch, struct vs_err *err)
@@ -274,8 +292,10 @@ static enum vs_code enter(struct vs_weights *w, uint32_t batch, struct vs_err *e
         code = wait_filled(w, batch, err);
     if (!code && !w->loaded && !w->shares)
         code = arrive(w, batch, err);
+    if (!code)
+        code = step(w, err);
     w->entered = batch + 1;
-    return code ? code : vs_task_step(&w->task, batch ? w->batches[batch - 1].bytes : 0, err);
+    return code;
 }
 
 enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct vs_err *err)
@@ -302,14 +322,34 @@ enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct 
     return VS_OK;
 }
 
+void vs_weights_again(struct vs_weights *w)
+{
+    w->at = w->batches[w->entered - 1].first;
+}
+
+/* Nobody reads or writes the buffers any more, a copy that was sent ahead of a pass that ends early included. */
+static enum vs_code settle(struct vs_weights *w, struct vs_err *err)
+{
+    enum vs_code code = vs_dev_wait(w->dev, err);
+    for (unsigned lane = 0; lane < w->lanes && !w->shares; lane++) {
+        struct vs_err more;
+        enum vs_code sent = vs_dev_sent(w->dev, lane, code ? &more : err);
+        code = code ? code : sent;
+    }
+    return code;
+}
+
 enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
-    if (!w->running)
-        return VS_OK;
     bool complete = w->at == w->item_count && !w->code;
-    if (!w->shares || complete)
-        code = vs_dev_wait(w->dev, err);
+    if (w->running && (!w->shares || complete))
+        code = settle(w, err);
+    if (!code && complete && w->entered)
+        code = step(w, err);
+    w->entered = 0;
+    if (!w->running)
+        return code;
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     pthread_cond_broadcast(&w->changed);
@@ -318,7 +358,7 @@ enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err)
     w->running = false;
     w->loaded = w->resident && complete;
     for (uint32_t i = 0; !code && complete && i < w->c->file_count; i++)
-        if (w->files[i].fd >= 0)
-            code = vs_file_unchanged(&w->files[i], err);
+        if (w->sources[i].file.fd >= 0)
+            code = vs_file_unchanged(&w->sources[i].file, err);
     return code;
 }

@@ -7,6 +7,7 @@
 #define ALIGN 256u
 #define LANE_LEAST (16ull << 10)
 #define LANE_MOST (64ull << 20) /* reading is no faster with more, and a lane may be pinned */
+#define ENDLESS (1ull << 62)
 
 static uint64_t aligned(uint64_t n)
 {
@@ -36,7 +37,13 @@ static uint64_t item_bytes(const struct vs_weight *w, uint64_t rows)
 
 /* ---- building ---- */
 
-struct builder { struct vs_weights *w; uint64_t lane, tile; uint64_t used; struct vs_err *err; enum vs_code code; };
+struct builder { struct vs_weights *w; uint64_t lane, tile; bool by_layer; uint64_t used; struct vs_err *err; enum vs_code code; };
+
+/* What follows goes into a buffer of its own. */
+static void cut(struct builder *k)
+{
+    k->used = k->by_layer ? k->lane : k->used;
+}
 
 static void add_item(struct builder *k, const struct vs_weight *of, uint64_t first, uint64_t rows, bool plus_one)
 {
@@ -66,6 +73,7 @@ static void add_item(struct builder *k, const struct vs_weight *of, uint64_t fir
     struct vs_load *b = &w->batches[w->batch_count - 1];
     b->count++;
     b->bytes = k->used;
+    b->stored += rows * row;
     w->bytes += rows * row;
     w->tile_rows = rows > w->tile_rows && !is_vector(of) ? rows : w->tile_rows;
 }
@@ -124,8 +132,11 @@ static void add_all(struct builder *k, const struct vs_arch *a, const struct vs_
         return;
     }
     add_vector(k, &b->model[VS_W_EMBED_NORM], a->plus_one);
-    for (uint32_t l = 0; l < a->layers && !k->code; l++)
+    for (uint32_t l = 0; l < a->layers && !k->code; l++) {
+        cut(k);
         add_layer(k, a, b, l);
+    }
+    cut(k);
     add_vector(k, &b->model[VS_W_FINAL_NORM], a->plus_one);
 }
 
@@ -166,8 +177,11 @@ enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, 
         return vs_enomem(err, "weights", sizeof *w);
     limits(a, b, &least, &scratch, &vector);
     uint64_t lane = memory / 4 < LANE_MOST ? memory / 4 : LANE_MOST;
-    struct builder k = {.w = w, .err = err, .lane = lane > least ? lane : least, .tile = tile ? tile : UINT64_MAX};
+    struct builder k = {.w = w, .err = err, .lane = lane > least ? lane : least, .tile = tile ? tile : UINT64_MAX, .by_layer = part == VS_LAYERS};
+    if (k.by_layer)
+        k.lane = ENDLESS;
     add_all(&k, a, b, part);
+    w->lanes = k.by_layer && vs_stream_largest(w) > memory / 4 ? 1 : 2;
     enum vs_code code = k.code ? k.code : vs_stream_open(w, dev, c, keep && w->bytes <= memory, scratch, vector, run, part == VS_HEAD ? "head" : "forward", err);
     if (code)
         vs_weights_close(w);

@@ -3,12 +3,13 @@
  * Weights in the order of use. A reader thread fills two buffers ahead of the computation; matrices come in tiles of rows,
  * so that memory is bounded whatever the size of a layer. Weights that fit are kept for the next pass.
  *
- *     open -> (begin -> next ... next -> end)* -> close
+ *     open -> (begin -> next ... next (-> again -> next ...) -> end)* -> close
  */
 #ifndef VS_FORWARD_WEIGHTS_H
 #define VS_FORWARD_WEIGHTS_H
 
 #include "base/io.h"
+#include "base/run.h"
 #include "forward/arch.h"
 
 /* What comes next: rows [first, first + rows) of a matrix with their bias, or a whole vector as float32 (of = its weight,
@@ -20,10 +21,11 @@ struct vs_piece {
     uint64_t first, rows;
 };
 
-enum vs_part_of_model { VS_TRUNK, VS_HEAD };
+/* VS_LAYERS: the trunk, with a buffer for the largest layer, so that one layer after the other can be gone through again. */
+enum vs_part_of_model { VS_TRUNK, VS_LAYERS, VS_HEAD };
 
 struct vs_weights;
-/* memory: bytes for the buffers. tile: rows of a piece, the most; 0 = as the buffers have room. keep: hold everything when it fits into memory, so that later passes do not read. */
+/* memory: bytes for the buffers; of VS_LAYERS a layer may have more, then there is one buffer instead of two. tile: rows of a piece, the most; 0 = as the buffers have room. keep: hold everything when it fits into memory, so that later passes do not read. */
 enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, const struct vs_arch *a, const struct vs_binding *b,
                              enum vs_part_of_model part, uint64_t memory, uint64_t tile, bool keep, const struct vs_run *run, struct vs_weights **out,
                              struct vs_err *err) VS_NODISCARD;
@@ -33,8 +35,14 @@ uint64_t vs_weights_bytes(const struct vs_weights *w);      /* of one pass */
 uint64_t vs_weights_tile_rows(const struct vs_weights *w);  /* the most rows that one piece has */
 
 enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
+/* Passes from the next one on are parts of the task, by the bytes that vs_weights_bytes counts; without one each draws its own bar. */
+void vs_weights_task(struct vs_weights *w, struct vs_task *task);
+/* From the next pass on the tap (NULL: none) sees what is read; it must outlive w. */
+void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap);
 /* out->of is NULL behind the last piece. */
 enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct vs_err *err) VS_NODISCARD;
+/* Of VS_LAYERS: the layer at hand once more, from its first piece on. Nothing is read for it. */
+void vs_weights_again(struct vs_weights *w);
 enum vs_code vs_weights_end(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
 
 /* Single rows of a table, converted: ids may repeat, each below v->rows. out[n * v->cols]; room: vs_view_row_room() bytes */
@@ -43,11 +51,12 @@ enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v
 uint64_t vs_view_row_room(const struct vs_view *v);
 
 /* read.c */
+struct vs_source { struct vs_file file; const struct vs_tap *tap; }; /* tap: NULL when nobody looks on */
 uint64_t vs_view_row_bytes(const struct vs_view *v);
 /* Rows [first, first + rows) as they are stored, put in order; scratch: room of scratch_bytes, at least vs_view_scratch(). */
-enum vs_code vs_view_read(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+enum vs_code vs_view_read(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                           uint64_t scratch_bytes, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_view_read_scales(const struct vs_file *f, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out,
+enum vs_code vs_view_read_scales(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out,
                                  struct vs_err *err) VS_NODISCARD;
 uint64_t vs_view_scratch(const struct vs_view *v);
 

@@ -45,6 +45,8 @@ static enum vs_code open_part(struct vs_checkpoint *c, uint32_t i, const char *p
     c->file_count = i + 1;
     for (uint32_t w = 0; w < g->warning_count && !code; w++)
         code = vs_ckpt_remark(c, err, "%s", g->warnings[w]);
+    if (!code && g->untold)
+        code = vs_ckpt_remark(c, err, "%s: %llu more of this kind", path, (unsigned long long)g->untold);
     return code;
 }
 

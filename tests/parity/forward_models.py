@@ -189,6 +189,8 @@ def expect(model, prompts):
 
 def run(model_dir, prompts, out, *more):
     listing = os.path.join(os.path.dirname(out), 'prompts.txt')
+    if os.path.exists(out): # it would be refused, and read as this run's
+        os.unlink(out)
     with open(listing, 'w', encoding='utf-8') as f:
         f.writelines(' '.join(map(str, ids)) + '\n' for ids in prompts)
     done = subprocess.run([os.path.join(TOOLS, 'vocab-check'), model_dir, '--prompt-ids', listing, '--dump-logits', out, '--device', 'cpu', *more],
@@ -206,19 +208,24 @@ def compare(name, ours, theirs, text, delta=MAX_DELTA):
     check(f'{name}: max |delta| {worst:.2g}, NMSE {nmse:.2g}', worst <= delta and nmse <= NMSE, f'largest logit {numpy.abs(theirs).max():.3g}\n{text}')
 
 
+def same_bits(name, model_dir, out):
+    """More tokens than the least memory has workspace for: each layer computes slices of them, the head comes in tiles."""
+    many = PROMPTS * 24
+    whole, text = run(model_dir, many, out)
+    small, more = run(model_dir, many, out, '--memory', '1M', '--threads', '1')
+    check(f'{name}: the same bits in slices and tiles', small is not None and whole is not None and small.tobytes() == whole.tobytes(), text + more)
+
+
 def tiny(name, config, change, work):
     model_dir, out = os.path.join(work, 'model'), os.path.join(work, 'out.npy')
     shutil.rmtree(model_dir, ignore_errors=True)
-    if os.path.exists(out):
-        os.unlink(out)
     model = build(name, config, change, model_dir)
     ours, text = run(model_dir, PROMPTS, out)
     theirs = expect(model, PROMPTS)
     compare(name, ours, theirs, text)
     if to_gguf and name in GGUF:
         as_gguf(name, model_dir, theirs, work)
-    small, text = run(model_dir, PROMPTS, out, '--memory', '1K', '--threads', '1')
-    check(f'{name}: the same bits in small tiles', small is not None and ours is not None and small.tobytes() == ours.tobytes(), text)
+    same_bits(name, model_dir, out)
 
 
 def chatterbox(work):
@@ -286,8 +293,7 @@ def mxfp4(work):
     check('gpt_oss in MXFP4: the peer reads the quantised experts', model.model.layers[0].mlp.experts.down_proj.dtype == torch.float32 and seen > 0.1, f'logits differ by {seen}')
     ours, text = run(model_dir, PROMPTS, out)
     compare('gpt_oss in MXFP4', ours, theirs, text)
-    small, text = run(model_dir, PROMPTS, out, '--memory', '1K', '--threads', '1')
-    check('gpt_oss in MXFP4: the same bits in small tiles', small is not None and ours is not None and small.tobytes() == ours.tobytes(), text)
+    same_bits('gpt_oss in MXFP4', model_dir, out)
 
 
 # models of MODELS that are run as GGUF files too

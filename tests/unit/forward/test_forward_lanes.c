@@ -3,8 +3,10 @@
  * Weights by every way they can come: one memory or two, streamed in tiles or kept; and when memory is short.
  */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "backend.h"
 #include "base/mem.h"
 #include "fixture.h"
@@ -65,6 +67,194 @@ Test(lanes, every_way_gives_the_same_bits)
         cr_expect_eq(memcmp(want, got, 6 * ROWS * sizeof *want), 0, "way %zu", i);
         cr_expect(!ways[i].generate || memcmp(first, continued, sizeof first) == 0, "way %zu", i);
     }
+    vst_cleanup();
+}
+
+/* ---- many prompts, one reading ---- */
+
+struct counted { uint64_t bytes; };
+
+static bool count_bytes(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n)
+{
+    struct counted *c = user;
+    c->bytes += n;
+    return true;
+}
+
+/* Logits of 30 prompts of 10 tokens, 300 in all; *bytes: what was read of trunk and head. */
+static const float *logits_of_many(const char *dir, bool apart, uint64_t memory, uint64_t *bytes)
+{
+    struct vs_err err = {0};
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_prompts prompts = {0};
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    struct vs_forward_verdicts v;
+    struct vs_dev *dev = open_device(apart);
+    const char *out = vst_path(vst_tempdir(), "logits.npy");
+    const uint8_t classes[ROWS] = {0};
+    uint64_t rows, cols;
+    struct counted counted = {0};
+    const struct vs_tap tap = {count_bytes, &counted};
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    for (uint32_t i = 0; i < 300; i++) {
+        if (i % 10 == 0)
+            cr_assert_eq(vs_prompts_begin(&prompts, VS_PROMPT_USER, &err), VS_OK);
+        cr_assert_eq(vs_prompts_add(&prompts, i * 7919 % ROWS, &err), VS_OK);
+    }
+    struct vs_run run = {.memory = memory};
+    struct vs_forward_request q = {.dump_logits = out};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes, .tap = &tap};
+    cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
+    cr_expect_eq(r.positions, 300);
+    *bytes = counted.bytes;
+    vs_arena_free(&arena);
+    vs_prompts_free(&prompts);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    return read_npy(out, &rows, &cols);
+}
+
+/* The workspace of the smaller memories has room for 64 tokens. 300 hidden states fit into an eighth of 256 KiB, and into that of
+ * 64 KiB for 102 tokens: then there are three batches of slices. */
+Test(lanes, slices_share_one_reading)
+{
+    const struct { uint64_t memory; unsigned times; } ways[] = {{1 << 18, 1}, {1 << 16, 3}, {1, 5}};
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        const char *dir = make_tiny(&(struct tiny){.kind = kind});
+        uint64_t once, bytes;
+        const float *want = logits_of_many(dir, false, 1 << 30, &once);
+        for (size_t i = 0; i < 2 * sizeof ways / sizeof *ways; i++) {
+            const float *got = logits_of_many(dir, i % 2, ways[i / 2].memory, &bytes);
+            cr_expect_eq(memcmp(want, got, 300 * ROWS * sizeof *want), 0, "kind %u, memory %llu", kind, (unsigned long long)ways[i / 2].memory);
+            cr_expect_eq(bytes, ways[i / 2].times * once, "kind %u, memory %llu: %llu bytes, once %llu", kind, (unsigned long long)ways[i / 2].memory,
+                         (unsigned long long)bytes, (unsigned long long)once);
+        }
+    }
+    vst_cleanup();
+}
+
+/* ---- how far it is ---- */
+
+static const struct vs_forward *host;
+static struct { const char *what; uint64_t total, done; unsigned told, bars; bool back; } bar;
+
+static enum vs_code wait_long(struct vs_dev *dev, struct vs_err *err)
+{
+    usleep(101000); /* progress is told ten times a second */
+    return host->wait(dev, err);
+}
+
+static void tell(void *user, const struct vs_progress *p)
+{
+    bool same = bar.told && bar.total == p->total && strcmp(bar.what, p->what) == 0;
+    bar.bars += !same;
+    bar.back = bar.back || (same && p->done < bar.done) || p->done > p->total || (!same && bar.told && bar.done != bar.total);
+    bar.what = p->what;
+    bar.total = p->total;
+    bar.done = p->done;
+    bar.told++;
+}
+
+/* Three batches of prompts, then a continuation: a bar for each, which goes forward and to its end. */
+Test(lanes, one_bar_over_all_passes)
+{
+    const char *dir = make_tiny(&(struct tiny){0});
+    struct vs_dev *dev = open_device(false);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_prompts prompts = {0};
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    struct vs_forward_verdicts v;
+    struct vs_err err = {0};
+    const uint8_t classes[ROWS] = {0};
+    struct vs_forward slow = *(host = dev->forward);
+    slow.wait = wait_long;
+    dev->forward = &slow;
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    for (uint32_t i = 0; i < 180; i++) {
+        if (i % 60 == 0)
+            cr_assert_eq(vs_prompts_begin(&prompts, i ? VS_PROMPT_SAMPLE : VS_PROMPT_USER, &err), VS_OK);
+        cr_assert_eq(vs_prompts_add(&prompts, i % ROWS, &err), VS_OK);
+    }
+    struct vs_run run = {.memory = 1, .progress = tell};
+    struct vs_forward_request q = {.generate = 2};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .base = &m, .same_trunk = true, .old_end = ROWS, .prompts = &prompts, .row_class = classes};
+    cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
+    cr_expect(bar.told > 10 && bar.bars == 2, "told %u times of %u bars", bar.told, bar.bars);
+    cr_expect_not(bar.back);
+    cr_expect_eq(bar.done, bar.total);
+    dev->forward = host;
+    vs_arena_free(&arena);
+    vs_prompts_free(&prompts);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    vst_cleanup();
+}
+
+/* ---- a pass that ends early ---- */
+
+/* Copies of a device that are not over until somebody waits for them. */
+static struct { bool under_way[2]; unsigned sent, freed_early; } copies;
+
+static enum vs_code send_late(struct vs_dev *dev, unsigned lane, void *dst, const void *from, uint64_t bytes, struct vs_err *err)
+{
+    copies.under_way[lane] = true;
+    copies.sent++;
+    return host->send(dev, lane, dst, from, bytes, err);
+}
+
+/* The reader has time to fill the other lane. */
+static enum vs_code sent_late(struct vs_dev *dev, unsigned lane, struct vs_err *err)
+{
+    usleep(20000);
+    copies.under_way[lane] = false;
+    return VS_OK;
+}
+
+static void free_early(struct vs_dev *dev, void *p)
+{
+    copies.freed_early += p && (copies.under_way[0] || copies.under_way[1]);
+    host->host_free(dev, p);
+}
+
+Test(lanes, buffers_outlive_the_copies_of_a_cancelled_pass)
+{
+    const char *dir = make_tiny(&(struct tiny){0});
+    struct vs_dev *dev = open_device(true);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_weights *w;
+    struct vs_piece piece;
+    struct vs_err err = {0};
+    sig_atomic_t stop = 0;
+    struct vs_run run = {.cancel = &stop};
+    struct vs_forward late;
+    host = dev->forward;
+    late = *host;
+    late.send = send_late;
+    late.sent = sent_late;
+    late.host_free = free_early;
+    dev->forward = &late;
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_weights_open(dev, c, &m.arch, &m.binding, VS_TRUNK, 1, 0, false, &run, &w, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_weights_begin(w, &err), VS_OK);
+    stop = 1;
+    cr_expect_eq(vs_weights_next(w, &piece, &err), VS_ECANCELED);
+    cr_expect_eq(copies.sent, 2, "the second lane was sent ahead");
+    vs_weights_close(w);
+    cr_expect_eq(copies.freed_early, 0);
+    dev->forward = host;
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
     vst_cleanup();
 }
 
