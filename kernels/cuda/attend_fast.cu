@@ -44,25 +44,46 @@ VS_HD uint32_t pack(float low, float high)
 }
 
 /* Two neighbouring values in each word. */
-struct tile { uint32_t k[KEYS][(DIM + PAD) / 2], v[DIM][(KEYS + PAD) / 2]; }; /* v transposed */
+struct tile {
+    uint32_t k[KEYS][(DIM + PAD) / 2], v[DIM][(KEYS + PAD) / 2]; /* v transposed */
+    uint64_t spoilt; /* base + KEYS of the last tile with a value that is no finite number */
+};
 
-/* Keys [base, base + KEYS); past the end zeros. */
-VS_DEVICE void load_tile(const struct attend_args *a, const struct block_rows *b, struct tile *m, uint64_t base, uint64_t to)
+VS_HD bool finite_bf16(uint32_t bits)
+{
+    return (bits & 0x7f80) != 0x7f80;
+}
+
+/* A product with a weight of 0 must be 0: what is no finite number is left out here, see tile_spoilt. */
+VS_HD uint32_t finite_pair(uint32_t pair, bool *spoilt)
+{
+    const uint32_t low = finite_bf16(pair) ? pair & 0xffff : 0, high = finite_bf16(pair >> 16) ? pair & 0xffff0000u : 0;
+    *spoilt |= (low | high) != pair;
+    return low | high;
+}
+
+/* Keys [base, base + KEYS); zeros for those that no row of the block sees: before from, and from to on. */
+VS_DEVICE void load_tile(const struct attend_args *a, const struct block_rows *b, struct tile *m, uint64_t base, uint64_t from, uint64_t to)
 {
     const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const float *k = a->k.data + b->kv * a->k.head_stride, *v = a->v.data + b->kv * a->v.head_stride;
+    bool spoilt = false;
     k += (b->span.k_begin + base) * a->k.token_stride;
     v += (b->span.k_begin + base) * a->v.token_stride;
     for (uint32_t key = warp; key < KEYS; key += WARPS)
         for (uint32_t d = lane; d < a->k.dim / 2; d += 32) {
             const float *p = k + key * a->k.token_stride + 2 * d;
-            m->k[key][d] = base + key < to ? pack(p[0], p[1]) : 0;
+            m->k[key][d] = base + key >= from && base + key < to ? pack(p[0], p[1]) : 0;
         }
-    for (uint32_t key = 2 * warp; key < KEYS; key += 2 * WARPS)
+    for (uint32_t key = 2 * warp; key < KEYS; key += 2 * WARPS) {
+        const bool low = base + key >= from && base + key < to, high = base + key + 1 >= from && base + key + 1 < to;
         for (uint32_t d = lane; d < a->v.dim; d += 32) {
             const float *p = v + key * a->v.token_stride + d;
-            m->v[d][key / 2] = pack(base + key < to ? p[0] : 0, base + key + 1 < to ? p[a->v.token_stride] : 0);
+            m->v[d][key / 2] = finite_pair(pack(low ? p[0] : 0, high ? p[a->v.token_stride] : 0), &spoilt);
         }
+    }
+    if (spoilt)
+        m->spoilt = base + KEYS;
 }
 
 /* What a thread knows of its two rows, g and g + 8 of its warp. */
@@ -163,6 +184,22 @@ VS_DEVICE void tile_values(const struct attend_args *a, const struct tile *t, st
     }
 }
 
+/* The values that load_tile left out, to the rows that see them and to no other. */
+VS_DEVICE void tile_spoilt(const struct attend_args *a, const struct block_rows *b, struct mine *m, uint64_t base)
+{
+    const uint32_t i = threadIdx.x % 4;
+    const float *v = a->v.data + b->span.k_begin * a->v.token_stride + b->kv * a->v.head_stride;
+    for (uint32_t n = 0; n < DIM / 8; n++)
+        for (uint32_t e = 0; e < 4 && n * 8 < a->v.dim; e++) {
+            const struct attend_row *row = &m->row[e / 2];
+            for (uint64_t key = base > row->from ? base : row->from; key < base + KEYS && key < row->to; key++) {
+                const uint32_t x = vs_f32_to_bf16(v[key * a->v.token_stride + n * 8 + 2 * i + e % 2]);
+                if (!finite_bf16(x))
+                    m->out[n][e] += vs_bits_f32(x << 16);
+            }
+        }
+}
+
 VS_DEVICE void end_rows(const struct attend_args *a, const struct block_rows *b, const struct mine *m)
 {
     const uint32_t first = threadIdx.x / 32 * 16, g = threadIdx.x % 32 / 4, i = threadIdx.x % 4;
@@ -179,19 +216,23 @@ VS_DEVICE void end_rows(const struct attend_args *a, const struct block_rows *b,
 VS_KERNEL(attend_fast, struct attend_args)
 {
     __shared__ struct tile t;
+    if (!threadIdx.x)
+        t.spoilt = 0;
     for (uint64_t item = blockIdx.x; item < a.first_item[a.span_count]; item += gridDim.x) {
         const struct block_rows b = rows_of_item(&a, item);
-        const uint64_t from = row_of(&a, &b, 0).from / KEYS * KEYS, to = row_of(&a, &b, VS_FAST_ROWS - 1).to;
+        const uint64_t from = row_of(&a, &b, 0).from, to = row_of(&a, &b, VS_FAST_ROWS - 1).to;
         struct mine m;
         begin_rows(&a, &b, &m);
-        for (uint64_t base = from; base < to; base += KEYS) {
+        for (uint64_t base = from / KEYS * KEYS; base < to; base += KEYS) {
             float s[KEYS / 8][4];
             __syncthreads(); /* the tile before has been used */
-            load_tile(&a, &b, &t, base, to);
+            load_tile(&a, &b, &t, base, from, to);
             __syncthreads();
             tile_scores(&a, &t, &m, base, s);
             renew(&m, s);
             tile_values(&a, &t, &m, s);
+            if (t.spoilt == base + KEYS)
+                tile_spoilt(&a, &b, &m, base);
         }
         end_rows(&a, &b, &m);
     }

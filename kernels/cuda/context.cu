@@ -16,6 +16,17 @@ enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err)
                    cudaGetErrorString(e), (int)e);
 }
 
+enum vs_code vs_cuda_no_room(cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err)
+{
+    size_t available = 0, all = 0;
+    char what[200];
+    cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
+    cudaMemGetInfo(&available, &all);
+    snprintf(what, sizeof what, "no room for %llu bytes%s (%llu of %llu are free): less --memory or shorter prompts may fit, --device cpu needs none",
+             (unsigned long long)bytes, where, (unsigned long long)available, (unsigned long long)all);
+    return vs_cuda_check(e, what, err);
+}
+
 enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t bytes, struct vs_err *err)
 {
     if (cuda->slots[slot].p && cuda->slots[slot].bytes >= bytes)
@@ -27,10 +38,7 @@ enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t
     if (e == cudaSuccess)
         return VS_OK;
     cuda->slots[slot].p = NULL;
-    cudaGetLastError(); /* not sticky: the next call starts clean */
-    char what[64];
-    snprintf(what, sizeof what, "no room for %llu bytes", (unsigned long long)bytes);
-    return vs_cuda_check(e, what, err);
+    return vs_cuda_no_room(e, "", bytes, err);
 }
 
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err)
@@ -58,11 +66,10 @@ enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err 
     cuda->bounce = NULL;
     cudaError_t e = cudaMallocHost(&cuda->bounce, bytes);
     cuda->bounce_bytes = e == cudaSuccess ? bytes : 0;
-    if (e != cudaSuccess) {
-        cuda->bounce = NULL;
-        cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
-    }
-    return vs_cuda_check(e, "pinned host memory", err);
+    if (e == cudaSuccess)
+        return VS_OK;
+    cuda->bounce = NULL;
+    return vs_cuda_no_room(e, " of pinned host memory", bytes, err);
 }
 
 void vs_cuda_begin(struct vs_cuda *cuda)

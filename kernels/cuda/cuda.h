@@ -50,6 +50,8 @@ extern "C" {
 
 /* VS_OK for cudaSuccess; what: what was being done. */
 enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err);
+/* For an allocation that failed with e: says how much is free. where: "", or " of ..." */
+enum vs_code vs_cuda_no_room(cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err);

@@ -2,20 +2,8 @@
  *
  * Memory of the device, the copy stream with its two lanes, and the table of the forward pass's operations.
  */
-#include <stdio.h>
 #include "fast.h"
 #include "forward.h"
-
-static enum vs_code no_room(cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err)
-{
-    size_t available = 0, all = 0;
-    char what[160];
-    cudaGetLastError(); /* not sticky: the next call starts clean */
-    cudaMemGetInfo(&available, &all);
-    snprintf(what, sizeof what, "no room for %llu bytes%s (%llu of %llu are free)", (unsigned long long)bytes, where,
-             (unsigned long long)available, (unsigned long long)all);
-    return vs_cuda_check(e, what, err);
-}
 
 static enum vs_code alloc(struct vs_dev *dev, uint64_t bytes, void **out, struct vs_err *err)
 {
@@ -23,7 +11,7 @@ static enum vs_code alloc(struct vs_dev *dev, uint64_t bytes, void **out, struct
     if (e == cudaSuccess)
         return VS_OK;
     *out = NULL;
-    return no_room(e, "", bytes, err);
+    return vs_cuda_no_room(e, "", bytes, err);
 }
 
 static void release(struct vs_dev *dev, void *p)
@@ -68,7 +56,7 @@ static enum vs_code host_alloc(struct vs_dev *dev, uint64_t bytes, void **out, s
     if (e == cudaSuccess)
         return VS_OK;
     *out = NULL;
-    return no_room(e, " of pinned host memory", bytes, err);
+    return vs_cuda_no_room(e, " of pinned host memory", bytes, err);
 }
 
 static void host_free(struct vs_dev *dev, void *p)

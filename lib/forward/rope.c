@@ -274,6 +274,7 @@ static void gguf_scaling(const struct vs_describe *d, struct vs_rope *r)
     r->attention = key(d, "rope.scaling.attn_factor", 0);
     r->kind = linear ? VS_ROPE_LINEAR : key_is(d, "rope.scaling.type", "yarn") ? VS_ROPE_YARN : VS_ROPE_DEFAULT;
     if (r->kind == VS_ROPE_YARN) {
+        r->attention *= yarn_mscale(r->factor, 1); /* the key stands beside the formula, not for it */
         r->low = key(d, "rope.scaling.yarn_beta_slow", 1);
         r->high = key(d, "rope.scaling.yarn_beta_fast", 32);
         (void)vs_setting_bool(vs_setting(d, "rope_truncate"), &r->truncate);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The progress bar of embed-extend: on a terminal, never into a pipe, and it says the truth.
+"""The progress bars of embed-extend and of a forward pass: on a terminal, never into a pipe, and they say the truth.
 
     progress.py TOOLS_DIR      prints TAP
 """
@@ -36,6 +36,28 @@ def make_model(folder):
     with open(os.path.join(folder, 'config.json'), 'w', encoding='utf-8') as f:
         json.dump({'model_type': 'qwen2', 'vocab_size': ROWS, 'tie_word_embeddings': True}, f)
     return size
+
+
+def make_llama(folder):
+    """Layers of zeros, 33 MB each and no room: enough for a bar."""
+    wide, inner, layers = 1024, 4096, 12
+    shapes = {'model.embed_tokens.weight': [512, wide], 'model.norm.weight': [wide]}
+    for i in range(layers):
+        for name, shape in (('input_layernorm', [wide]), ('post_attention_layernorm', [wide]), ('mlp.gate_proj', [inner, wide]), ('mlp.up_proj', [inner, wide]),
+                            ('mlp.down_proj', [wide, inner]), *((f'self_attn.{x}_proj', [wide, wide]) for x in 'qkvo')):
+            shapes[f'model.layers.{i}.{name}.weight'] = shape
+    header, at = {}, 0
+    for name, shape in shapes.items():
+        end = at + 2 * shape[0] * (shape[1] if len(shape) == 2 else 1)
+        header[name], at = {'dtype': 'BF16', 'shape': shape, 'data_offsets': [at, end]}, end
+    text = json.dumps(header).encode()
+    with open(os.path.join(folder, 'model.safetensors'), 'wb') as f:
+        f.write(struct.pack('<Q', len(text)) + text)
+        f.truncate(8 + len(text) + at)
+    with open(os.path.join(folder, 'config.json'), 'w', encoding='utf-8') as f:
+        json.dump({'model_type': 'llama', 'vocab_size': 512, 'hidden_size': wide, 'intermediate_size': inner, 'num_hidden_layers': layers,
+                   'num_attention_heads': 16, 'rms_norm_eps': 1e-5, 'max_position_embeddings': 64, 'tie_word_embeddings': True}, f)
+    return 2 * layers * (4 * wide * wide + 3 * wide * inner + 2 * wide) + 2 * wide
 
 
 def on_terminal(words, **env):
@@ -85,5 +107,17 @@ with tempfile.TemporaryDirectory(prefix='vs-progress-') as top:
         out, err = piped.stdout.decode(), piped.stderr.decode()
         check(f'into a pipe{" with --progress always" if wanted else ""}: {"a" if wanted else "no"} bar',
               piped.returncode == 0 and bool(LINE.search(err)) == wanted and '[#' not in out, err)
+    llama = os.path.join(top, 'llama')
+    os.mkdir(llama)
+    size = make_llama(llama)
+    words = [os.path.join(TOOLS, 'vocab-check'), llama, '--forward', '--device', 'cpu', '--prompt-ids', '1 2 3', '--memory', '16M']
+    status, said = on_terminal(words)
+    shown = [s for s in LINE.findall(said) if s[0] == 'forward']
+    check('vocab-check --forward on a terminal: a bar with per cent and time left', status in (0, 1) and bool(shown), said)
+    check('its total are the weights of the layers', all(abs(float(s[5]) - size / 1e6) < 0.1 for s in shown), (shown, size))
+    percent = [int(s[3]) for s in shown]
+    check('it moves forward', percent == sorted(percent) and percent[-1:] <= [100], percent)
+    piped = subprocess.run(words, capture_output=True)
+    check('a forward pass into a pipe: no bar', b'[#' not in piped.stderr and b'left' not in piped.stderr and b'\r' not in piped.stdout, piped.stderr)
 print(f'1..{len(results)}')
 sys.exit(0 if all(results) else 1)

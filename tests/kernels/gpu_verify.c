@@ -1,96 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gpu-verify [FILE]: everything that needs a GPU, in one call: each CUDA kernel against the reference, bit for bit, then its
- * rate beside the device's own copy rate. Writes one JSON object to FILE or stdout. Exit: 0 all agree, 1 not, 77 no device.
+ * gpu-verify [FILE [SECONDS [PART...]]]: everything that needs a GPU, in one call and at most SECONDS (default 440): the device and its
+ * copy rate, each CUDA kernel against the reference bit for bit with the golden hashes, its rate, a model of the shape of
+ * Llama-3-8B in strict and in fast mode, and (gpu-model beside it, where that starts) checks of whole models on GPU and CPU.
+ *
+ * Each part is a process with a limit of its own, so that one that fails, hangs or loses the device takes nothing else
+ * along; what it printed until then is kept. FILE (- for stdout) is whole JSON after every part. With PARTs only those. Fast mode needs libcublasLt.so in
+ * LD_LIBRARY_PATH; nothing else but libc and the driver is needed. Exit: 0 all good, 1 not, 77 no device.
  */
-#include <stdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
-#include "bench.h"
-#include "checks.h"
-#include "cuda/measure.h"
-#include "llama.h"
+#include <unistd.h>
+#include "gpu_parts.h"
 
-#define ROWS 262144
-#define COLS 2048
-#define REPEAT 5
+#define SECONDS 440.0
+#define GRACE 2 /* seconds of the whole that are left alone */
+#define KEPT (1u << 20)
 
-/* Device names and our messages hold nothing worse than these. */
-static void put_text(FILE *f, const char *text)
-{
-    fputc('"', f);
-    for (; *text; text++)
-        if (*text == '"' || *text == '\\')
-            fprintf(f, "\\%c", *text);
-        else if ((unsigned char)*text >= 0x20)
-            fputc(*text, f);
-    fputc('"', f);
-}
+struct part {
+    const char *name;
+    int (*run)(FILE *f);  /* NULL: the program of this name beside this one */
+    double limit;         /* seconds, the most */
+    bool optional;        /* that it does not start is no failure */
+    const char *state;    /* of the JSON; NULL: not yet */
+    double seconds;
+    char *lines; size_t n; /* JSON, a line each */
+};
 
-static int verify(FILE *f, struct vs_dev *dev)
-{
-    struct vs_dev *ref = reference_open();
-    int status = !ref;
-    fprintf(f, " \"checks\": [\n");
-    for (unsigned i = 0; i < check_count && ref; i++) {
-        struct run r = {.dev = dev, .ref = ref, .random = 20 + i, .large = true};
-        checks[i].run(&r);
-        const int ok = r.cases && !r.failed;
-        status |= !ok;
-        fprintf(f, "  {\"kernel\": \"%s\", \"cases\": %u, \"failed\": %u, \"bit_identical\": %s, \"first_failure\": ", checks[i].name,
-                r.cases, r.failed, ok ? "true" : "false");
-        if (r.failed)
-            put_text(f, r.why);
-        else
-            fputs("null", f);
-        fprintf(f, "}%s\n", i + 1 < check_count ? "," : "");
-        fflush(f);
-    }
-    fprintf(f, " ],\n");
-    vs_dev_close(ref);
-    return status;
-}
-
-static double best_ms(const struct bench_op *op, struct vs_dev *dev, struct bench *b, struct vs_err *err)
-{
-    double best = 0;
-    for (int i = 0; i <= REPEAT; i++) { /* the first one warms up */
-        vs_cuda_tune(dev, 8ull << 30, true);
-        if (op->run(dev, b, err))
-            return -1;
-        const double ms = vs_cuda_kernel_ms(dev);
-        if (i == 1 || (i && ms < best))
-            best = ms;
-    }
-    return best;
-}
-
-static int measure(FILE *f, struct vs_dev *dev, const struct vs_cuda_facts *facts)
-{
-    struct bench b;
-    struct vs_err err = {VS_OK, ""};
-    int status = bench_make(&b, ROWS, COLS);
-    fprintf(f, " \"rates\": [\n");
-    for (unsigned i = 0; i < bench_op_count && !status; i++) {
-        const double ms = best_ms(&bench_ops[i], dev, &b, &err), rate = ms > 0 ? (double)bench_ops[i].bytes(&b) / (ms * 1e-3) : 0;
-        status |= ms < 0;
-        fprintf(f, "  {\"kernel\": \"%s\", \"rows\": %d, \"cols\": %d, \"dtype\": \"BF16\", \"ms\": %.4f, \"gb_per_s\": %.1f, \"of_copy\": %.3f}%s\n",
-                bench_ops[i].name, ROWS, COLS, ms, rate * 1e-9, facts->copy_rate > 0 ? rate / facts->copy_rate : 0,
-                i + 1 < bench_op_count ? "," : "");
-        fflush(f);
-    }
-    fprintf(f, " ],\n \"error\": ");
-    put_text(f, status ? (err.message[0] ? err.message : "no memory") : "");
-    fprintf(f, ",\n");
-    bench_free(&b);
-    return status;
-}
-
-/* ---- a model of the shape of Llama-3-8B ---- */
-
-#define PROMPT 2048u
-#define DECODE 32u
-#define DECODE_AT 64u /* positions before the first decoded token */
+static struct part parts[] = {
+    {"device", part_device, 40, false, NULL, 0, NULL, 0},
+    {"checks", part_checks, 200, false, NULL, 0, NULL, 0},
+    {"llama", part_llama, 120, false, NULL, 0, NULL, 0},
+    {"rates", part_rates, 60, false, NULL, 0, NULL, 0},
+    {"gpu-model", NULL, 90, true, NULL, 0, NULL, 0},
+};
+#define PARTS (sizeof parts / sizeof *parts)
 
 static double now(void)
 {
@@ -99,125 +49,176 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Seconds of a prompt, the best of times; of one token, the mean of DECODE. */
-static enum vs_code prompt_seconds(struct llama *l, int times, double *best, struct vs_err *err)
+/* ---- one part ---- */
+
+static _Noreturn void child(const struct part *p, const char *folder, int out)
 {
-    enum vs_code code = VS_OK;
-    *best = 0;
-    for (int i = 0; i < times && !code; i++) {
-        const double start = now();
-        code = llama_run(l, 0, PROMPT, err);
-        const double s = now() - start;
-        *best = !i || s < *best ? s : *best;
+    char path[4200];
+    setpgid(0, 0); /* it ends with all that it started, and with this program */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (p->run) {
+        FILE *f = fdopen(out, "w");
+        int status = f ? p->run(f) : 1;
+        _exit(f && fclose(f) ? 1 : status);
     }
-    return code;
+    snprintf(path, sizeof path, "%s/%s", folder, p->name);
+    if (dup2(out, STDOUT_FILENO) >= 0)
+        execl(path, path, (char *)NULL);
+    _exit(127);
 }
 
-static enum vs_code token_seconds(struct llama *l, double *mean, struct vs_err *err)
+/* Until the part closes its end, or its time is over. */
+static bool listen_to(struct part *p, int from, double until)
 {
-    enum vs_code code = llama_run(l, DECODE_AT, 1, err);
-    const double start = now();
-    for (uint32_t i = 1; i <= DECODE && !code; i++)
-        code = llama_run(l, DECODE_AT + i, 1, err);
-    *mean = (now() - start) / DECODE;
-    return code;
-}
-
-struct llama_times { double strict_prompt, strict_token, fast_prompt, fast_token, peak, nmse; };
-
-static enum vs_code time_llama(struct vs_dev *dev, struct llama *l, struct llama_times *t, char *why_not_fast, size_t why_bytes, struct vs_err *err)
-{
-    struct vs_f_diff first, d;
-    struct vs_err fast_err;
-    enum vs_code code = prompt_seconds(l, 2, &t->strict_prompt, err);
-    if (!code)
-        code = llama_compare(l, &first, err);
-    if (!code)
-        code = token_seconds(l, &t->strict_token, err);
-    if (code || vs_dev_fast(dev, true, &fast_err)) {
-        snprintf(why_not_fast, why_bytes, "%s", code ? "" : fast_err.message);
-        return code;
+    for (;;) {
+        const double left = until - now();
+        struct pollfd ready = {from, POLLIN, 0};
+        if (left <= 0 || poll(&ready, 1, (int)(left * 1e3) + 1) == 0)
+            return false;
+        const ssize_t n = read(from, p->lines + p->n, KEPT - p->n);
+        if (n <= 0)
+            return true;
+        p->n += (size_t)n;
     }
-    code = vs_cuda_fast_peak(dev, &t->peak, err);
-    if (!code)
-        code = prompt_seconds(l, 4, &t->fast_prompt, err);
-    if (!code)
-        code = llama_compare(l, &d, err);
-    t->nmse = code || !(d.sum_reference > 0) ? -1 : d.sum_squares / d.sum_reference;
-    return code ? code : token_seconds(l, &t->fast_token, err);
 }
 
-static double ratio(double a, double b)
+static const char *state_of(const struct part *p, int status)
 {
-    return b > 0 ? a / b : 0;
+    if (WIFSIGNALED(status))
+        return "crashed";
+    const int code = WEXITSTATUS(status);
+    return code == 0 ? "passed" : code == PART_SKIPPED || (p->optional && code == 127) ? "not_run" : "failed";
 }
 
-static void put_llama(FILE *f, const struct llama *l, const struct llama_times *t, const struct vs_cuda_facts *facts)
+static void run_part(struct part *p, const char *folder, double limit)
 {
-    const double bytes = (double)llama_bytes(l), work = llama_operations(l, PROMPT);
-    fprintf(f, "  \"prompt_tokens\": %u, \"weight_bytes\": %.0f, \"cublaslt_peak_tflops\": %.1f,\n", PROMPT, bytes, t->peak * 1e-12);
-    fprintf(f, "  \"fast\": {\"prefill_s\": %.4f, \"tokens_per_s\": %.0f, \"tflops\": %.1f, \"of_peak\": %.3f, ", t->fast_prompt,
-            ratio(PROMPT, t->fast_prompt), ratio(work, t->fast_prompt) * 1e-12, ratio(ratio(work, t->fast_prompt), t->peak));
-    fprintf(f, "\"decode_ms\": %.3f, \"decode_tokens_per_s\": %.1f, \"gb_per_s\": %.1f, \"of_copy\": %.3f, \"nmse\": %.3g},\n", t->fast_token * 1e3,
-            ratio(1, t->fast_token), ratio(bytes, t->fast_token) * 1e-9, ratio(ratio(bytes, t->fast_token), facts->copy_rate), t->nmse);
-    fprintf(f, "  \"strict\": {\"prefill_s\": %.4f, \"tokens_per_s\": %.0f, \"tflops\": %.1f, ", t->strict_prompt,
-            ratio(PROMPT, t->strict_prompt), ratio(work, t->strict_prompt) * 1e-12);
-    fprintf(f, "\"decode_ms\": %.3f, \"decode_tokens_per_s\": %.1f, \"gb_per_s\": %.1f, \"of_copy\": %.3f},\n", t->strict_token * 1e3,
-            ratio(1, t->strict_token), ratio(bytes, t->strict_token) * 1e-9, ratio(ratio(bytes, t->strict_token), facts->copy_rate));
+    const double began = now();
+    int ends[2], status = 0;
+    pid_t pid = -1;
+    p->lines = calloc(KEPT + 1, 1);
+    p->state = "failed";
+    if (!p->lines || pipe(ends) != 0)
+        return;
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        child(p, folder, ends[1]);
+    }
+    close(ends[1]);
+    if (pid > 0) {
+        const bool ended = listen_to(p, ends[0], began + limit);
+        if (!ended && kill(-pid, SIGKILL) != 0)
+            kill(pid, SIGKILL);
+        while (waitpid(pid, &status, 0) != pid)
+            ;
+        p->state = ended ? state_of(p, status) : "timeout";
+    }
+    close(ends[0]);
+    p->seconds = now() - began;
+    while (p->n && p->lines[p->n - 1] != '\n') /* a line that was cut off is none */
+        p->n--;
+    p->lines[p->n] = '\0';
 }
 
-/* Fewer layers where the device is too small; the ratios stay comparable. */
-static int measure_llama(FILE *f, struct vs_dev *dev, const struct vs_cuda_facts *facts)
+/* ---- the result ---- */
+
+static bool is_good(const struct part *p)
 {
-    struct llama_shape shape = {32, 4096, 14336, 32, 8, 128, 128256, PROMPT};
-    struct llama_times t = {0};
-    struct llama *l = NULL;
-    struct vs_err err = {VS_OK, ""};
-    char why_not_fast[sizeof err.message] = "";
-    while (shape.layers > 1 && 1.3e9 + shape.layers * 0.46e9 + 2e9 > (double)facts->memory * 0.9)
-        shape.layers /= 2;
-    enum vs_code code = llama_open(dev, &shape, &l, &err);
-    if (!code)
-        code = time_llama(dev, l, &t, why_not_fast, sizeof why_not_fast, &err);
-    fprintf(f, " \"llama\": {\"layers\": %u,\n", shape.layers);
-    if (!code)
-        put_llama(f, l, &t, facts);
-    fprintf(f, "  \"no_fast_mode\": ");
-    put_text(f, why_not_fast);
-    fprintf(f, ", \"error\": ");
-    put_text(f, code ? err.message : "");
-    fprintf(f, "},\n");
-    fflush(f);
-    llama_close(l);
-    return code || t.nmse < 0;
+    return p->state && (strcmp(p->state, "passed") == 0 || strcmp(p->state, "not_asked") == 0 || (p->optional && strcmp(p->state, "not_run") == 0));
+}
+
+static void put_part(FILE *f, const struct part *p)
+{
+    fprintf(f, "  \"%s\": {\"state\": \"%s\", \"seconds\": %.1f, \"limit\": %.0f, \"results\": [", p->name, p->state ? p->state : "not_run", p->seconds, p->limit);
+    for (const char *line = p->lines; line && *line;) {
+        const char *end = strchr(line, '\n');
+        fprintf(f, "%s\n   %.*s", line == p->lines ? "" : ",", (int)(end - line), line);
+        line = end + 1;
+    }
+    fprintf(f, "]}");
+}
+
+static int put_result(FILE *f, double seconds, bool complete)
+{
+    const time_t date = time(NULL);
+    bool good = complete;
+    char text[40] = "";
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&date));
+    for (size_t i = 0; i < PARTS; i++)
+        good = good && is_good(&parts[i]);
+    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/2\", \"date\": \"%s\", \"seconds\": %.1f, \"complete\": %s, \"passed\": %s,\n \"parts\": {\n", text,
+            seconds, complete ? "true" : "false", good ? "true" : "false");
+    for (size_t i = 0; i < PARTS; i++) {
+        put_part(f, &parts[i]);
+        fputs(i + 1 < PARTS ? ",\n" : "}}\n", f);
+    }
+    return !good;
+}
+
+/* Whole, under its name, or not at all. */
+static int write_result(const char *path, double seconds, bool complete)
+{
+    char temporary[4200];
+    if (!path) {
+        const int status = complete ? put_result(stdout, seconds, true) : 0;
+        return fflush(stdout) ? 1 : status;
+    }
+    snprintf(temporary, sizeof temporary, "%s.part", path);
+    FILE *f = fopen(temporary, "w");
+    if (!f) {
+        perror(temporary);
+        return 1;
+    }
+    const int status = put_result(f, seconds, complete);
+    if (ferror(f) | fclose(f) || rename(temporary, path) != 0) {
+        perror(path);
+        return 1;
+    }
+    return status;
+}
+
+static bool is_asked(const struct part *p, int count, char **names)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], p->name) == 0)
+            return true;
+    return count <= 0;
+}
+
+/* Where this program lies, for the one beside it. */
+static void folder_of(const char *program, char folder[4096])
+{
+    snprintf(folder, 4096, "%s", program);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = '\0';
+    else
+        snprintf(folder, 4096, ".");
 }
 
 int main(int argc, char **argv)
 {
-    struct vs_err err;
-    struct vs_dev *dev;
-    struct vs_cuda_facts facts;
-    const time_t start = time(NULL);
-    if (vs_dev_open(VS_DEV_CUDA, 0, &dev, &err)) {
-        fprintf(stderr, "SKIPPED: %s\n", err.message);
-        return 77;
+    const char *path = argc > 1 && strcmp(argv[1], "-") ? argv[1] : NULL;
+    const double began = now(), total = argc > 2 ? atof(argv[2]) : SECONDS;
+    char folder[4096];
+    folder_of(argv[0], folder);
+    for (size_t i = 0; i < PARTS; i++) {
+        struct part *p = &parts[i];
+        const double left = total - GRACE - (now() - began);
+        if (!is_asked(p, argc - 3, argv + 3)) {
+            p->state = "not_asked";
+            continue;
+        }
+        if (left <= 0)
+            continue;
+        run_part(p, folder, left < p->limit ? left : p->limit);
+        fprintf(stderr, "%s: %s after %.1f s\n", p->name, p->state, p->seconds);
+        if (p->run && strcmp(p->state, "not_run") == 0) {
+            fprintf(stderr, "SKIPPED: %s", p->lines);
+            return 77;
+        }
+        (void)write_result(path, now() - began, false);
     }
-    FILE *f = argc > 1 ? fopen(argv[1], "w") : stdout;
-    if (!f || vs_cuda_facts(dev, &facts, &err)) {
-        fprintf(stderr, "gpu-verify: %s\n", f ? err.message : "cannot write the result");
-        return 1;
-    }
-    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/1\",\n \"device\": ");
-    put_text(f, vs_dev_name(dev));
-    fprintf(f, ", \"capability\": %d, \"driver\": %d, \"runtime\": %d, \"memory\": %llu, \"copy_gb_per_s\": %.1f,\n", facts.capability,
-            facts.driver, facts.runtime, (unsigned long long)facts.memory, facts.copy_rate * 1e-9);
-    int status = verify(f, dev);
-    status |= measure(f, dev, &facts);
-    vs_cuda_tune(dev, 64u << 20, false);
-    status |= measure_llama(f, dev, &facts);
-    fprintf(f, " \"seconds\": %lld,\n \"passed\": %s}\n", (long long)(time(NULL) - start), status ? "false" : "true");
-    vs_dev_close(dev);
-    if (ferror(f) | (f != stdout ? fclose(f) : fflush(f)))
-        return 1;
-    return status;
+    return write_result(path, now() - began, true);
 }

@@ -101,8 +101,12 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 
-/* What the tests may spoil: the answer of cudaGetDeviceCount; the n-th cudaMalloc from now on (0 = none). */
+/* What the tests may spoil: the answer of cudaGetDeviceCount; the n-th cudaMalloc from now on (0 = none); bytes that the
+ * device has (0 = as many as are asked for). */
 extern cudaError_t emu_device_count_error;
 extern unsigned emu_fail_malloc;
+extern size_t emu_memory_limit;
+extern size_t emu_memory_peak; /* the most that was in use since a test set it to 0 */
+size_t emu_memory_used(void);
 
 #endif

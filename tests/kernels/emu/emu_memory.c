@@ -8,11 +8,21 @@
 #include "cuda_runtime.h"
 #include "emu.h"
 
-#define MAX_BLOCKS 64
+#define MAX_BLOCKS 1024
 
 static struct { char *p; size_t bytes; } blocks[MAX_BLOCKS];
+static cudaError_t sticky; /* the last error, until it is asked for */
 cudaError_t emu_device_count_error;
 unsigned emu_fail_malloc;
+size_t emu_memory_limit, emu_memory_peak;
+
+size_t emu_memory_used(void)
+{
+    size_t used = 0;
+    for (int i = 0; i < MAX_BLOCKS; i++)
+        used += blocks[i].p ? blocks[i].bytes : 0;
+    return used;
+}
 
 void emu_expose(void)
 {
@@ -39,8 +49,10 @@ static int on_device(const void *p, size_t n)
 
 cudaError_t cudaMalloc(void **p, size_t bytes)
 {
-    if (emu_fail_malloc && !--emu_fail_malloc)
-        return cudaErrorMemoryAllocation;
+    const size_t used = emu_memory_used() + bytes;
+    if ((emu_fail_malloc && !--emu_fail_malloc) || (emu_memory_limit && used > emu_memory_limit))
+        return sticky = cudaErrorMemoryAllocation;
+    emu_memory_peak = used > emu_memory_peak ? used : emu_memory_peak;
     for (int i = 0; i < MAX_BLOCKS; i++)
         if (!blocks[i].p) {
             blocks[i].p = malloc(bytes);
@@ -119,11 +131,23 @@ const char *cudaGetErrorString(cudaError_t e)
     return e == cudaErrorInsufficientDriver ? "insufficient driver" : e == cudaErrorNoDevice ? "no device" : "out of memory";
 }
 
+cudaError_t cudaGetLastError(void)
+{
+    const cudaError_t e = sticky;
+    sticky = cudaSuccess;
+    return e;
+}
+
+cudaError_t cudaMemGetInfo(size_t *available, size_t *all)
+{
+    *all = emu_memory_limit ? emu_memory_limit : 1 << 20;
+    *available = *all > emu_memory_used() ? *all - emu_memory_used() : 0;
+    return cudaSuccess;
+}
+
 cudaError_t cudaDriverGetVersion(int *version) { *version = 13000; return cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int *version) { *version = 13000; return cudaSuccess; }
 cudaError_t cudaSetDevice(int device) { return cudaSuccess; }
-cudaError_t cudaGetLastError(void) { return cudaSuccess; }
-cudaError_t cudaMemGetInfo(size_t *available, size_t *all) { *available = *all = 1 << 20; return cudaSuccess; }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) { *stream = NULL; return cudaSuccess; }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) { return cudaSuccess; }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) { *event = NULL; return cudaSuccess; }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A whole check with a forward pass on the emulated device, with ever less memory: the same bits or an error that says
+ * how much was missing, nothing left on the device, and never a run on the CPU instead.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "../unit/forward/fixture.h"
+#include "cuda_runtime.h"
+#include "support.h"
+#include "vs_kernels.h"
+
+#define PROMPT 6u
+#define CONTINUED 3u
+#define STEPS 8u
+#define LOOK (1u << 20)             /* what the device takes when it is opened */
+
+struct outcome {
+    enum vs_code code;
+    struct vs_err err;
+    bool on_device, noted;          /* of a check that came to its end */
+    const float *logits;            /* [PROMPT][ROWS], or NULL */
+    uint32_t ids[CONTINUED];
+};
+
+static struct outcome check_on(const char *dir, enum vs_device device, size_t limit)
+{
+    const char *out = vst_path(vst_tempdir(), "logits.npy");
+    struct vs_forward_request q = {.prompt_ids = "4 8 15 16 23 39", .generate = CONTINUED, .dump_logits = out};
+    struct vs_check_request request = {.path = dir, .device = device, .fail_on = VS_ERROR, .forward = &q};
+    struct vs_run run = {.memory = 1 << 20, .threads = 2};
+    struct vs_check_result *r = NULL;
+    struct outcome o = {0};
+    uint64_t rows, cols;
+    emu_memory_limit = limit;
+    emu_memory_peak = 0;
+    o.code = vs_check(&request, &run, &r, &o.err);
+    emu_memory_limit = 0;
+    cr_expect_eq(emu_memory_used(), 0, "limit %zu: %zu bytes are left on the device", limit, emu_memory_used());
+    if (!o.code || access(out, F_OK) == 0) { /* of the prompts: they may be written before the continuation fails */
+        o.logits = read_npy(out, &rows, &cols);
+        cr_assert(rows == PROMPT && cols == ROWS);
+    }
+    if (o.code)
+        return o;
+    o.on_device = strcmp(r->device_kind, "cuda") == 0;
+    o.noted = r->device_note != NULL;
+    cr_assert(r->forward && r->forward->generated_count == 1);
+    memcpy(o.ids, r->forward->generated[0].ids, sizeof o.ids);
+    vs_check_free(r);
+    return o;
+}
+
+static void expect_same(const struct outcome *want, const struct outcome *got, size_t limit)
+{
+    if (got->logits)
+        cr_expect_eq(memcmp(want->logits, got->logits, PROMPT * ROWS * sizeof *want->logits), 0, "limit %zu: other logits", limit);
+    if (!got->code)
+        cr_expect_eq(memcmp(want->ids, got->ids, sizeof want->ids), 0, "limit %zu: another continuation", limit);
+}
+
+/* Whether a device of so little memory opens at all: one that does not is no device, and nothing has run on it. */
+static bool opens(size_t limit)
+{
+    struct vs_err err;
+    struct vs_dev *dev;
+    emu_memory_limit = limit;
+    const enum vs_code code = vs_dev_open(VS_DEV_CUDA, 0, &dev, &err);
+    vs_dev_close(code ? NULL : dev);
+    emu_memory_limit = 0;
+    return !code;
+}
+
+static void sweep(enum kind kind)
+{
+    const char *dir = make_tiny(&(struct tiny){.kind = kind});
+    struct outcome host = check_on(dir, VS_DEVICE_CPU, 0), whole = check_on(dir, VS_DEVICE_CUDA, 0);
+    const size_t needed = emu_memory_peak, least = LOOK + 4;
+    unsigned ran = 0, failed = 0, absent = 0;
+    cr_assert(!host.code && !whole.code, "%s%s", host.err.message, whole.err.message);
+    cr_expect(!host.on_device && whole.on_device);
+    expect_same(&host, &whole, 0);
+    cr_assert_gt(needed, least);
+    for (unsigned i = 0; i <= STEPS + 2; i++) {
+        const size_t limit = i > STEPS ? least / 2 * (i - STEPS) - 1 : needed - (needed - least) * i / STEPS;
+        for (int automatic = 0; automatic < 2; automatic++) {
+            struct outcome o = check_on(dir, automatic ? VS_DEVICE_AUTO : VS_DEVICE_CUDA, limit);
+            if (automatic && !opens(limit)) {
+                cr_expect(!o.code && !o.on_device && o.noted, "limit %zu: the report does not say that there is no device", limit);
+                absent++;
+            } else if (!o.code) {
+                cr_expect(o.on_device, "limit %zu: it ran on the CPU", limit);
+                ran++;
+            } else {
+                cr_expect(o.code == VS_ENOMEM || (!opens(limit) && o.code == VS_EDEVICE), "limit %zu: code %d", limit, (int)o.code);
+                cr_expect(strstr(o.err.message, "no room for ") && strstr(o.err.message, " are free): less --memory"), "limit %zu: %s", limit, o.err.message);
+                failed++;
+            }
+            expect_same(&whole, &o, limit);
+        }
+    }
+    cr_expect(ran && failed && absent, "%u ran, %u failed, %u without a device", ran, failed, absent);
+    vst_cleanup();
+}
+
+Test(device_memory, llama)
+{
+    sweep(LLAMA);
+}
+
+Test(device_memory, gemma2)
+{
+    sweep(GEMMA2);
+}
+
+/* One allocation after the other fails, however small it is. */
+Test(device_memory, any_allocation)
+{
+    const char *dir = make_tiny(&(struct tiny){.kind = QWEN2});
+    unsigned n = 1;
+    for (;; n += 1 + n / 6) {
+        emu_fail_malloc = n;
+        struct outcome o = check_on(dir, VS_DEVICE_CUDA, 0);
+        const bool spent = emu_fail_malloc == 0;
+        emu_fail_malloc = 0;
+        if (!o.code && spent)
+            cr_expect(o.on_device, "allocation %u: it ran on the CPU", n);
+        cr_expect(!o.code || o.code == VS_ENOMEM || o.code == VS_EDEVICE, "allocation %u: code %d", n, (int)o.code);
+        cr_expect(!o.code || strstr(o.err.message, "no room for "), "allocation %u: %s", n, o.err.message);
+        if (!spent)
+            break;
+    }
+    cr_expect_gt(n, 40u); /* a check makes many */
+    vst_cleanup();
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the keys and tensors of a GGUF file make of rotary positions, and files whose shapes are not what their keys say.
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+#include "forward/pass.h"
+#include "gguf_file.h"
+#include "support.h"
+
+#define WIDTH 16u
+#define DIM 8u /* of a head; two heads share one of keys */
+#define INNER 12u
+#define WORDS 10u
+#define DIMS(...) (const uint64_t[]){__VA_ARGS__}
+#define NEAR(a, b) (fabs((double)(a) - (double)(b)) <= 1e-9 * fabs((double)(b)))
+
+static void put_f32(struct gg *g, const char *key, float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    if (gg_key(g, key, GG_FLOAT32))
+        gg_number(&g->kv, bits, 4);
+}
+
+static void put_vector(struct gg *g, const char *name, uint64_t n)
+{
+    gg_tensor(g, name, GG_F32, 1, DIMS(n), NULL, n * 4);
+}
+
+static void put_matrix(struct gg *g, const char *name, uint64_t rows, uint64_t cols)
+{
+    gg_tensor(g, name, GG_F32, 2, DIMS(cols, rows), NULL, rows * cols * 4);
+}
+
+static void put_llama(struct gg *g, uint32_t inner)
+{
+    gg_string(g, "general.architecture", "llama");
+    gg_u32(g, "llama.embedding_length", WIDTH);
+    gg_u32(g, "llama.block_count", 1);
+    gg_u32(g, "llama.attention.head_count", 2);
+    gg_u32(g, "llama.attention.head_count_kv", 1);
+    gg_u32(g, "llama.feed_forward_length", inner);
+    gg_u32(g, "llama.context_length", 64);
+    gg_u32(g, "llama.rope.dimension_count", DIM);
+    put_f32(g, "llama.attention.layer_norm_rms_epsilon", 1e-6f);
+    put_matrix(g, "token_embd.weight", WORDS, WIDTH);
+    put_vector(g, "blk.0.attn_norm.weight", WIDTH);
+    put_matrix(g, "blk.0.attn_q.weight", WIDTH, WIDTH);
+    put_matrix(g, "blk.0.attn_k.weight", DIM, WIDTH);
+    put_matrix(g, "blk.0.attn_v.weight", DIM, WIDTH);
+    put_matrix(g, "blk.0.attn_output.weight", WIDTH, WIDTH);
+    put_vector(g, "blk.0.ffn_norm.weight", WIDTH);
+    put_matrix(g, "blk.0.ffn_gate.weight", inner, WIDTH);
+    put_matrix(g, "blk.0.ffn_up.weight", inner, WIDTH);
+    put_matrix(g, "blk.0.ffn_down.weight", WIDTH, inner);
+    put_vector(g, "output_norm.weight", WIDTH);
+}
+
+static void open_model(uint32_t inner, const char *omit, void (*add)(struct gg *g), struct vs_checkpoint **c, struct vs_model *m)
+{
+    const char *path = vst_path(vst_tempdir(), "model.gguf");
+    const struct vs_checkpoint_options options = {.gguf = true};
+    struct gg g = {.version = 3, .omit = omit};
+    struct vs_err err = {0};
+    put_llama(&g, inner);
+    g.omit = NULL;
+    add(&g);
+    gg_write(&g, path);
+    gg_free(&g);
+    cr_assert_eq(vs_checkpoint_open(path, &options, c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(*c, NULL, NULL, m, &err), VS_OK, "%s", err.message);
+}
+
+/* ---- rotary positions ---- */
+
+static void factor(struct gg *g, float v) { put_f32(g, "llama.rope.scaling.factor", v); }
+static void type(struct gg *g, const char *v) { gg_string(g, "llama.rope.scaling.type", v); }
+static void original(struct gg *g, uint32_t v) { gg_u32(g, "llama.rope.scaling.original_context_length", v); }
+static void attention(struct gg *g, float v) { put_f32(g, "llama.rope.scaling.attn_factor", v); }
+static void rotated(struct gg *g, uint32_t v) { gg_u32(g, "llama.rope.dimension_count", v); }
+static void divisors(struct gg *g, const char *name, uint64_t n, float first)
+{
+    float v[2 * DIM];
+    for (uint64_t i = 0; i < n; i++)
+        v[i] = first + (float)i;
+    gg_tensor(g, name, GG_F32, 1, DIMS(n), v, n * sizeof *v);
+}
+
+static void plain(struct gg *g) { (void)g; }
+static void linear(struct gg *g) { type(g, "linear"); factor(g, 4); }
+static void untyped(struct gg *g) { factor(g, 8); }
+static void old_key(struct gg *g) { put_f32(g, "llama.rope.scale_linear", 2); }
+static void both_keys(struct gg *g) { put_f32(g, "llama.rope.scale_linear", 2); factor(g, 8); }
+static void no_factor(struct gg *g) { type(g, "linear"); factor(g, 0); }
+static void none(struct gg *g) { type(g, "none"); factor(g, 4); }
+static void yarn(struct gg *g) { type(g, "yarn"); factor(g, 4); original(g, 32); }
+static void yarn_0_original(struct gg *g) { type(g, "yarn"); factor(g, 4); original(g, 0); }
+static void yarn_attention(struct gg *g) { yarn(g); attention(g, 1.5f); }
+static void yarn_betas(struct gg *g) { yarn(g); put_f32(g, "llama.rope.scaling.yarn_beta_slow", 2); put_f32(g, "llama.rope.scaling.yarn_beta_fast", 16); }
+static void linear_attention(struct gg *g) { linear(g); attention(g, 1.25f); }
+static void stored(struct gg *g) { divisors(g, "rope_freqs.weight", 4, 1); }
+static void theta(struct gg *g) { put_f32(g, "llama.rope.freq_base", 500000); }
+static void partial(struct gg *g) { rotated(g, 4); }
+static void odd(struct gg *g) { rotated(g, 5); }
+static void longrope(struct gg *g)
+{
+    type(g, "longrope");
+    original(g, 16);
+    attention(g, 1.19f);
+    divisors(g, "rope_factors_long.weight", 4, 3);
+    divisors(g, "rope_factors_short.weight", 4, 1);
+}
+static void longrope_formula(struct gg *g)
+{
+    original(g, 16);
+    divisors(g, "rope_factors_long.weight", 4, 3);
+    divisors(g, "rope_factors_short.weight", 4, 1);
+}
+
+#define LENGTH 20u /* of the sequence: beyond the original 16 of longrope */
+
+/* Frequency of pair 1 and the factor of cos and sin, worked out from the meaning of the keys. */
+static const struct {
+    const char *name, *omit; void (*add)(struct gg *g);
+    enum vs_rope_kind kind; uint32_t pairs; double frequency, attention;
+} ropes[] = {
+    {"nothing said", NULL, plain, VS_ROPE_LINEAR, 4, 0.1, 1},
+    {"linear", NULL, linear, VS_ROPE_LINEAR, 4, 0.1 / 4, 1},
+    {"a factor without a type is linear", NULL, untyped, VS_ROPE_LINEAR, 4, 0.1 / 8, 1},
+    {"the old key of the factor", NULL, old_key, VS_ROPE_LINEAR, 4, 0.1 / 2, 1},
+    {"the new key goes before the old one", NULL, both_keys, VS_ROPE_LINEAR, 4, 0.1 / 8, 1},
+    {"a factor of 0 is none", NULL, no_factor, VS_ROPE_LINEAR, 4, 0.1, 1},
+    {"type none: the factor does not count", NULL, none, VS_ROPE_DEFAULT, 4, 0.1, 1},
+    {"yarn", NULL, yarn, VS_ROPE_YARN, 4, -1, 0.1 * 1.3862943611198906 + 1},
+    {"yarn, original 0 is the context length", NULL, yarn_0_original, VS_ROPE_YARN, 4, -2, 0.1 * 1.3862943611198906 + 1},
+    {"yarn: attn_factor beside the formula", NULL, yarn_attention, VS_ROPE_YARN, 4, -1, 1.5 * (0.1 * 1.3862943611198906 + 1)},
+    {"yarn: its betas", NULL, yarn_betas, VS_ROPE_YARN, 4, -3, 0.1 * 1.3862943611198906 + 1},
+    {"linear: attn_factor", NULL, linear_attention, VS_ROPE_LINEAR, 4, 0.1 / 4, 1.25},
+    {"stored divisors", NULL, stored, VS_ROPE_LINEAR, 4, 0.1 / 2, 1},
+    {"another base", NULL, theta, VS_ROPE_LINEAR, 4, 0.03760603093086393, 1},
+    {"half of a head is rotated", "llama.rope.dimension_count", partial, VS_ROPE_LINEAR, 2, 0.01, 1},
+    {"an odd number of dimensions", "llama.rope.dimension_count", odd, VS_ROPE_LINEAR, 2, 0.01, 1},
+    {"without a number of dimensions: whole heads", "llama.rope.dimension_count", plain, VS_ROPE_LINEAR, 4, 0.1, 1},
+    {"long and short divisors, attn_factor", NULL, longrope, VS_ROPE_LONGROPE, 4, 0.1 / 4, (double)1.19f},
+    {"long and short divisors, by formula", NULL, longrope_formula, VS_ROPE_LONGROPE, 4, 0.1 / 4, 1.2247448713915890}, /* sqrt(1 + ln 4 / ln 16) */
+};
+
+/* YaRN's blend of pair 1, for heads of 8 and base 10000; beta_fast and beta_slow turns over so many positions. */
+static double yarn_frequency(double positions, double fast, double slow)
+{
+    const double low = fmax(floor(8 * log(positions / (fast * 2 * acos(-1))) / (2 * log(10000))), 0);
+    const double high = fmin(ceil(8 * log(positions / (slow * 2 * acos(-1))) / (2 * log(10000))), 7), t = fmin(fmax((1 - low) / (high - low), 0), 1);
+    return 0.1 / 4 * t + 0.1 * (1 - t);
+}
+
+Test(forward_gguf, rope)
+{
+    for (size_t i = 0; i < sizeof ropes / sizeof *ropes; i++) {
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        double f[DIM], wanted = ropes[i].frequency;
+        open_model(INNER, ropes[i].omit, ropes[i].add, &c, &m);
+        cr_expect_eq(m.obstacle.kind, VS_RUNNABLE, "%s: %s: %s", ropes[i].name, m.obstacle.at, m.obstacle.found);
+        const struct vs_rope *r = &m.arch.rope[0];
+        cr_expect_eq(r->kind, ropes[i].kind, "%s: kind %d", ropes[i].name, (int)r->kind);
+        cr_expect_eq(r->pairs, ropes[i].pairs, "%s: %u pairs", ropes[i].name, r->pairs);
+        const double attended = vs_rope_frequencies(r, LENGTH, f);
+        wanted = wanted == -1 ? yarn_frequency(32, 32, 1) : wanted == -2 ? yarn_frequency(64, 32, 1) : wanted == -3 ? yarn_frequency(32, 16, 2) : wanted;
+        cr_expect(NEAR(f[1], wanted), "%s: frequency %.17g, not %.17g", ropes[i].name, f[1], wanted);
+        cr_expect(NEAR(attended, ropes[i].attention), "%s: factor %.17g, not %.17g", ropes[i].name, attended, ropes[i].attention);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
+    }
+    vst_cleanup();
+}
+
+/* ---- what does not fit ---- */
+
+static void too_many_rotated(struct gg *g) { rotated(g, DIM + 2); }
+static void none_rotated(struct gg *g) { rotated(g, 0); }
+static void one_rotated(struct gg *g) { rotated(g, 1); }
+static void negative_factor(struct gg *g) { factor(g, -4); }
+static void factor_nan(struct gg *g) { factor(g, NAN); }
+static void base_0(struct gg *g) { put_f32(g, "llama.rope.freq_base", 0); }
+static void few_divisors(struct gg *g) { divisors(g, "rope_freqs.weight", 3, 1); }
+static void divisor_0(struct gg *g) { divisors(g, "rope_freqs.weight", 4, 0); }
+static void divisor_below_0(struct gg *g) { divisors(g, "rope_freqs.weight", 4, -1.5f); }
+static void divisors_f16(struct gg *g) { gg_tensor(g, "rope_freqs.weight", GG_F16, 1, DIMS(4), NULL, 8); }
+static void divisors_2d(struct gg *g) { gg_tensor(g, "rope_freqs.weight", GG_F32, 2, DIMS(4, 1), NULL, 16); }
+static void short_long(struct gg *g) { original(g, 16); divisors(g, "rope_factors_long.weight", 5, 1); }
+static void q_rows(struct gg *g) { put_matrix(g, "blk.0.attn_q.weight", WIDTH + 1, WIDTH); }
+static void k_rows(struct gg *g) { put_matrix(g, "blk.0.attn_k.weight", WIDTH, WIDTH); }
+static void v_cols(struct gg *g) { put_matrix(g, "blk.0.attn_v.weight", DIM, WIDTH - 1); }
+static void down_turned(struct gg *g) { put_matrix(g, "blk.0.ffn_down.weight", INNER, WIDTH); }
+static void short_norm(struct gg *g) { put_vector(g, "blk.0.attn_norm.weight", WIDTH - 1); }
+static void norm_matrix(struct gg *g) { put_matrix(g, "output_norm.weight", 1, WIDTH); }
+static void embed_cols(struct gg *g) { put_matrix(g, "token_embd.weight", WORDS, WIDTH + 2); }
+static void head_cols(struct gg *g) { put_matrix(g, "output.weight", WORDS, WIDTH - 2); }
+static void layers_beyond(struct gg *g) { gg_u32(g, "llama.block_count", 2); }
+static void layers_absurd(struct gg *g) { gg_u32(g, "llama.block_count", 60000); }
+static void experts_absurd(struct gg *g) { gg_u32(g, "llama.expert_count", 65537); gg_u32(g, "llama.expert_used_count", 2); }
+static void experts_unused(struct gg *g) { gg_u32(g, "llama.expert_count", 4); gg_u32(g, "llama.expert_used_count", 5); }
+
+static const struct {
+    const char *name, *omit; void (*add)(struct gg *g);
+    enum vs_obstacle_kind kind; const char *at, *found;
+} bad[] = {
+    {"more dimensions than a head has", "llama.rope.dimension_count", too_many_rotated, VS_BAD_CONFIG, "rope_theta", "0 rotated pairs of 8 dimensions"},
+    {"no dimension", "llama.rope.dimension_count", none_rotated, VS_BAD_CONFIG, "rope_theta", "0 rotated pairs"},
+    {"one dimension", "llama.rope.dimension_count", one_rotated, VS_BAD_CONFIG, "rope_theta", "0 rotated pairs"},
+    {"a factor below 0", NULL, negative_factor, VS_BAD_CONFIG, "rope.scaling", "factor -4"},
+    {"a factor that is no number", NULL, factor_nan, VS_BAD_CONFIG, "rope.scaling", "factor nan"},
+    {"a base of 0", NULL, base_0, VS_BAD_CONFIG, "rope_theta", "theta 0"},
+    {"too few divisors", NULL, few_divisors, VS_BAD_SHAPE, "rope_freqs.weight", "3 values"},
+    {"a divisor of 0", NULL, divisor_0, VS_BAD_CONFIG, "rope_freqs.weight", "0 for pair 0"},
+    {"a divisor below 0", NULL, divisor_below_0, VS_BAD_CONFIG, "rope_freqs.weight", "-1.5 for pair 0"},
+    {"divisors in another dtype", NULL, divisors_f16, VS_BAD_SHAPE, "rope_freqs.weight", "F16"},
+    {"divisors as a matrix", NULL, divisors_2d, VS_BAD_SHAPE, "rope_freqs.weight", "0 values"},
+    {"too many long divisors", NULL, short_long, VS_BAD_SHAPE, "rope_factors_long.weight", "5 values"},
+    {"a query row too many", "blk.0.attn_q.weight", q_rows, VS_BAD_SHAPE, "blk.0.attn_q.weight", "[17, 16]"},
+    {"keys of every head", "blk.0.attn_k.weight", k_rows, VS_BAD_SHAPE, "blk.0.attn_k.weight", "[16, 16]"},
+    {"a column too few", "blk.0.attn_v.weight", v_cols, VS_BAD_SHAPE, "blk.0.attn_v.weight", "[8, 15]"},
+    {"rows and columns exchanged", "blk.0.ffn_down.weight", down_turned, VS_BAD_SHAPE, "blk.0.ffn_down.weight", "[12, 16]"},
+    {"a short norm", "blk.0.attn_norm.weight", short_norm, VS_BAD_SHAPE, "blk.0.attn_norm.weight", "[15]"},
+    {"a norm of two dimensions", "output_norm.weight", norm_matrix, VS_BAD_SHAPE, "output_norm.weight", "[1, 16]"},
+    {"a table of other columns", "token_embd.weight", embed_cols, VS_BAD_SHAPE, "token_embd.weight", "[10, 18]"},
+    {"a head of other columns", NULL, head_cols, VS_BAD_SHAPE, "output.weight", "[10, 14]"},
+    {"a layer too many", "llama.block_count", layers_beyond, VS_MISSING, "blk.1.attn_norm.weight", "absent"},
+    {"more layers than tensors", "llama.block_count", layers_absurd, VS_BAD_CONFIG, "layers", "60000"},
+    {"too many experts", NULL, experts_absurd, VS_BAD_CONFIG, "head_dim, num_experts", "more than 65536"},
+    {"more experts in use than there are", NULL, experts_unused, VS_BAD_CONFIG, "num_experts_per_tok", "more than there are"},
+};
+
+static void expect_obstacle(const char *name, const struct vs_model *m, enum vs_obstacle_kind kind, const char *at, const char *found)
+{
+    cr_expect_eq(m->obstacle.kind, kind, "%s: %d, %s: %s", name, (int)m->obstacle.kind, m->obstacle.at, m->obstacle.found);
+    cr_expect(strstr(m->obstacle.at, at), "%s: at %s", name, m->obstacle.at);
+    cr_expect(strstr(m->obstacle.found, found), "%s: found %s", name, m->obstacle.found);
+}
+
+Test(forward_gguf, what_does_not_fit)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        open_model(INNER, bad[i].omit, bad[i].add, &c, &m);
+        expect_obstacle(bad[i].name, &m, bad[i].kind, bad[i].at, bad[i].found);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
+    }
+    vst_cleanup();
+}
+
+/* Layers and experts are counted together before memory is taken. */
+static void many_experts(struct gg *g)
+{
+    gg_u32(g, "llama.block_count", 100);
+    gg_u32(g, "llama.expert_count", 65536);
+    gg_u32(g, "llama.expert_used_count", 2);
+    for (int i = 0; i < 100; i++)
+        put_vector(g, vst_format("more.%d", i), 1);
+}
+
+Test(forward_gguf, experts_of_all_layers)
+{
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    open_model(INNER, "llama.block_count", many_experts, &c, &m);
+    expect_obstacle("experts", &m, VS_BAD_CONFIG, "layers, experts", "100 layers of 65536 experts");
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vst_cleanup();
+}
+
+/* A feed-forward of width 1: its last matrix is one column, and columns stand where vectors do. Said, not computed wrongly. */
+Test(forward_gguf, one_column)
+{
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    open_model(1, NULL, plain, &c, &m);
+    expect_obstacle("one column", &m, VS_BEYOND, "blk.0.ffn_down.weight", "a matrix of one column");
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vst_cleanup();
+}
