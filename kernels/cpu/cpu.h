@@ -34,7 +34,7 @@ enum vs_cpu_level { VS_CPU_PORTABLE, VS_CPU_AVX2, VS_CPU_AVX512, VS_CPU_LEVELS }
     static vs_cpu_fn *const name[VS_CPU_LEVELS] = {name##_portable, name##_avx2, name##_avx512};
 #else
 #define VS_CPU_X86 0
-#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define VS_CPU_ARM 1 /* NEON is always there: bodies are compiled to it as they are */
 enum vs_cpu_level { VS_CPU_PORTABLE, VS_CPU_NEON, VS_CPU_LEVELS };
 #define VS_CPU_SAME(fn) {fn, fn}

@@ -19,11 +19,12 @@ enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err)
 enum vs_code vs_cuda_no_room(cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err)
 {
     size_t available = 0, all = 0;
-    char what[200];
+    char what[200], room[64] = "";
+    if (!where[0] && cudaMemGetInfo(&available, &all) == cudaSuccess)
+        snprintf(room, sizeof room, " (%llu of %llu are free)", (unsigned long long)available, (unsigned long long)all);
     cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
-    cudaMemGetInfo(&available, &all);
-    snprintf(what, sizeof what, "no room for %llu bytes%s (%llu of %llu are free): less --memory or shorter prompts may fit, --device cpu needs none",
-             (unsigned long long)bytes, where, (unsigned long long)available, (unsigned long long)all);
+    snprintf(what, sizeof what, "no room for %llu bytes%s%s: less --memory or shorter prompts may fit, --device cpu needs none",
+             (unsigned long long)bytes, where, room);
     return vs_cuda_check(e, what, err);
 }
 

@@ -114,6 +114,7 @@ enum vs_code vs_level_1(struct checker *k)
 {
     const struct vs_checkpoint *base = k->impl->base ? k->impl->base->checkpoint : NULL;
     bool run = vs_can_prove(k), bytes = true, receipt = true;
+    vs_watch_end(k->watch, k->c);
     enum vs_code code = k->q->receipt && k->c ? vs_check_receipt(k, &receipt) : VS_OK;
     if (!code && run)
         code = vs_prove_bytes(k, &bytes);

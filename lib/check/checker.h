@@ -110,7 +110,7 @@ bool vs_can_prove(const struct checker *k); /* there is a base of the same forma
 /* What L1 will compare is told to k->watch beforehand. *unlike: headers say already that it fails. */
 enum vs_code vs_expect_bytes(struct checker *k, bool *unlike) VS_NODISCARD;
 enum vs_code vs_expect_hashes(struct checker *k) VS_NODISCARD;
-enum vs_code vs_prove_bytes(struct checker *k, bool *good) VS_NODISCARD; /* both only when vs_can_prove() */
+enum vs_code vs_prove_bytes(struct checker *k, bool *good) VS_NODISCARD;  /* like vs_expect_bytes() only when vs_can_prove() */
 enum vs_code vs_prove_config(struct checker *k, bool *good) VS_NODISCARD;
 enum vs_code vs_probe_head(struct checker *k, bool *good) VS_NODISCARD;               /* L2 */
 bool vs_is_another_model(struct checker *k); /* says so, when the base is one */

@@ -246,7 +246,7 @@ static enum vs_code first_run(struct forward *f, const struct vs_forward_job *j,
     struct vs_forward_job job = *j;
     job.same_trunk = !k->decided || k->r->levels[1].state == VS_PASS;
     job.tap = k->decided ? NULL : vs_watch_tap(k->watch);
-    vs_watch_stop(k->watch, j->base);
+    vs_watch_stop(k->watch, j->base != NULL);
     enum vs_code code = vs_forward_run(&job, &k->impl->arena, r, v, k->err);
     vs_watch_stop(k->watch, false);
     *complete = !code;
@@ -289,6 +289,8 @@ static enum vs_code run(struct forward *f)
     struct vs_forward_report *r = vs_arena_alloc(&k->impl->arena, sizeof *r);
     enum vs_code code = r ? first_run(f, &j, r, &v, &complete) : vs_enomem(k->err, "a report", sizeof *r);
     bool two = compare && k->r->levels[1].state != VS_PASS;
+    if (!code && !complete && !two)
+        code = vs_fail(k->err, VS_EFORMAT, "%s: bytes that differed from the base's are equal now: a file changed while it was read; check again when nobody writes", k->q->path);
     if (!code && waits && two)
         code = second_run(f, &j, complete, r, &v);
     if (code)

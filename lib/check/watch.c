@@ -8,19 +8,25 @@
 
 #define BUFFER (1u << 20) /* of the base, at a time */
 #define BLOCK 4096u       /* what differs is known to this many bytes */
+#define SPANS 4096u       /* that are known of an expectation; beyond them the proof reads again */
 
 struct place { uint32_t file; uint64_t begin, end; };
 struct span { uint64_t begin, end; };
 
 /* Both begin with their place. spans: what is equal, ascending, with gaps between. */
 struct same { struct place at; uint32_t base_file; uint64_t base_begin; struct span *spans; size_t span_count; };
-struct hashed { struct place at; uint64_t fed; struct vs_sha256 *h; char hex[VS_SHA256_HEX]; };
+struct range { struct place at; uint64_t fed; struct vs_sha256 *h; char hex[VS_SHA256_HEX]; };
+
+/* What a file was when its bytes were seen: of another one nothing is known. */
+struct identity { bool is; dev_t dev; ino_t ino; uint64_t size; int64_t mtime; };
+enum { CHECKED, BASE };
 
 struct vs_watch {
     const struct vs_checkpoint *base;
     struct vs_tap tap;
     struct same *same; size_t same_count;
-    struct hashed *hashed; size_t hashed_count;
+    struct range *hashed; size_t hashed_count;
+    struct identity *seen[2]; uint32_t seen_count[2]; /* by number: files of the checked model, of the base */
     struct vs_file file; uint32_t file_number; /* of the base: the one that was read last */
     char *buffer;
     bool changed, given_up;                    /* given_up: the base cannot be read; the proof says why */
@@ -50,6 +56,8 @@ void vs_watch_free(struct vs_watch *w)
     for (size_t i = 0; i < w->hashed_count; i++)
         vs_sha256_drop(w->hashed[i].h);
     vs_file_close(&w->file);
+    for (int side = CHECKED; side <= BASE; side++)
+        vs_free(w->seen[side]);
     vs_free(w->same);
     vs_free(w->hashed);
     vs_free(w->buffer);
@@ -72,11 +80,11 @@ enum vs_code vs_watch_hash(struct vs_watch *w, uint32_t file, uint64_t begin, ui
 {
     if (begin == end)
         return VS_OK;
-    struct hashed *list = vs_list_room(w->hashed, w->hashed_count, sizeof *list);
+    struct range *list = vs_list_room(w->hashed, w->hashed_count, sizeof *list);
     if (!list)
         return vs_enomem(err, "expectations", w->hashed_count * sizeof *list);
     w->hashed = list;
-    list[w->hashed_count++] = (struct hashed){.at = {file, begin, end}, .fed = begin};
+    list[w->hashed_count++] = (struct range){.at = {file, begin, end}, .fed = begin};
     return VS_OK;
 }
 
@@ -161,6 +169,8 @@ static void add_span(struct same *s, uint64_t begin, uint64_t end)
         begin = s->spans[j].begin < begin ? s->spans[j].begin : begin;
         end = s->spans[j].end > end ? s->spans[j].end : end;
     }
+    if (i == j && s->span_count == SPANS)
+        return;
     if (i == j) {
         struct span *list = vs_list_room(s->spans, s->span_count, sizeof *list);
         if (!list)
@@ -183,6 +193,66 @@ static struct span next_gap(const struct same *s, uint64_t at, uint64_t end)
     return (struct span){at, i < s->span_count && s->spans[i].begin < end ? s->spans[i].begin : end};
 }
 
+/* ---- which file it was ---- */
+
+static void forget(struct vs_watch *w, int side, uint32_t number)
+{
+    for (size_t i = 0; i < w->same_count; i++)
+        if ((side == BASE ? w->same[i].base_file : w->same[i].at.file) == number)
+            w->same[i].span_count = 0;
+    for (size_t i = 0; i < w->hashed_count && side == CHECKED; i++) {
+        struct range *h = &w->hashed[i];
+        if (h->at.file != number)
+            continue;
+        vs_sha256_drop(h->h);
+        *h = (struct range){.at = h->at, .fed = h->at.begin};
+    }
+}
+
+/* False: memory is short, nothing may be concluded. */
+static bool know_file(struct vs_watch *w, int side, uint32_t number, const struct vs_file *f)
+{
+    const struct identity now = {true, f->dev, f->ino, f->size, vs_file_mtime_ns(f)};
+    if (number >= w->seen_count[side]) {
+        struct identity *list = vs_realloc_array(w->seen[side], number + 1u, sizeof *list);
+        if (!list)
+            return false;
+        memset(list + w->seen_count[side], 0, (number + 1u - w->seen_count[side]) * sizeof *list);
+        w->seen[side] = list;
+        w->seen_count[side] = number + 1;
+    }
+    struct identity *was = &w->seen[side][number];
+    if (was->is && (was->dev != now.dev || was->ino != now.ino || was->size != now.size || was->mtime != now.mtime))
+        forget(w, side, number);
+    *was = now;
+    return true;
+}
+
+static void look_again(struct vs_watch *w, int side, const struct vs_checkpoint *c)
+{
+    for (uint32_t i = 0; i < w->seen_count[side]; i++) {
+        struct vs_file f;
+        struct vs_err none;
+        if (!w->seen[side][i].is)
+            continue;
+        if (vs_file_open(c->files[i].path, &f, &none)) {
+            forget(w, side, i);
+            continue;
+        }
+        (void)know_file(w, side, i, &f);
+        vs_file_close(&f);
+    }
+}
+
+void vs_watch_end(struct vs_watch *w, const struct vs_checkpoint *checked)
+{
+    if (!w)
+        return;
+    look_again(w, CHECKED, checked);
+    if (w->base)
+        look_again(w, BASE, w->base);
+}
+
 /* ---- looking ---- */
 
 static bool open_base(struct vs_watch *w, uint32_t file)
@@ -193,7 +263,7 @@ static bool open_base(struct vs_watch *w, uint32_t file)
     vs_file_close(&w->file);
     w->file.fd = -1;
     w->file_number = file;
-    return vs_file_open(w->base->files[file].path, &w->file, &none) == VS_OK;
+    return vs_file_open(w->base->files[file].path, &w->file, &none) == VS_OK && know_file(w, BASE, file, &w->file);
 }
 
 static void compare(struct vs_watch *w, struct same *s, const struct vs_file *f, uint64_t at, const char *bytes, size_t n)
@@ -230,7 +300,7 @@ static void look(struct vs_watch *w, struct same *s, const struct vs_file *f, ui
 }
 
 /* Takes what continues what it has; the rest is somebody else's. */
-static void feed(struct hashed *h, uint64_t begin, uint64_t end, const char *bytes)
+static void feed(struct range *h, uint64_t begin, uint64_t end, const char *bytes)
 {
     if (h->fed < begin || h->fed >= end)
         return;
@@ -251,6 +321,8 @@ static bool saw(void *user, const struct vs_file *f, uint32_t number, uint64_t a
     struct vs_watch *w = user;
     const uint64_t end = at + n;
     const char *p = bytes;
+    if (!know_file(w, CHECKED, number, f))
+        w->given_up = true;
     for (size_t i = find_place(w->same, w->same_count, sizeof *w->same, number, at); i < w->same_count; i++) {
         struct place x = w->same[i].at;
         if (w->given_up || x.file != number || x.begin >= end)
@@ -258,7 +330,7 @@ static bool saw(void *user, const struct vs_file *f, uint32_t number, uint64_t a
         const uint64_t from = x.begin > at ? x.begin : at;
         look(w, &w->same[i], f, from, x.end < end ? x.end : end, p + (from - at));
     }
-    for (size_t i = find_place(w->hashed, w->hashed_count, sizeof *w->hashed, number, at); i < w->hashed_count; i++) {
+    for (size_t i = find_place(w->hashed, w->hashed_count, sizeof *w->hashed, number, at); i < w->hashed_count && !w->given_up; i++) {
         struct place x = w->hashed[i].at;
         if (x.file != number || x.begin >= end)
             break;
@@ -283,7 +355,7 @@ bool vs_watch_knows(const struct vs_watch *w, const struct vs_stretch *s)
 const char *vs_watch_hash_of(const struct vs_watch *w, uint32_t file, uint64_t begin, uint64_t end)
 {
     size_t i = w ? find_place(w->hashed, w->hashed_count, sizeof *w->hashed, file, begin) : 0;
-    const struct hashed *x = w && i < w->hashed_count ? &w->hashed[i] : NULL;
+    const struct range *x = w && i < w->hashed_count ? &w->hashed[i] : NULL;
     return x && x->at.file == file && x->at.begin == begin && x->at.end == end && x->fed == end && x->hex[0] ? x->hex : NULL;
 }
 

@@ -9,7 +9,7 @@
 #include <time.h>
 #include "forward/batch.h"
 
-#define BATCH_MOST 4096u /* tokens; more only when one prompt is longer */
+#define BATCH_MOST 4096u /* tokens of the workspace; more only when one prompt is longer */
 
 double vs_forward_now(void)
 {
@@ -93,11 +93,14 @@ static bool two_trunks(const struct vs_forward_job *j)
 }
 
 /* Tokens for which hidden states have an eighth of the memory go through each layer in slices, so that more prompts share one
- * reading of the weights. Weights that are kept, or of two models, leave no room for a layer. */
+ * reading of the weights. Weights that are kept, or of two models, leave no room for a layer, and a large one takes too much. */
 static uint64_t sliced_tokens(const struct runner *k)
 {
     const struct vs_forward_job *j = k->j;
-    return two_trunks(j) || j->q->generate ? 0 : vs_batch_memory(j->run) / 8 / sizeof(float) / j->model->arch.hidden;
+    const uint64_t memory = vs_batch_memory(j->run);
+    if (two_trunks(j) || j->q->generate || vs_weights_largest_layer(&j->model->arch, &j->model->binding) > memory / 2)
+        return 0;
+    return memory / 8 / sizeof(float) / j->model->arch.hidden;
 }
 
 static void set_limits(struct runner *k)

@@ -277,10 +277,15 @@ static enum vs_code leave(struct vs_weights *w, uint32_t batch, struct vs_err *e
     return code;
 }
 
+static struct vs_task *task_of(struct vs_weights *w)
+{
+    return w->task ? w->task : &w->own;
+}
+
 /* The batch that was entered last is done with. */
 static enum vs_code step(struct vs_weights *w, struct vs_err *err)
 {
-    return vs_task_step(w->task ? w->task : &w->own, w->entered ? w->batches[w->entered - 1].stored : 0, err);
+    return vs_task_step(task_of(w), w->entered ? w->batches[w->entered - 1].stored : 0, err);
 }
 
 static enum vs_code enter(struct vs_weights *w, uint32_t batch, struct vs_err *err)
@@ -304,7 +309,8 @@ enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct 
     if (w->at == w->item_count)
         return VS_OK;
     const struct vs_item *i = &w->items[w->at];
-    enum vs_code code = i->batch < w->entered ? VS_OK : enter(w, i->batch, err);
+    /* A batch may be a layer that is gone through several times: who wants to stop is asked at every piece. */
+    enum vs_code code = i->batch < w->entered ? vs_task_step(task_of(w), 0, err) : enter(w, i->batch, err);
     if (code)
         return code;
     const uint8_t *buffer = device_of(w, i->batch);

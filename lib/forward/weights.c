@@ -35,6 +35,11 @@ static uint64_t item_bytes(const struct vs_weight *w, uint64_t rows)
     return rows * row_cost(w) + 3 * ALIGN;
 }
 
+static uint64_t weight_bytes(const struct vs_weight *w)
+{
+    return w->weight.tensor ? item_bytes(w, w->weight.rows) : 0;
+}
+
 /* ---- building ---- */
 
 struct builder { struct vs_weights *w; uint64_t lane, tile; bool by_layer; uint64_t used; struct vs_err *err; enum vs_code code; };
@@ -188,6 +193,21 @@ enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, 
     else
         *out = w;
     return code;
+}
+
+uint64_t vs_weights_largest_layer(const struct vs_arch *a, const struct vs_binding *b)
+{
+    const uint64_t experts = (uint64_t)a->experts * VS_EXPERT_ROLES;
+    uint64_t largest = 0;
+    for (uint64_t l = 0; l < a->layers; l++) {
+        uint64_t n = 0;
+        for (uint64_t i = 0; i < VS_LAYER_ROLES; i++)
+            n += weight_bytes(&b->layer[l * VS_LAYER_ROLES + i]);
+        for (uint64_t i = 0; i < experts; i++)
+            n += weight_bytes(&b->expert[l * experts + i]);
+        largest = n > largest ? n : largest;
+    }
+    return largest;
 }
 
 uint64_t vs_weights_bytes(const struct vs_weights *w)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Weights in the order of use. A reader thread fills two buffers ahead of the computation; matrices come in tiles of rows,
- * so that memory is bounded whatever the size of a layer. Weights that fit are kept for the next pass.
+ * so that memory is bounded whatever the size of a layer, unless whole layers are asked for. Weights that fit are kept for the next pass.
  *
  *     open -> (begin -> next ... next (-> again -> next ...) -> end)* -> close
  */
@@ -25,13 +25,15 @@ struct vs_piece {
 enum vs_part_of_model { VS_TRUNK, VS_LAYERS, VS_HEAD };
 
 struct vs_weights;
-/* memory: bytes for the buffers; of VS_LAYERS a layer may have more, then there is one buffer instead of two. tile: rows of a piece, the most; 0 = as the buffers have room. keep: hold everything when it fits into memory, so that later passes do not read. */
+/* memory: bytes for the buffers; a layer of VS_LAYERS may have more, then there is one buffer instead of two. tile: rows of a
+ * piece, the most; 0 = as the buffers have room. keep: hold everything when it fits into memory: later passes do not read. */
 enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, const struct vs_arch *a, const struct vs_binding *b,
                              enum vs_part_of_model part, uint64_t memory, uint64_t tile, bool keep, const struct vs_run *run, struct vs_weights **out,
                              struct vs_err *err) VS_NODISCARD;
 void vs_weights_close(struct vs_weights *w); /* accepts NULL; in the middle of a pass too */
 
 uint64_t vs_weights_bytes(const struct vs_weights *w);      /* of one pass */
+uint64_t vs_weights_largest_layer(const struct vs_arch *a, const struct vs_binding *b); /* bytes in a buffer, its experts included */
 uint64_t vs_weights_tile_rows(const struct vs_weights *w);  /* the most rows that one piece has */
 
 enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;

@@ -113,10 +113,13 @@ def change(folder, tensor, first=False):
 def at_most(name, words, limit, wanted=0):
     status, said, count = run(words)
     if count is None:
-        print(f'ok {len(results) + 1} - {name} # SKIP no /proc/PID/io')
-        results.append(status == wanted)
+        if status != wanted:
+            check(name, False, (status, said))
+            return
+        results.append(True)
+        print(f'ok {len(results)} - {name} # SKIP no /proc/PID/io')
         return
-    check(name, status == wanted and count <= limit, (status, count, limit, said))
+    check(name, status == wanted and limit / 1.1 <= count <= limit, (status, count, limit, said))
 
 
 with tempfile.TemporaryDirectory(prefix='vs-reads-') as top:
@@ -129,7 +132,7 @@ with tempfile.TemporaryDirectory(prefix='vs-reads-') as top:
         status, said, _ = run([os.path.join(TOOLS, words[0])] + words[1:])
         check(words[0], status == 0, said)
     both = 1.1 * (weights(base) + weights(out))
-    words = [os.path.join(TOOLS, 'vocab-check'), out, '--base', base, '--device', 'cpu', '--memory', '4M', '--fail-on', 'warning']
+    words = [os.path.join(TOOLS, 'vocab-check'), out, '--base', base, '--device', 'cpu', '--memory', '5M', '--fail-on', 'warning']
     receipt = ['--receipt', os.path.join(out, 'receipt.json')]
     at_most('without --forward', words + receipt, both)
     at_most('with --forward', words + ['--forward'], both)

@@ -214,7 +214,7 @@ int main(int argc, char **argv)
             continue;
         run_part(p, folder, left < p->limit ? left : p->limit);
         fprintf(stderr, "%s: %s after %.1f s\n", p->name, p->state, p->seconds);
-        if (p->run && strcmp(p->state, "not_run") == 0) {
+        if (i == 0 && p->run && strcmp(p->state, "not_run") == 0) {
             fprintf(stderr, "SKIPPED: %s", p->lines);
             return 77;
         }

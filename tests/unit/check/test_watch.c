@@ -168,3 +168,28 @@ Test(watch, hashes_of_ranges)
     cr_expect_null(vs_watch_hash_of(NULL, 0, 100, 5000));
     tear_down(&s);
 }
+
+/* Another file by the same name between two readers: what was seen of the first one says nothing of it. */
+Test(watch, a_file_that_was_replaced)
+{
+    for (int base = 0; base < 2; base++) {
+        struct scene s;
+        struct vs_err err = {0};
+        set_up(&s);
+        expect_same(&s, 0, SIZE, 0);
+        cr_assert_eq(vs_watch_hash(s.w, 0, 100, 5000, &err), VS_OK);
+        vs_watch_begin(s.w);
+        show(&s, 0, SIZE);
+        struct vs_ckpt_file now = {.path = s.file.path};
+        const struct vs_checkpoint checked = {.files = &now, .file_count = 1};
+        vs_watch_end(s.w, &checked);
+        cr_expect(knows(&s, 0, SIZE, 0) && vs_watch_hash_of(s.w, 0, 100, 5000));
+        s.bytes[7] ^= 1;
+        vst_remove(base ? s.name.path : now.path);
+        vst_write(base ? s.name.path : now.path, s.bytes, SIZE);
+        vs_watch_end(s.w, &checked);
+        cr_expect_not(knows(&s, 0, 1, 0), "base %d", base);
+        cr_expect_eq(vs_watch_hash_of(s.w, 0, 100, 5000) != NULL, base == 1, "hashes are of the checked file");
+        tear_down(&s);
+    }
+}

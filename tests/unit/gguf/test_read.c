@@ -178,7 +178,6 @@ Test(gguf_read, values)
     vst_cleanup();
 }
 
-/* The header may be read in any number of bites. */
 /* A hostile file may have millions: the first ones are kept, the others counted. */
 Test(gguf_read, warnings_without_end)
 {
@@ -206,6 +205,7 @@ Test(gguf_read, warnings_without_end)
     vst_cleanup();
 }
 
+/* The header may be read in any number of bites. */
 Test(gguf_read, too_few_bytes_ask_for_more)
 {
     struct gg g = {.version = 3};
