@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/io.h"
+#include "model/id_lists.h"
 #include "plan/merge.h"
 #include "tokenizer/pipeline.h"
 
@@ -271,17 +272,15 @@ static enum vs_code reject_folded(struct builder *b, uint32_t count, struct vs_e
     return code;
 }
 
-/* The first id that neither the tokenizer nor a config of the model names (5.7). Ids without a row are no reservation, nor is an id
- * that is merely kept from being generated: so spare rows are silenced. */
+/* The first id that neither the tokenizer nor a config of the model names (5.7). Ids without a row are no reservation. */
 static uint64_t first_free_id(const struct vs_merge *m)
 {
-    uint64_t next = m->base->rows_needed;
+    uint64_t next = m->base->rows_needed, rows = m->report.model_rows && m->report.model_rows < ID_LIMIT ? m->report.model_rows : ID_LIMIT;
     const struct vs_checkpoint *c = m->checkpoint;
     for (size_t i = 0; c && i < c->config.special_id_count; i++) {
-        int64_t v = c->config.special_ids[i].value;
-        bool has_row = v >= 0 && (m->report.model_rows == 0 || (uint64_t)v < m->report.model_rows);
-        if (has_row && !c->config.special_ids[i].suppressed && (uint64_t)v + 1 > next && (uint64_t)v < ID_LIMIT)
-            next = (uint64_t)v + 1;
+        const struct vs_config_int *id = &c->config.special_ids[i];
+        if (vs_id_reserves(id, rows) && (uint64_t)id->value + 1 > next)
+            next = (uint64_t)id->value + 1;
     }
     return next;
 }
