@@ -106,7 +106,7 @@ Ids that have moved in place do not move again: the receipt says so, before the 
 
   $ cp -r gemma3n moved && offset-patch moved --map merged/vocab-map.json --in-place -q && offset-patch moved --map merged/vocab-map.json --in-place
   moved
-  offset-patch: moved: its ids were moved before: those from 262144 on by 61 (moved/offset-receipt.json says so); moving them again would break the model. If that is what you want, remove that file
+  offset-patch: moved: its ids were moved before: those from 262144 on by 61 (moved/offset-receipt.json says so), but its rows were not; start from the model as it was, and let embed-extend move both
   [3]
 
 A map of ids that moved before is not taken for one of a merge.
