@@ -87,6 +87,16 @@ static void head_line(const struct vs_plan *p, struct vs_buf *b)
                       says == VS_TIE_TRUE ? "tied, says the config" : "perhaps tied: no config says it is not");
 }
 
+/* Blocks end the table, so padding stands before them, and its ids are holes. */
+static void nameless_inside(const struct vs_plan *p, struct vs_buf *b)
+{
+    const struct vs_extend *x = vs_plan_recipe(p);
+    ull named = x->token_count && x->tokens[0].token.n ? x->id_count : 0, n = p->shift.by - named;
+    if (n)
+        vs_buf_printf(b, LABEL "%llu row%s no token: %llu .. %llu, between the text and the blocks: no padding can follow those, so the ids have a hole there\n", "",
+                      n, n == 1 ? " carries" : "s carry", (ull)p->shift.at + named, (ull)(p->shift.at + p->shift.by - 1));
+}
+
 static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
 {
     const struct vs_extend *x = vs_plan_recipe(p);
@@ -104,7 +114,9 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
         vs_buf_printf(b, "; %u of %u weight files stay%s as %s", untouched, p->checkpoint->file_count, untouched == 1 ? "s" : "",
                       untouched == 1 ? "it is" : "they are");
     vs_buf_puts(b, "\n");
-    if (x->rows_after > x->needed && !p->shift.by)
+    if (p->shift.by)
+        nameless_inside(p, b);
+    else if (x->rows_after > x->needed)
         vs_buf_printf(b, LABEL "%llu rows carry no token: %llu .. %llu\n", "", (ull)(x->rows_after - x->needed), (ull)x->needed,
                       (ull)(x->rows_after - 1));
 }
