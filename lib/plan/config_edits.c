@@ -108,7 +108,8 @@ static enum vs_code row_counts(struct vs_planner *p, const struct vs_jdoc *doc, 
     return code;
 }
 
-/* A config that contradicts the table is corrected first: which of the sizes is meant is not for us to guess. The default
+/* A config that contradicts the table is corrected first, unless the table grows to what it says (VOC101): which of the sizes is meant is not
+ * for us to guess. The default
  * of a class at the top (PaliGemma's) sizes nothing, so it stays beside the text's own. Where the rows are counted under a name of their
  * own, vocab_size counts tokens. */
 static enum vs_code check_sizes(struct vs_planner *p, bool rows_counted, struct vs_err *err)
@@ -116,7 +117,8 @@ static enum vs_code check_sizes(struct vs_planner *p, bool rows_counted, struct 
     const struct vs_checkpoint *c = p->checkpoint;
     const struct vs_config_int *top = NULL, *text = NULL, *v = c->config.text_vocab < 0 ? NULL : &c->config.vocab_sizes[c->config.text_vocab];
     const struct vs_table *input = &c->tables[p->plan->tables[0].table];
-    if (v && (uint64_t)v->value != p->x->rows_before && !rows_counted)
+    bool reached = v && v->value > 0 && (uint64_t)v->value > p->x->rows_before && (uint64_t)v->value <= p->x->rows_after;
+    if (v && (uint64_t)v->value != p->x->rows_before && !rows_counted && !reached)
         return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %llu: %.*s has so many rows; correct the config first", c->dir, v->file, v->at,
                        (long long)v->value, (unsigned long long)p->x->rows_before, VS_STR(c->tensors[input->tensor].name));
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {

@@ -35,14 +35,14 @@ static enum vs_code mark(struct vs_planner *p, const struct vs_tokenizer *t, str
     return VS_OK;
 }
 
-/* A special id without a row and without a token would come to mean some new token; only --rows says that it gets a row. */
+/* A special id without a row and without a token would come to mean some new token; with --rows no token is made. */
 static enum vs_code refuse_id(const struct vs_planner *p, const struct vs_config_int *s, const struct vs_tokenizer *known, struct vs_err *err)
 {
     unsigned long long rows = p->x->rows_before;
     if (p->request->rows >= 0 || (known && s->value < (int64_t)known->rows_needed && vs_token_text(known, (uint32_t)s->value).p))
         return VS_OK;
-    return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected an id below %llu, the rows of the table; point it at the token that is meant, "
-                   "or give it a row with --rows %lld", p->checkpoint->dir, s->file, s->at, (long long)s->value, rows, (long long)s->value + 1);
+    return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected an id below %llu, the rows of the table; no token has it: point it at the "
+                   "one that is meant first", p->checkpoint->dir, s->file, s->at, (long long)s->value, rows);
 }
 
 /* Ids that a config names are in use too (placeholders that no tokenizer spells). */

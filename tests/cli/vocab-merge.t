@@ -144,9 +144,9 @@ Before anything is written, and with -v, the tokens by name:
 For scripts, and before anything is written:
 
   $ vocab-merge base ext --json -o merged2
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"parts":0,"rows_needed":9,"out":"merged2","notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"made_special":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"parts":0,"rows_needed":9,"out":"merged2","notes":[]}
   $ vocab-merge base ext --json -n
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":null,"reachable_by_text":null,"parts":null,"rows_needed":9,"out":null,"notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"made_special":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":null,"reachable_by_text":null,"parts":null,"rows_needed":9,"out":null,"notes":[]}
   nothing written (--dry-run)
   $ vocab-merge base ext -q -o merged3
   merged3
@@ -200,3 +200,41 @@ What is refused:
   more
   moved.json
   words.txt
+
+An ordinary token of the base that becomes special is told, and stands in the map as such; so is one that is added already. Plain additions
+change nothing of a token that is there.
+
+  $ make-checkpoint small small
+  $ vocab-merge small --add-special e --add-special '<s>' --add-token a -o cut
+  base       small   515 tokens
+  known            2   of the tokens to add are in the base already:
+                       97 a, 101 e
+  new              1   id 515
+                       515 <s>
+  reachable        1   of 1 by text
+  note       1 ordinary token of the base becomes special: 101 "e"; such text is cut out wherever it stands, inside of words too, and skip_special_tokens drops it
+
+  rows needed 516; the table of small has 576
+  next: embed-extend small --map cut/vocab-map.json -o OUT
+  $ grep -A 4 overlap cut/vocab-map.json
+    "overlap": [
+      {"token": "a", "source": "--add-token", "source_id": null, "id": 97},
+      {"token": "e", "source": "--add-special", "source_id": null, "id": 101, "kind": "special"}
+    ],
+    "rejected": []
+  $ vocab-merge small --add-special e -n --json -q | grep -o '"known":.,"made_special":.'
+  "known":1,"made_special":1
+
+Blocks behind the text leave no room for padding: no multiple is advised, and the plan says what one does.
+
+  $ make-checkpoint gemma3n gemma && vocab-merge gemma --add-token Zzz -o z | tail -2
+  rows needed 262401; the table of gemma has 262400
+  next: embed-extend gemma --map z/vocab-map.json -o OUT
+  $ embed-extend gemma --map z/vocab-map.json --pad-multiple 64 -n -q | head -7
+  plan       input  model.language_model.embed_tokens.weight  262400 -> 262464 rows: 64 inserted at 262144, pieces
+             ple    model.language_model.embed_tokens_per_layer.weight  262144 -> 262208 rows: 64 appended at 262144, pieces
+             head   tied (no second table is stored)
+             64 rows are added
+             63 rows carry no token: 262145 .. 262207, between the text and the blocks: no padding can follow those, so the ids have a hole there
+  blocks     text 0 .. 262143, vision 262144 .. 262271, audio 262272 .. 262399     order kept
+  after      text 0 .. 262207, vision 262208 .. 262335, audio 262336 .. 262463
