@@ -83,6 +83,13 @@ In place: the same bytes. The weights stay, and no longer fit the configs; embed
   $ offset-patch here --check 2>/dev/null | grep broken
   broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]
 
+Elsewhere: the weights are not there, and the tool says what moves them.
+
+  $ offset-patch gemma3n --add 3 -o elsewhere 2>&1 > /dev/null
+  wrote elsewhere: ids from 262144 on moved by 3
+  the weights of gemma3n do not fit these files yet: embed-extend moves rows and ids together, into a directory of its own
+  next: embed-extend gemma3n --add 3 -o EXTENDED
+
 With the new tokens of a merge: they get the ids that follow the text, and the map says so. The same bytes as embed-extend's.
 
   $ make-checkpoint small-german german && vocab-merge gemma3n german -o merged -q > /dev/null

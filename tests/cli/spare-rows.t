@@ -14,6 +14,7 @@ token that gets one leaves the lists, or it would never come out. A list of whic
 
   rows needed 516; the table of base has 576
   next: embed-extend base --map m/vocab-map.json -o OUT
+  wrote m
   $ embed-extend base --map m/vocab-map.json -o x
   plan       input  model.embed_tokens.weight  576 rows, none added; 1 spare: pieces
              head   lm_head.weight  576 rows, none added; 1 spare: pieces

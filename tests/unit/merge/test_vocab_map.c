@@ -38,7 +38,7 @@ static const char sample_text[] =
     "  ],\n"
     "  \"overlap\": [\n"
     "    {\"token\": \"o\", \"source\": \"ext\", \"source_id\": 7, \"id\": 2},\n"
-    "    {\"token\": \"w\", \"source\": \"--add-token\", \"source_id\": null, \"id\": 3}\n"
+    "    {\"token\": \"w\", \"source\": \"--add-special\", \"source_id\": null, \"id\": 3, \"kind\": \"special\"}\n"
     "  ],\n"
     "  \"rejected\": [\n"
     "    {\"token\": \"r\", \"source\": \"ext\", \"source_id\": 0, \"reason\": \"a reason\"}\n"
