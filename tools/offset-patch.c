@@ -60,6 +60,17 @@ static void warn_of_weights(const struct cli *c, const struct options *o, const 
             "model that was not patched: keep a copy, or use -o OUT", c->args[0]);
 }
 
+/* OUT has no weights, and those of DIR are what they were. */
+static void say_weights(struct cli *c, const struct options *o, const struct vs_plan *plan)
+{
+    char add[24];
+    if (!c->out || !plan->shift.by || !plan->table_count)
+        return;
+    snprintf(add, sizeof add, "%lld", (long long)o->add);
+    cli_say(c, "the weights of %s do not fit these files yet: embed-extend moves rows and ids together, into a directory of its own", c->args[0]);
+    cli_say_next(c, (const char *const[]){"embed-extend", c->args[0], o->map ? "--map" : "--add", o->map ? o->map : add, "-o", "EXTENDED", NULL});
+}
+
 static enum vs_code write_plan(struct cli *c, const struct options *o, const struct vs_plan *plan, const struct vs_patch_request *request,
                                struct vs_err *err)
 {
@@ -74,6 +85,7 @@ static enum vs_code write_plan(struct cli *c, const struct options *o, const str
         return code;
     snprintf(receipt, sizeof receipt, "%s/offset-receipt.json", out);
     cli_say(c, "wrote %s: ids from %llu on moved by %llu", out, (unsigned long long)plan->shift.at, (unsigned long long)plan->shift.by);
+    say_weights(c, o, plan);
     return cli_plan_end(c, plan, &(struct vs_plan_done){out, plan->shift.by ? receipt : NULL}, err);
 }
 

@@ -64,6 +64,8 @@ static enum vs_code merge(struct cli *c, const struct vs_merge_request *q, struc
         code = vs_merge_commit(m, err);
     if (!code && c->dry_run)
         cli_say(c, "nothing written (--dry-run)");
+    else if (!code)
+        cli_say(c, "wrote %s", c->out);
     vs_merge_free(m);
     return code;
 }

@@ -131,34 +131,20 @@ static void fresh_by_receipt(struct checker *k)
             vs_bit_set(k->impl->fresh, i);
 }
 
-/* Where the last block ends since ids were moved. */
-static uint64_t end_of_blocks(const struct vs_jdoc *doc)
-{
-    const struct vs_jval *blocks = vs_jget(doc->root, "blocks");
-    uint64_t most = 0;
-    int64_t end;
-    for (const struct vs_jval *b = blocks ? blocks->child : NULL; b; b = b->next)
-        if (vs_ji64(doc, vs_jget(b, "end"), &end) && end > 0 && (uint64_t)end > most)
-            most = (uint64_t)end;
-    return most;
-}
-
 /* The shift that a model's directory tells of its ids; {0, 0} for none. *end: of its blocks. */
 static enum vs_code told_shift(struct checker *k, const struct vs_checkpoint *c, struct vs_shift *out, uint64_t *end)
 {
     struct vs_jdoc doc = {0};
     struct vs_err why = {0};
     const char *path;
-    int64_t at, by;
     *out = (struct vs_shift){0, 0};
     *end = 0;
     enum vs_code code = vs_beside(k, c, VS_OFFSETS_RECEIPT, &path);
     if (code || !path)
         return code;
     code = vs_jdoc_read(path, &doc, &why);
-    if (!code && vs_ji64(&doc, vs_jpath(doc.root, "/shift/at"), &at) && vs_ji64(&doc, vs_jpath(doc.root, "/shift/by"), &by) && at >= 0 && by > 0)
-        *out = (struct vs_shift){(uint64_t)at, (uint64_t)by};
-    *end = out->by ? end_of_blocks(&doc) : 0;
+    if (!code && vs_offsets_receipt_shift(&doc, out))
+        *end = vs_offsets_receipt_end(&doc);
     vs_jdoc_free(&doc);
     return ignored(code, &why, k->err);
 }
@@ -176,6 +162,17 @@ static enum vs_code shift_by_map(struct checker *k, const struct vs_table *befor
     return VS_OK;
 }
 
+/* now is told in the directory, then in the base. One that came along from the base says how the base was moved: text ends further on each
+ * time, so no two moves are at one place. Rows beyond those of the last move were inserted by moves before it, at the end of the text too. */
+static struct vs_shift since_base(struct vs_shift now, struct vs_shift then, uint64_t rows_before, uint64_t rows)
+{
+    uint64_t grown = rows > rows_before ? rows - rows_before : 0, earlier = grown - now.by;
+    bool inherited = now.at == then.at && now.by == then.by;
+    if (inherited || grown < now.by || now.at < earlier || now.at - earlier > rows_before) /* or it is of another model */
+        return (struct vs_shift){0, 0};
+    return now.by ? (struct vs_shift){now.at - earlier, grown} : now;
+}
+
 static enum vs_code find_shift(struct checker *k, const struct vs_checkpoint *base)
 {
     const struct vs_table *before = base ? vs_checkpoint_table(base, VS_ROLE_INPUT) : NULL;
@@ -189,8 +186,7 @@ static enum vs_code find_shift(struct checker *k, const struct vs_checkpoint *ba
     if (!before)
         return VS_OK;
     code = told_shift(k, base, &then, &end);
-    if (then.by || now.at > before->rows || before->rows + now.by > k->input->rows) /* the base was moved itself, or is another model */
-        now = (struct vs_shift){0, 0};
+    now = since_base(now, then, before->rows, k->input->rows);
     if (!code && !now.by)
         code = shift_by_map(k, before, &now);
     k->impl->shift = now;

@@ -55,6 +55,21 @@ static bool is_sentinel_word(const struct checker *k, uint64_t id)
     return vs_str_starts(vs_token_text(k->t, (uint32_t)id), VS_LIT("<extra_id_"));
 }
 
+/* What stands in the way of the remedy, which grows the table. A config that is wrong is set to the rows first: embed-extend does not choose
+ * between the two, unless the table grows to what the config says. */
+static void say_first(struct checker *k)
+{
+    const struct vs_config_int *v = vs_text_vocab(k->c);
+    const uint64_t rows = k->input->rows, after = ((uint64_t)k->t->rows_needed + 63) / 64 * 64; /* --pad-multiple 64 */
+    bool fits = !v || (uint64_t)v->value == rows || (v->value > 0 && (uint64_t)v->value > rows && (uint64_t)v->value <= after);
+    if (k->t->moved_count)
+        vs_say(k, "first", "first write the added tokens into model.vocab under the ids that the model was trained with (VOC205, VOC206, VOC207), then ");
+    else if (!fits)
+        vs_say(k, "first", "first set %.*s to %llu in %s, then ", VS_STR(v->name), (unsigned long long)rows, v->file);
+    else
+        vs_say(k, "first", "%s", "");
+}
+
 static void tokens_without_row(struct checker *k)
 {
     struct id_set all = {0};
@@ -73,8 +88,7 @@ static void tokens_without_row(struct checker *k)
     vs_say(k, "found", "%llu rows", (unsigned long long)k->input->rows);
     vs_say(k, "expected", "at least %u, as %s needs", k->t->rows_needed, vs_path_base(k->t->path));
     vs_say_also_token(k, (uint32_t)all.first);
-    vs_say(k, "first", "%s", k->t->moved_count ? "first write the added tokens into model.vocab under the ids that the model was trained with "
-           "(VOC205, VOC206, VOC207), then " : "");
+    say_first(k);
     if (sentinels)
         vs_found_as(k, "VOC101", VS_WARNING);
     else

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "check/checker.h"
+#include "model/id_lists.h"
 
 /* Ids that code replaces before any lookup. */
 static bool is_sentinel(int64_t id)
@@ -29,7 +30,7 @@ static const char *broken_rule(const struct checker *k, const struct vs_config_i
     if (is_sentinel(s->value))
         return NULL;
     if (s->value >= 0 && (uint64_t)s->value < rows)
-        return k->t && !s->suppressed && !vs_has_token(k, (uint64_t)s->value) ? "VOC315" : NULL;
+        return k->t && vs_id_reserves(s, rows) && !vs_has_token(k, (uint64_t)s->value) ? "VOC315" : NULL;
     if (k->c->gguf)
         return NULL; /* VOC704 says so */
     bool replaced = s->value >= 0 && is_placeholder_name(s->name) && vs_has_token(k, (uint64_t)s->value);
@@ -43,7 +44,7 @@ static void say_broken(struct checker *k, const struct vs_config_int *s, const c
         vs_say_also_table(k, k->c, k->input);
         vs_say(k, "expected", "an id below %llu", (unsigned long long)rows);
         vs_say(k, "last", "%llu", (unsigned long long)rows - 1);
-        vs_say(k, "rows", "%lld", s->value < 0 ? 0 : (long long)s->value + 1);
+        vs_say(k, "row", "%s", k->t && s->value >= 0 && vs_has_token(k, (uint64_t)s->value) ? "; where it is this one, VOC101 says how it gets a row" : "");
         vs_found(k, rule);
     } else {
         vs_say(k, "expected", "the id of a token");
@@ -90,22 +91,6 @@ static void say_members(struct checker *k, int64_t *ids, size_t n)
     vs_say(k, "found", "%s", text);
 }
 
-/* Bytes of the pointer that lead to the key itself; all of it where the key is not in it. */
-static size_t to_key(const struct vs_config_int *s)
-{
-    const char *end = s->at + strlen(s->at);
-    for (const char *p = s->at; (p = strchr(p, '/')); p++)
-        if ((size_t)(end - p) > s->name.n && memcmp(p + 1, s->name.p, s->name.n) == 0 && (p[1 + s->name.n] == '/' || !p[1 + s->name.n]))
-            return (size_t)(p - s->at) + 1 + s->name.n;
-    return (size_t)(end - s->at);
-}
-
-static bool same_list(const struct vs_config_int *a, const struct vs_config_int *b)
-{
-    size_t n = to_key(a);
-    return strcmp(a->file, b->file) == 0 && vs_str_eq(a->name, b->name) && n == to_key(b) && memcmp(a->at, b->at, n) == 0;
-}
-
 /* Members of a list that break one rule are one finding, at the list. */
 static void list_members(struct checker *k, const struct vs_config_int *ids, size_t count, const char *rule)
 {
@@ -126,7 +111,7 @@ static void list_members(struct checker *k, const struct vs_config_int *ids, siz
     if (n) {
         qsort(bad, n, sizeof *bad, by_value);
         vs_say(k, "file", "%s", last->file);
-        vs_say(k, "at", "%.*s", (int)(n > 1 ? to_key(last) : strlen(last->at)), last->at);
+        vs_say(k, "at", "%.*s", (int)(n > 1 ? vs_id_to_key(last) : strlen(last->at)), last->at);
         vs_say(k, "name", "%.*s", VS_STR(last->name));
         say_members(k, bad, n);
         say_broken(k, last, rule);
@@ -140,7 +125,7 @@ static void in_range(struct checker *k)
     for (size_t i = 0, n; i < config->special_id_count; i += n) {
         const struct vs_config_int *ids = &config->special_ids[i];
         n = 1;
-        while (i + n < config->special_id_count && same_list(ids, ids + n))
+        while (i + n < config->special_id_count && vs_id_same_list(ids, ids + n))
             n++;
         list_members(k, ids, n, "VOC301");
         list_members(k, ids, n, "VOC315");

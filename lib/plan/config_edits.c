@@ -35,9 +35,8 @@ static enum vs_code add_change(struct vs_planner *p, const char *file, const cha
     return vs_plan_add_change(p->plan, &change, err);
 }
 
-static enum vs_code apply(struct vs_planner *p, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
+static enum vs_code apply(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
 {
-    const char *file = "config.json";
     struct vs_buf out = {0};
     enum vs_code code = vs_edits_apply(e, file, doc->text, &out, err);
     char *text = code ? NULL : vs_arena_dup(p->arena, out.p, out.n);
@@ -109,7 +108,8 @@ static enum vs_code row_counts(struct vs_planner *p, const struct vs_jdoc *doc, 
     return code;
 }
 
-/* A config that contradicts the table is corrected first: which of the sizes is meant is not for us to guess. The default
+/* A config that contradicts the table is corrected first, unless the table grows to what it says (VOC101): which of the sizes is meant is not
+ * for us to guess. The default
  * of a class at the top (PaliGemma's) sizes nothing, so it stays beside the text's own. Where the rows are counted under a name of their
  * own, vocab_size counts tokens. */
 static enum vs_code check_sizes(struct vs_planner *p, bool rows_counted, struct vs_err *err)
@@ -117,7 +117,8 @@ static enum vs_code check_sizes(struct vs_planner *p, bool rows_counted, struct 
     const struct vs_checkpoint *c = p->checkpoint;
     const struct vs_config_int *top = NULL, *text = NULL, *v = c->config.text_vocab < 0 ? NULL : &c->config.vocab_sizes[c->config.text_vocab];
     const struct vs_table *input = &c->tables[p->plan->tables[0].table];
-    if (v && (uint64_t)v->value != p->x->rows_before && !rows_counted)
+    bool reached = v && v->value > 0 && (uint64_t)v->value > p->x->rows_before && (uint64_t)v->value <= p->x->rows_after;
+    if (v && (uint64_t)v->value != p->x->rows_before && !rows_counted && !reached)
         return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %llu: %.*s has so many rows; correct the config first", c->dir, v->file, v->at,
                        (long long)v->value, (unsigned long long)p->x->rows_before, VS_STR(c->tensors[input->tensor].name));
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {
@@ -151,20 +152,39 @@ static enum vs_code edit_config(struct vs_planner *p, const struct vs_jdoc *doc,
     return code;
 }
 
-enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err)
+static enum vs_code edit_sizes(struct vs_planner *p, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
 {
-    const struct vs_jdoc *doc = vs_checkpoint_json(p->checkpoint, "config.json");
     char digits[24];
-    struct vs_edits e = {0};
     int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)p->x->rows_after);
     struct vs_str value = {vs_arena_dup(p->arena, digits, (size_t)n), (size_t)n};
-    if (!value.p)
-        return vs_enomem(err, "an edit", sizeof digits);
-    if (!doc || p->plan->shift.by)
-        return VS_OK;
-    enum vs_code code = edit_config(p, doc, value, &e, err);
+    return value.p ? edit_config(p, doc, value, e, err) : vs_enomem(err, "an edit", sizeof digits);
+}
+
+static enum vs_code edit_file(struct vs_planner *p, const char *file, bool sizes, struct vs_err *err)
+{
+    const struct vs_jdoc *doc = vs_checkpoint_json(p->checkpoint, file);
+    struct vs_edits e = {0};
+    enum vs_code code = doc && sizes ? edit_sizes(p, doc, &e, err) : VS_OK;
+    if (!code && doc)
+        code = vs_extend_wake(p, file, doc, &e, err);
     if (!code && e.count)
-        code = apply(p, doc, &e, err);
+        code = apply(p, file, doc, &e, err);
     vs_edits_free(&e);
+    return code;
+}
+
+enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err)
+{
+    const struct vs_config *c = &p->checkpoint->config;
+    const char *file = "config.json";
+    if (p->plan->shift.by)
+        return VS_OK;
+    enum vs_code code = edit_file(p, file, true, err);
+    for (size_t i = 0; !code && i < c->special_id_count; i++) /* file by file */
+        if (strcmp(c->special_ids[i].file, file) != 0) {
+            file = c->special_ids[i].file;
+            if (strcmp(file, "config.json") != 0 && !vs_is_tokenizer_file(file))
+                code = edit_file(p, file, false, err);
+        }
     return code;
 }

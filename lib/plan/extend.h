@@ -6,6 +6,7 @@
 #define VS_PLAN_EXTEND_H
 
 #include "base/str.h"
+#include "json/edit.h"
 #include "plan/plan_impl.h"
 
 struct vs_planner {
@@ -39,8 +40,11 @@ enum vs_code vs_extend_inits(struct vs_planner *p, struct vs_err *err) VS_NODISC
 /* extend_blocks.c: where blocks follow the text, new ids stand at its end; files and tables follow the family's layout. */
 enum vs_code vs_extend_blocks(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;
 
-/* config_edits.c: vocab_size in every place that sizes the text table. */
+/* config_edits.c: vocab_size in every place that sizes the text table; ids that are new no longer suppressed. */
 enum vs_code vs_extend_config_edits(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;
+
+/* suppressed.c: the new tokens leave the lists of a file of MODEL that keep their ids from being generated. */
+enum vs_code vs_extend_wake(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err) VS_NODISCARD;
 
 /* extend_files.c: every file of OUT that is no weight file of the checkpoint. */
 enum vs_code vs_extend_files(struct vs_planner *p, struct vs_err *err) VS_NODISCARD;

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include "base/io.h"
+#include "model/id_lists.h"
 #include "plan/extend.h"
 
 #define ROWS_MAX ((uint64_t)VS_NO_ID) /* ids are 32 bits, the highest is no id */
@@ -34,14 +35,14 @@ static enum vs_code mark(struct vs_planner *p, const struct vs_tokenizer *t, str
     return VS_OK;
 }
 
-/* A special id without a row and without a token would come to mean some new token; only --rows says that it gets a row. */
+/* A special id without a row and without a token would come to mean some new token; with --rows no token is made. */
 static enum vs_code refuse_id(const struct vs_planner *p, const struct vs_config_int *s, const struct vs_tokenizer *known, struct vs_err *err)
 {
     unsigned long long rows = p->x->rows_before;
     if (p->request->rows >= 0 || (known && s->value < (int64_t)known->rows_needed && vs_token_text(known, (uint32_t)s->value).p))
         return VS_OK;
-    return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected an id below %llu, the rows of the table; point it at the token that is meant, "
-                   "or give it a row with --rows %lld", p->checkpoint->dir, s->file, s->at, (long long)s->value, rows, (long long)s->value + 1);
+    return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected an id below %llu, the rows of the table; no token has it: point it at the "
+                   "one that is meant first", p->checkpoint->dir, s->file, s->at, (long long)s->value, rows);
 }
 
 /* Ids that a config names are in use too (placeholders that no tokenizer spells). */
@@ -50,16 +51,16 @@ static enum vs_code mark_config_ids(struct vs_planner *p, const struct vs_tokeni
     struct vs_extend *x = p->x;
     const struct vs_config *c = &p->checkpoint->config;
     for (size_t i = 0; i < c->special_id_count; i++) {
-        int64_t id = c->special_ids[i].value;
-        enum vs_code code = id >= (int64_t)x->rows_before ? refuse_id(p, &c->special_ids[i], known, err) : VS_OK;
+        uint64_t id = (uint64_t)c->special_ids[i].value;
+        enum vs_code code = c->special_ids[i].value >= (int64_t)x->rows_before ? refuse_id(p, &c->special_ids[i], known, err) : VS_OK;
         if (code)
             return code;
-        if (id < 0 || (uint64_t)id >= x->rows_before)
+        if (!vs_id_reserves(&c->special_ids[i], x->rows_before))
             continue;
         if (x->in_use)
             x->in_use[id / 64] |= 1ull << (id % 64);
-        if ((uint64_t)id + 1 > x->base_needed)
-            x->base_needed = (uint64_t)id + 1;
+        if (id + 1 > x->base_needed)
+            x->base_needed = id + 1;
     }
     return VS_OK;
 }

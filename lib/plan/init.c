@@ -123,6 +123,7 @@ static enum vs_code init_line(struct vs_planner *p, const struct vs_map *names, 
     if ((code = check_copy(p->x, parsed, where, err)))
         goto out;
     t->in = t->out = parsed;
+    t->by_file = true;
 out:
     vs_jdoc_free(&doc);
     return code;

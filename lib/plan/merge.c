@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/sha256.h"
 #include "plan/merge.h"
+#include "plan/offsets.h"
 #include "tokenizer/pipeline.h"
 
 enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *fmt, ...)
@@ -44,6 +45,16 @@ static enum vs_code check_base(const struct vs_tokenizer *t, struct vs_err *err)
     return t->finding_count ? vs_fail(err, VS_EMISMATCH, "%s: %s; correct the file first", t->path, t->findings[0]) : VS_OK;
 }
 
+/* Blocks that cannot be read are for those to refuse who move them. */
+static enum vs_code follows(struct vs_merge *m, struct vs_err *err)
+{
+    struct vs_block *blocks;
+    uint32_t count;
+    enum vs_code code = vs_blocks_find(m->checkpoint, &m->arena, &blocks, &count, err);
+    m->report.blocks = count > 1;
+    return code == VS_ENOMEM ? code : VS_OK;
+}
+
 static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request *q, const struct vs_run *run, struct vs_err *err)
 {
     char sha[VS_SHA256_HEX];
@@ -68,6 +79,8 @@ static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request 
     m->report.base_tokens = m->base->len;
     const struct vs_table *input = m->checkpoint ? vs_checkpoint_table(m->checkpoint, VS_ROLE_INPUT) : NULL;
     m->report.model_rows = input ? input->rows : 0;
+    if (m->checkpoint && (code = follows(m, err)))
+        return code;
     return m->map->base_sha256.p && m->map->base_path.p ? VS_OK : vs_enomem(err, "a path", strlen(q->base));
 }
 
@@ -148,7 +161,7 @@ static void fill_report(struct vs_merge *m, const struct vs_fold *fold)
     struct vs_vocab_map *map = m->map;
     r->map = map;
     for (uint32_t i = 0; i < map->overlap_count; i++)
-        r->known += map->overlaps[i].source_id == VS_NO_ID;
+        r->known += map->overlaps[i].source_id == VS_NO_ID, r->made_special += map->overlaps[i].made_special;
     r->shared = map->overlap_count - r->known;
     r->rejected = map->reject_count;
     r->new_total = map->new_count;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/io.h"
+#include "model/id_lists.h"
 #include "plan/merge.h"
 #include "tokenizer/pipeline.h"
 
@@ -70,6 +71,7 @@ struct builder {
     struct vs_ids ids;
     bool whole;                                     /* the base has one token for the new one's text */
     struct named changed, shadowed;                 /* added tokens that the normalizer changes; that take a base token's text */
+    struct named ordinary;                          /* tokens of the base that become special */
 };
 
 static enum vs_code room(struct builder *b, uint64_t placeholders, uint64_t others, struct vs_err *err)
@@ -139,21 +141,6 @@ static enum vs_code add_folded(struct builder *b, struct vs_err *err)
     return code;
 }
 
-/* The base has the token, which keeps its id. An entry of the vocabulary becomes an added token when it is to be special; one that
- * is added already has its flags changed where it is written. */
-static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct vs_str content, uint32_t id, struct vs_err *err)
-{
-    struct vs_added a = {.special = true};
-    char shown[128];
-    enum vs_code code = VS_OK;
-    bool added = vs_token_is_added(b->m->base, id, &a);
-    if (w->special && !added)
-        b->added[b->added_count++] = (struct vs_save_added){content, id, true, false};
-    else if (w->special && !a.special)
-        code = vs_merge_note(b->m, err, "%s is an added token of the base already; it becomes special", vs_escape(shown, sizeof shown, content));
-    return code ? code : vs_vocab_map_overlap(b->m->map, &(struct vs_overlap){content, w->source, VS_NO_ID, id}, err);
-}
-
 /* One more token for a note; fmt and what follows say how it is named. */
 static void name_one(struct named *list, const char *fmt, ...) VS_PRINTF(2, 3);
 static void name_one(struct named *list, const char *fmt, ...)
@@ -168,6 +155,24 @@ static void name_one(struct named *list, const char *fmt, ...)
     else if (list->count == NAMED_MOST)
         vs_buf_puts(&list->text, ", ...");
     list->count++;
+}
+
+/* The base has the token, which keeps its id. An entry of the vocabulary becomes an added token when it is to be special; one that
+ * is added already has its flags changed where it is written. */
+static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct vs_str content, uint32_t id, struct vs_err *err)
+{
+    struct vs_added a = {.special = true};
+    char shown[128];
+    enum vs_code code = VS_OK;
+    bool added = vs_token_is_added(b->m->base, id, &a);
+    if (w->special && !added) {
+        b->added[b->added_count++] = (struct vs_save_added){content, id, true, false};
+        name_one(&b->ordinary, "%u \"%s\"", id, vs_escape(shown, sizeof shown, content));
+    } else if (w->special && !a.special) {
+        code = vs_merge_note(b->m, err, "%s is an added token of the base already; it becomes special", vs_escape(shown, sizeof shown, content));
+    }
+    const struct vs_overlap o = {content, w->source, VS_NO_ID, id, w->special && (!added || !a.special)};
+    return code ? code : vs_vocab_map_overlap(b->m->map, &o, err);
 }
 
 /* A token with the flag normalized is matched as what the normalizer makes of it, in normalised text. */
@@ -199,11 +204,14 @@ static void look_at_shadowed(struct builder *b, const struct vs_new_token *t)
 
 static enum vs_code note_named(const struct builder *b, struct vs_err *err)
 {
-    const struct named *c = &b->changed, *s = &b->shadowed;
-    if (c->text.failed || s->text.failed)
+    const struct named *c = &b->changed, *s = &b->shadowed, *o = &b->ordinary;
+    if (c->text.failed || s->text.failed || o->text.failed)
         return vs_enomem(err, "a note", 0);
     enum vs_code code = VS_OK;
-    if (s->count)
+    if (o->count)
+        code = vs_merge_note(b->m, err, "%u ordinary token%s of the base become%s special: %s; such text is cut out wherever it stands, inside of words too, "
+                             "and skip_special_tokens drops it", o->count, o->count == 1 ? "" : "s", o->count == 1 ? "s" : "", o->text.p);
+    if (!code && s->count)
         code = vs_merge_note(b->m, err, "%u added token%s the text of a base token, whose row is not used for it any more: %s", s->count,
                              s->count == 1 ? " takes" : "s take", s->text.p);
     if (!code && c->count)
@@ -271,17 +279,15 @@ static enum vs_code reject_folded(struct builder *b, uint32_t count, struct vs_e
     return code;
 }
 
-/* The first id that neither the tokenizer nor a config of the model names (5.7). Ids without a row are no reservation, nor is an id
- * that is merely kept from being generated: so spare rows are silenced. */
+/* The first id that neither the tokenizer nor a config of the model names (5.7). Ids without a row are no reservation. */
 static uint64_t first_free_id(const struct vs_merge *m)
 {
-    uint64_t next = m->base->rows_needed;
+    uint64_t next = m->base->rows_needed, rows = m->report.model_rows && m->report.model_rows < ID_LIMIT ? m->report.model_rows : ID_LIMIT;
     const struct vs_checkpoint *c = m->checkpoint;
     for (size_t i = 0; c && i < c->config.special_id_count; i++) {
-        int64_t v = c->config.special_ids[i].value;
-        bool has_row = v >= 0 && (m->report.model_rows == 0 || (uint64_t)v < m->report.model_rows);
-        if (has_row && !c->config.special_ids[i].suppressed && (uint64_t)v + 1 > next && (uint64_t)v < ID_LIMIT)
-            next = (uint64_t)v + 1;
+        const struct vs_config_int *id = &c->config.special_ids[i];
+        if (vs_id_reserves(id, rows) && (uint64_t)id->value + 1 > next)
+            next = (uint64_t)id->value + 1;
     }
     return next;
 }
@@ -325,5 +331,6 @@ enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, cons
     vs_ids_free(&b.ids);
     vs_buf_free(&b.changed.text);
     vs_buf_free(&b.shadowed.text);
+    vs_buf_free(&b.ordinary.text);
     return code;
 }

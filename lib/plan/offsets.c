@@ -312,7 +312,7 @@ static enum vs_code plan_layout(struct planner *p, const struct vs_rule *rule, s
         return vs_fail(err, VS_ELIMIT, "more rows than 64 bits can count");
     if ((code = vs_layout_keep(l, vs_cstr(rule->id), &p->out->rule, err)))
         return code;
-    if (by && !q->again && (code = vs_offsets_refuse_again(q->checkpoint->dir, err)))
+    if (by && !q->again && (code = vs_offsets_refuse_again(q->checkpoint, q->made_for_it, err)))
         return code;
     if ((code = open_tokenizers(p, err)) || (code = vs_layout_event(l, by, err)) || (code = prepare_renumber(p, err)))
         return code;

@@ -9,6 +9,7 @@
 #ifndef VS_PLAN_OFFSETS_H
 #define VS_PLAN_OFFSETS_H
 
+#include "json/dom.h"
 #include "plan/plan_impl.h"
 
 struct vs_offsets_request {
@@ -18,7 +19,8 @@ struct vs_offsets_request {
     const uint32_t *new_ids; uint32_t new_count;
     const char *token_dir;       /* where the tokenizer files with the new tokens are; NULL = the model's directory */
     uint64_t rows_extra;         /* rows without a token behind the new ones, still before the next block (padding) */
-    bool again;                  /* false: a model that carries an offset-receipt.json is refused */
+    bool again;                  /* false: a model that carries an offset-receipt.json is refused where this may be the same event once more */
+    bool made_for_it;            /* the new tokens belong to a map that was made from the tokenizer of this very model */
     bool report_only;            /* violated invariants are recorded in the plan instead of refused */
 };
 
@@ -45,6 +47,10 @@ struct vs_offsets {              /* everything is owned by the plan */
 #define VS_OFFSETS_RECEIPT "offset-receipt.json"
 enum vs_code vs_offsets_plan(const struct vs_offsets_request *request, struct vs_plan *plan, struct vs_offsets *out,
                              struct vs_err *err) VS_NODISCARD;
+
+/* What an offset-receipt.json says: the event (false: nothing that makes sense), and where the last block ends since. */
+bool vs_offsets_receipt_shift(const struct vs_jdoc *doc, struct vs_shift *out);
+uint64_t vs_offsets_receipt_end(const struct vs_jdoc *doc);
 
 /* The blocks of the id space, in its order; *count 0 when the family has none. Reads configs only and checks nothing. */
 enum vs_code vs_blocks_find(const struct vs_checkpoint *checkpoint, struct vs_arena *arena,

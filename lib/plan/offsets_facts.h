@@ -19,8 +19,10 @@ enum vs_code vs_offsets_check_facts(struct vs_layout *l, const struct vs_offsets
 /* The tensors of the rule as the checkpoint has them, with what the event does to each. After vs_layout_event. */
 enum vs_code vs_offsets_tensors(struct vs_layout *l, const struct vs_checkpoint *c, struct vs_offsets *out, struct vs_err *err) VS_NODISCARD;
 
-/* offsets_receipt.c: whether DIR carries a receipt, and the receipt of the plan's files from first_file on. */
-enum vs_code vs_offsets_refuse_again(const char *dir, struct vs_err *err) VS_NODISCARD;
+/* offsets_receipt.c: a model that carries a receipt is refused, unless its rows have moved as its ids; without weights, unless the new tokens
+ * were made for its very tokenizer. */
+enum vs_code vs_offsets_refuse_again(const struct vs_checkpoint *c, bool made_for_it, struct vs_err *err) VS_NODISCARD;
+/* The receipt of the plan's files from first_file on. */
 enum vs_code vs_offsets_receipt(const struct vs_layout *l, const char *dir, uint64_t tokens, uint32_t first_file, struct vs_buf *text,
                                 struct vs_err *err) VS_NODISCARD;
 

@@ -20,23 +20,29 @@ struct patch {
 
 /* ---- the map ---- */
 
-static enum vs_code check_base(struct patch *p, struct vs_err *err)
+/* *mine: the tokenizer of DIR is the one that the map was made from. */
+static enum vs_code check_base(struct patch *p, bool *mine, struct vs_err *err)
 {
     const char *path = vs_path_join(p->arena, p->checkpoint->dir, "tokenizer.json");
     if (!path)
         return vs_enomem(err, p->q->dir, 0);
-    return vs_plan_check_map(p->plan, p->q->map, vs_path_exists(path) ? path : NULL, p->q->dir, p->run, err);
+    bool known = vs_path_exists(path);
+    enum vs_code code = vs_plan_check_map(p->plan, p->q->map, known ? path : NULL, p->q->dir, p->run, err);
+    *mine = known && !code;
+    return code;
 }
 
 static enum vs_code read_map(struct patch *p, struct vs_offsets_request *r, struct vs_err *err)
 {
     enum vs_code code = vs_vocab_map_read(p->q->map, &p->plan->map, err);
+    struct vs_err other = {0};
+    enum vs_code fits = code ? code : check_base(p, &r->made_for_it, &other);
     if (!code && !p->q->check && p->plan->map->new_count)
-        code = vs_offsets_refuse_again(p->checkpoint->dir, err); /* moved ids are why the map's base would not fit */
-    if (!code)
-        code = check_base(p, err);
-    if (code)
-        return code;
+        code = vs_offsets_refuse_again(p->checkpoint, r->made_for_it, err); /* moved ids are why the map's base would not fit */
+    if (!code && fits)
+        *err = other;
+    if (code || fits)
+        return code ? code : fits;
     const struct vs_vocab_map *map = p->plan->map;
     uint32_t *ids = vs_arena_array(p->arena, (size_t)map->new_count + 1, sizeof *ids);
     if (!ids)

@@ -8,22 +8,55 @@
 #include "base/sha256.h"
 #include "plan/offsets_facts.h"
 
-enum vs_code vs_offsets_refuse_again(const char *dir, struct vs_err *err)
+uint64_t vs_offsets_receipt_end(const struct vs_jdoc *doc)
+{
+    const struct vs_jval *blocks = vs_jget(doc->root, "blocks");
+    uint64_t most = 0;
+    int64_t end;
+    for (const struct vs_jval *b = blocks ? blocks->child : NULL; b; b = b->next)
+        if (vs_ji64(doc, vs_jget(b, "end"), &end) && end > 0 && (uint64_t)end > most)
+            most = (uint64_t)end;
+    return most;
+}
+
+bool vs_offsets_receipt_shift(const struct vs_jdoc *doc, struct vs_shift *out)
+{
+    int64_t at, by;
+    bool told = vs_ji64(doc, vs_jpath(doc->root, "/shift/at"), &at) && vs_ji64(doc, vs_jpath(doc->root, "/shift/by"), &by) && at >= 0 && by > 0;
+    *out = told ? (struct vs_shift){(uint64_t)at, (uint64_t)by} : (struct vs_shift){0, 0};
+    return told;
+}
+
+/* Rows that moved with the ids are a whole model, which may grow once more; without rows only the map can tell that its tokens are others. */
+static enum vs_code judge(const struct vs_checkpoint *c, const struct vs_jdoc *doc, const char *path, bool made_for_it, struct vs_err *err)
+{
+    const struct vs_table *input = vs_checkpoint_table(c, VS_ROLE_INPUT);
+    struct vs_shift s;
+    if (!vs_offsets_receipt_shift(doc, &s))
+        return vs_fail(err, VS_EFORMAT, "%s: no shift", path);
+    if (input ? input->rows == vs_offsets_receipt_end(doc) : made_for_it)
+        return VS_OK;
+    if (input)
+        return vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %llu on by %llu (%s says so), but its rows were not; start from the "
+                       "model as it was, and let embed-extend move both", c->dir, (unsigned long long)s.at, (unsigned long long)s.by, path);
+    return vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %llu on by %llu (%s says so), and nothing says that these tokens are "
+                   "others; for further ones make the map of them with vocab-merge %s", c->dir, (unsigned long long)s.at, (unsigned long long)s.by,
+                   path, c->dir);
+}
+
+enum vs_code vs_offsets_refuse_again(const struct vs_checkpoint *c, bool made_for_it, struct vs_err *err)
 {
     struct vs_arena a = {0};
     struct vs_jdoc doc = {0};
-    char *path = vs_path_join(&a, dir, VS_OFFSETS_RECEIPT);
+    char *path = vs_path_join(&a, c->dir, VS_OFFSETS_RECEIPT);
     enum vs_code code = VS_OK;
-    int64_t at, by;
     if (!path) {
-        code = vs_enomem(err, dir, 0);
+        code = vs_enomem(err, c->dir, 0);
     } else if (vs_path_exists(path)) {
         code = vs_jdoc_read(path, &doc, err);
-        if (!code && vs_ji64(&doc, vs_jpath(doc.root, "/shift/at"), &at) &&
-            vs_ji64(&doc, vs_jpath(doc.root, "/shift/by"), &by))
-            code = vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %lld on by %lld (%s says so); moving them again would "
-                           "break the model. If that is what you want, remove that file", dir, (long long)at, (long long)by, path);
-        else if (!code || code == VS_EFORMAT || code == VS_ELIMIT) /* other failures speak for themselves */
+        if (!code)
+            code = judge(c, &doc, path, made_for_it, err);
+        if (code == VS_EFORMAT || code == VS_ELIMIT) /* other failures speak for themselves */
             code = vs_fail(err, VS_EMISMATCH, "%s: is there, but cannot be read; it says that ids were moved before. Start from the original files",
                            path);
     }

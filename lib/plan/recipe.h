@@ -24,6 +24,7 @@ struct vs_extend_token {
     struct vs_str token;         /* empty for rows that were asked for by number */
     const uint32_t *pieces; uint32_t piece_count;
     struct vs_init in, out;      /* resolved: never VS_INIT_DEFAULT */
+    bool by_file;                /* --init-file said so */
 };
 
 /* Part of a rewritten weight file: unchanged bytes of the input, or a table (table != VS_NO_TABLE). */

@@ -38,7 +38,7 @@ static void put_overlap(struct vs_buf *b, const struct vs_overlap *o)
     vs_buf_puts(b, "{\"token\": ");
     vs_buf_json_str(b, o->token);
     put_source(b, o->source, o->source_id);
-    vs_buf_printf(b, ", \"id\": %u}", o->id);
+    vs_buf_printf(b, ", \"id\": %u%s}", o->id, o->made_special ? ", \"kind\": \"special\"" : "");
 }
 
 static void put_reject(struct vs_buf *b, const struct vs_rejected *r)

@@ -209,7 +209,7 @@ static void put_next(const struct vs_merge_report *r, const struct vs_merge_requ
     vs_buf_printf(out, "\nrows needed %u", r->rows_needed);
     if (r->model_rows)
         vs_buf_printf(out, "; the table of %s has %llu", q->base, (unsigned long long)r->model_rows);
-    if (r->model_rows && r->rows_needed > r->model_rows && r->model_rows % ALIGNED == 0)
+    if (r->model_rows && r->rows_needed > r->model_rows && r->model_rows % ALIGNED == 0 && !r->blocks)
         vs_buf_printf(out, ", a multiple of %d: --pad-multiple %d keeps it one", ALIGNED, ALIGNED);
     vs_buf_puts(out, "\n");
     if (!out_dir || !r->new_total)

@@ -87,6 +87,25 @@ static void head_line(const struct vs_plan *p, struct vs_buf *b)
                       says == VS_TIE_TRUE ? "tied, says the config" : "perhaps tied: no config says it is not");
 }
 
+static void set_by_file(const struct vs_extend *x, struct vs_buf *b)
+{
+    ull n = 0;
+    for (uint32_t i = 0; i < x->token_count; i++)
+        n += x->tokens[i].by_file;
+    if (n)
+        vs_buf_printf(b, LABEL "%llu of %llu new rows begin%s as --init-file says\n", "", n, (ull)x->id_count, n == 1 ? "s" : "");
+}
+
+/* Blocks end the table, so padding stands before them, and its ids are holes. */
+static void nameless_inside(const struct vs_plan *p, struct vs_buf *b)
+{
+    const struct vs_extend *x = vs_plan_recipe(p);
+    ull named = x->token_count && x->tokens[0].token.n ? x->id_count : 0, n = p->shift.by - named;
+    if (n)
+        vs_buf_printf(b, LABEL "%llu row%s no token: %llu .. %llu, between the text and the blocks: no padding can follow those, so the ids have a hole there\n", "",
+                      n, n == 1 ? " carries" : "s carry", (ull)p->shift.at + named, (ull)(p->shift.at + p->shift.by - 1));
+}
+
 static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
 {
     const struct vs_extend *x = vs_plan_recipe(p);
@@ -99,12 +118,18 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
     if (spare)
         vs_buf_printf(b, "%llu spare row%s, ", spare, vs_plan_recipe(p)->tokens[0].token.n ? (spare == 1 ? " becomes a token" : "s become tokens")
                                                                                         : (spare == 1 ? " is reserved" : "s are reserved"));
-    vs_buf_printf(b, "%llu row%s added", added, added == 1 ? " is" : "s are");
+    if (added || spare)
+        vs_buf_printf(b, "%llu row%s added", added, added == 1 ? " is" : "s are");
+    else
+        vs_buf_puts(b, "nothing grows: no row is added, and no spare one is taken");
     if (p->checkpoint->file_count > 1)
         vs_buf_printf(b, "; %u of %u weight files stay%s as %s", untouched, p->checkpoint->file_count, untouched == 1 ? "s" : "",
                       untouched == 1 ? "it is" : "they are");
     vs_buf_puts(b, "\n");
-    if (x->rows_after > x->needed && !p->shift.by)
+    set_by_file(x, b);
+    if (p->shift.by)
+        nameless_inside(p, b);
+    else if (x->rows_after > x->needed)
         vs_buf_printf(b, LABEL "%llu rows carry no token: %llu .. %llu\n", "", (ull)(x->rows_after - x->needed), (ull)x->needed,
                       (ull)(x->rows_after - 1));
 }

@@ -69,6 +69,11 @@ Grow: to a number of rows, or to the ids and then to a multiple. Never down.
              485 rows carry no token: 515 .. 999
   edits      576 -> 1000         config.json /vocab_size
   nothing written (--dry-run)
+  $ embed-extend base --add 0 -n -q
+  plan       input  model.embed_tokens.weight  576 rows, none added
+             head   lm_head.weight  576 rows, none added
+             nothing grows: no row is added, and no spare one is taken
+             61 rows carry no token: 515 .. 575
   $ embed-extend base --rows 575 -o no
   embed-extend: --rows 575 is fewer than the 576 rows of model.embed_tokens.weight; embed-extend never shrinks a table (surplus rows are harmless)
   [3]
@@ -89,6 +94,8 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
              61 spare rows become tokens, 0 rows are added
   nothing written (--dry-run)
   $ printf '{"id": 515, "init": "zero"}\n{"token": "Ġder", "init": "copy:7"}\n' > init.jsonl
+  $ embed-extend base --map merged/vocab-map.json --init normal --init-file init.jsonl -n -q | grep init-file
+             2 of 61 new rows begin as --init-file says
   $ embed-extend base --map merged/vocab-map.json --init normal --seed 3 --init-file init.jsonl -o by-file -q
   by-file
   $ grep -o '"id": 51[5-7], .*' by-file/receipt.json

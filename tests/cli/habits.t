@@ -174,6 +174,7 @@ what it writes is complete. Where the signal is ignored it is a failure to write
   $ sh unread.sh vocab-inspect base
   ended with 141
   $ sh unread.sh vocab-merge base --add-token x -o written; ls written; rm -r written
+  wrote written
   ended with 141
   tokenizer.json
   tokenizer_config.json

@@ -83,6 +83,13 @@ In place: the same bytes. The weights stay, and no longer fit the configs; embed
   $ offset-patch here --check 2>/dev/null | grep broken
   broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]
 
+Elsewhere: the weights are not there, and the tool says what moves them.
+
+  $ offset-patch gemma3n --add 3 -o elsewhere 2>&1 > /dev/null
+  wrote elsewhere: ids from 262144 on moved by 3
+  the weights of gemma3n do not fit these files yet: embed-extend moves rows and ids together, into a directory of its own
+  next: embed-extend gemma3n --add 3 -o EXTENDED
+
 With the new tokens of a merge: they get the ids that follow the text, and the map says so. The same bytes as embed-extend's.
 
   $ make-checkpoint small-german german && vocab-merge gemma3n german -o merged -q > /dev/null
@@ -106,7 +113,7 @@ Ids that have moved in place do not move again: the receipt says so, before the 
 
   $ cp -r gemma3n moved && offset-patch moved --map merged/vocab-map.json --in-place -q && offset-patch moved --map merged/vocab-map.json --in-place
   moved
-  offset-patch: moved: its ids were moved before: those from 262144 on by 61 (moved/offset-receipt.json says so); moving them again would break the model. If that is what you want, remove that file
+  offset-patch: moved: its ids were moved before: those from 262144 on by 61 (moved/offset-receipt.json says so), but its rows were not; start from the model as it was, and let embed-extend move both
   [3]
 
 A map of ids that moved before is not taken for one of a merge.

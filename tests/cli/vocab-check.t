@@ -200,7 +200,7 @@ Findings of two severities: --fail-on decides about the status, not about what i
     where   config.json /eos_token_id
             model.safetensors model.embed_tokens.weight
     why     the id has no row: a prompt that holds it fails, and generation never stops at it
-    remedy  point eos_token_id at the id of the token that is meant, or give it a row: `embed-extend 'two words' --rows 601 -o OUT`
+    remedy  point eos_token_id at the id of the token that is meant
 
 Ids that moved: the offset-receipt.json of the directory says where the base's rows are now, with or without the receipt of embed-extend.
 
@@ -315,6 +315,37 @@ A remedy works when it is followed.
   $ embed-extend lacking --tokenizer lacking --init normal --pad-multiple 64 -o mended -q && vocab-check mended --device cpu -q
   mended
   no errors and no warnings in mended (1 note: -v)
+
+A config that says already what the table will be is no obstacle; another one is corrected first, and the remedy says so. An id that a config
+names is pointed elsewhere, unless a token has it.
+
+  $ cp -r lacking right && sed -i 's/"vocab_size": 576/"vocab_size": 585/; s/"eos_token_id": 514/"eos_token_id": 584/' right/config.json && echo '{}' > right/generation_config.json
+  $ vocab-check right --device cpu -q | grep 'remedy\|VOC'
+  error   VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
+    remedy  `embed-extend right --tokenizer right --init normal --pad-multiple 64 -o OUT` gives each a row of its own
+  error   VOC103  the config says 585 rows, the table has 576
+    remedy  set vocab_size to 576 in config.json
+  error   VOC301  eos_token_id is 584, the table ends at 575
+    remedy  point eos_token_id at the id of the token that is meant; where it is this one, VOC101 says how it gets a row
+  warning VOC303  eos: 514 <|im_end|> here, 584 word70 elsewhere
+    remedy  make tokenizer_config.json and config.json agree
+  $ embed-extend right --tokenizer right --init normal --pad-multiple 64 -o righted -q && vocab-check righted --device cpu -q
+  righted
+  warning VOC303  eos: 514 <|im_end|> here, 584 word70 elsewhere
+    where   tokenizer_config.json /eos_token
+            config.json /eos_token_id
+    why     programs that read one file behave unlike those that read the other
+    remedy  make tokenizer_config.json and config.json agree
+  1 warning in righted (1 note: -v)
+  $ cp -r lacking wrong && sed -i 's/"vocab_size": 576/"vocab_size": 570/' wrong/config.json
+  $ vocab-check wrong --device cpu -q | grep 'remedy\|VOC'
+  error   VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
+    remedy  first set vocab_size to 576 in config.json, then `embed-extend wrong --tokenizer wrong --init normal --pad-multiple 64 -o OUT` gives each a row of its own
+  error   VOC103  the config says 570 rows, the table has 576
+    remedy  set vocab_size to 576 in config.json
+  $ embed-extend wrong --tokenizer wrong -o no -q
+  embed-extend: wrong/config.json: /vocab_size: found 570, expected 576: model.embed_tokens.weight has so many rows; correct the config first
+  [3]
 
 Where ids run otherwise than declared, embed-extend refuses: that comes first.
 

@@ -32,6 +32,7 @@ Every new token comes out of its own symbols: the merges that lead to it are add
 
   rows needed 9
   next: embed-extend MODEL --map merged/vocab-map.json -o OUT
+  wrote merged
   $ cat merged/tokenizer.json
   {"added_tokens": [{"id": 4, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
@@ -67,6 +68,7 @@ Tokens by their text work for every type of model.
 
   rows needed 8
   next: embed-extend MODEL --map more/vocab-map.json -o OUT
+  wrote more
   $ cat more/tokenizer.json
   {"added_tokens": [{"id": 5, "content": "<x>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}, {"id": 6, "content": "word", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}, {"id": 7, "content": "ab", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}],"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
    "vocab": {"[UNK]": 0, "##ab": 1, "##abc": 2, "##cacb": 3, "##a1": 4, "<x>": 5, "word": 6, "ab": 7}}}
@@ -84,6 +86,7 @@ Lines may come from standard input. What is known already is named; blanks that 
 
   rows needed 6
   next: embed-extend MODEL --map 'from input/vocab-map.json' -o OUT
+  wrote from input
   $ grep source 'from input/vocab-map.json'
       {"id": 5, "token": " x", "kind": "added", "source": "standard input", "source_id": null, "pieces": []}
       {"token": "ab", "source": "standard input", "source_id": null, "id": 3},
@@ -95,6 +98,7 @@ Lines may come from standard input. What is known already is named; blanks that 
   new           none   no id is added: no row is needed
 
   rows needed 5
+  wrote copy
   $ rm -r 'from input' copy
 
 An added token that takes the text of a token of the base is said, as is what the normalizer makes of it.
@@ -144,9 +148,10 @@ Before anything is written, and with -v, the tokens by name:
 For scripts, and before anything is written:
 
   $ vocab-merge base ext --json -o merged2
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"parts":0,"rows_needed":9,"out":"merged2","notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"made_special":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":4,"reachable_by_text":4,"parts":0,"rows_needed":9,"out":"merged2","notes":[]}
+  wrote merged2
   $ vocab-merge base ext --json -n
-  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":null,"reachable_by_text":null,"parts":null,"rows_needed":9,"out":null,"notes":[]}
+  {"schema":"vocabsurgeon/merge/1","base_tokens":5,"extension_tokens":5,"shared":1,"rejected":2,"accepted":2,"known":0,"made_special":0,"new":4,"intermediates":2,"added":0,"merged":4,"reachable_by_merges":4,"text_checked":null,"reachable_by_text":null,"parts":null,"rows_needed":9,"out":null,"notes":[]}
   nothing written (--dry-run)
   $ vocab-merge base ext -q -o merged3
   merged3
@@ -200,3 +205,43 @@ What is refused:
   more
   moved.json
   words.txt
+
+An ordinary token of the base that becomes special is told, and stands in the map as such; so is one that is added already. Plain additions
+change nothing of a token that is there.
+
+  $ make-checkpoint small small
+  $ vocab-merge small --add-special e --add-special '<s>' --add-token a -o cut
+  base       small   515 tokens
+  known            2   of the tokens to add are in the base already:
+                       97 a, 101 e
+  new              1   id 515
+                       515 <s>
+  reachable        1   of 1 by text
+  note       1 ordinary token of the base becomes special: 101 "e"; such text is cut out wherever it stands, inside of words too, and skip_special_tokens drops it
+
+  rows needed 516; the table of small has 576
+  next: embed-extend small --map cut/vocab-map.json -o OUT
+  wrote cut
+  $ grep -A 4 overlap cut/vocab-map.json
+    "overlap": [
+      {"token": "a", "source": "--add-token", "source_id": null, "id": 97},
+      {"token": "e", "source": "--add-special", "source_id": null, "id": 101, "kind": "special"}
+    ],
+    "rejected": []
+  $ vocab-merge small --add-special e -n --json -q | grep -o '"known":.,"made_special":.'
+  "known":1,"made_special":1
+
+Blocks behind the text leave no room for padding: no multiple is advised, and the plan says what one does.
+
+  $ make-checkpoint gemma3n gemma && vocab-merge gemma --add-token Zzz -o z | tail -2
+  wrote z
+  rows needed 262401; the table of gemma has 262400
+  next: embed-extend gemma --map z/vocab-map.json -o OUT
+  $ embed-extend gemma --map z/vocab-map.json --pad-multiple 64 -n -q | head -7
+  plan       input  model.language_model.embed_tokens.weight  262400 -> 262464 rows: 64 inserted at 262144, pieces
+             ple    model.language_model.embed_tokens_per_layer.weight  262144 -> 262208 rows: 64 appended at 262144, pieces
+             head   tied (no second table is stored)
+             64 rows are added
+             63 rows carry no token: 262145 .. 262207, between the text and the blocks: no padding can follow those, so the ids have a hole there
+  blocks     text 0 .. 262143, vision 262144 .. 262271, audio 262272 .. 262399     order kept
+  after      text 0 .. 262207, vision 262208 .. 262335, audio 262336 .. 262463

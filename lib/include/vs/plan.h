@@ -27,7 +27,7 @@ struct vs_new_token {
     uint32_t source_id;         /* VS_NO_ID -> null */
     const uint32_t *pieces; uint32_t piece_count; /* base ids, from symbols */
 };
-struct vs_overlap { struct vs_str token, source; uint32_t source_id, id; };
+struct vs_overlap { struct vs_str token, source; uint32_t source_id, id; bool made_special; /* it was not a special token before */ };
 struct vs_rejected { struct vs_str token, source, reason; uint32_t source_id; };
 
 struct vs_vocab_map {
@@ -62,6 +62,7 @@ struct vs_merge_report {                    /* for the tool's text */
     uint32_t base_tokens, extension_tokens;
     uint32_t shared, rejected, accepted;    /* these three make up extension_tokens */
     uint32_t known;                         /* tokens to add that the base has already: map->overlaps with source_id VS_NO_ID */
+    uint32_t made_special;                  /* of the known ones: not special before */
     uint32_t new_total, intermediates, added; /* new_total = accepted + intermediates + added */
     uint32_t first_id, last_id;             /* of the new tokens; VS_NO_ID when there are none */
     uint32_t merged, reachable_by_merges;   /* new entries with a merge path of their own (intermediates too), and how many of them it makes */
@@ -71,6 +72,7 @@ struct vs_merge_report {                    /* for the tool's text */
     bool byte_level;                        /* how the vocabulary spells tokens that are no added ones */
     const char *const *notes; uint32_t note_count; /* for people: stale files left out, placeholders */
     uint32_t rows_needed; uint64_t model_rows; /* 0 when BASE has no weights */
+    bool blocks;                            /* other ids follow the text of BASE, which moves them when it grows */
     const struct vs_vocab_map *map;
 };
 enum vs_code vs_merge_plan(const struct vs_merge_request *request, const struct vs_run *run, struct vs_merge **out, struct vs_err *err) VS_NODISCARD;

@@ -22,7 +22,7 @@ static struct vs_vocab_map *sample(void)
     cr_assert_eq(vs_vocab_map_add(map, &(struct vs_new_token){6, VS_LIT("i"), VS_NEW_INTERMEDIATE, VS_LIT(""), VS_NO_ID, pieces, 1}, &err), 0);
     cr_assert_eq(vs_vocab_map_add(map, &(struct vs_new_token){8, VS_LIT("s"), VS_NEW_SPECIAL, VS_LIT("--add-special"), VS_NO_ID, NULL, 0}, &err), 0);
     cr_assert_eq(vs_vocab_map_overlap(map, &(struct vs_overlap){VS_LIT("o"), VS_LIT("ext"), 7, 2}, &err), 0);
-    cr_assert_eq(vs_vocab_map_overlap(map, &(struct vs_overlap){VS_LIT("w"), VS_LIT("--add-token"), VS_NO_ID, 3}, &err), 0);
+    cr_assert_eq(vs_vocab_map_overlap(map, &(struct vs_overlap){VS_LIT("w"), VS_LIT("--add-special"), VS_NO_ID, 3, true}, &err), 0);
     cr_assert_eq(vs_vocab_map_reject(map, &(struct vs_rejected){VS_LIT("r"), VS_LIT("ext"), VS_LIT("a reason"), 0}, &err), 0);
     return map;
 }
@@ -38,7 +38,7 @@ static const char sample_text[] =
     "  ],\n"
     "  \"overlap\": [\n"
     "    {\"token\": \"o\", \"source\": \"ext\", \"source_id\": 7, \"id\": 2},\n"
-    "    {\"token\": \"w\", \"source\": \"--add-token\", \"source_id\": null, \"id\": 3}\n"
+    "    {\"token\": \"w\", \"source\": \"--add-special\", \"source_id\": null, \"id\": 3, \"kind\": \"special\"}\n"
     "  ],\n"
     "  \"rejected\": [\n"
     "    {\"token\": \"r\", \"source\": \"ext\", \"source_id\": 0, \"reason\": \"a reason\"}\n"

@@ -561,13 +561,16 @@ Test(offsets_plan, a_receipt_that_memory_does_not_suffice_for)
 {
     const char *dir = model(&(struct small_model){.seed = 3});
     struct vs_err err;
+    struct vs_checkpoint *c = NULL;
     patch(dir, 2, NULL, true);
+    cr_assert_eq(vs_checkpoint_open(dir, &(struct vs_checkpoint_options){0}, &c, &err), VS_OK, "%s", err.message);
     for (unsigned long n = 1; n < 4; n++) {
         vs_mem_fail_at(n, false);
-        enum vs_code code = vs_offsets_refuse_again(dir, &err);
+        enum vs_code code = vs_offsets_refuse_again(c, false, &err);
         vs_mem_fail_at(0, false);
         cr_assert_eq(code, VS_ENOMEM, "allocation %lu: %d: %s", n, code, err.message);
     }
-    cr_assert_eq(vs_offsets_refuse_again(dir, &err), VS_EMISMATCH);
+    cr_assert_eq(vs_offsets_refuse_again(c, false, &err), VS_EMISMATCH);
+    vs_checkpoint_close(c);
     vst_cleanup();
 }
