@@ -21,6 +21,8 @@ static enum vs_code open_device(struct checker *k)
         *k->err = none;
         return code;
     }
+    if (code && k->q->forward && k->q->forward->fast)
+        return vs_fail(k->err, VS_EDEVICE, "--fast needs a CUDA device: %s", none.message);
     if (code && k->q->device == VS_DEVICE_AUTO)
         k->r->device_note = vs_arena_dup(&k->impl->arena, none.message, strlen(none.message));
     if (code)
@@ -193,6 +195,8 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
     const struct vs_forward_request *f = q->forward;
     if (f && f->fast && q->base)
         return vs_fail(err, VS_EUSAGE, "--fast with --base: logits are compared with the base's to the last bit, and --fast is not bit-exact; leave one of the two out");
+    if (f && f->fast && q->device == VS_DEVICE_CPU)
+        return vs_fail(err, VS_EUSAGE, "--fast with --device cpu: fast mode needs a CUDA device; leave one of the two out");
     if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */
         return vs_fail(err, VS_EEXIST, "%s: exists; name another file, or remove it", f->dump_logits);
     return VS_OK;

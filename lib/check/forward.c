@@ -18,6 +18,7 @@ struct forward {
     uint8_t *classes;
     struct vs_bits *fresh;
     uint32_t *eos, eos_count;
+    struct vs_tokenizer *encoder; /* the tokenizer once more, opened to encode: facts are made of ids only */
 };
 
 static bool not_run(struct checker *k, const char *why)
@@ -109,13 +110,23 @@ static const struct vs_config_int *special(const struct checker *k, const char *
     return NULL;
 }
 
+static enum vs_code add_text(struct forward *f, const char *text)
+{
+    struct checker *k = f->k;
+    const struct vs_tokenizer_options options = {.lenient = true, .repeats = true};
+    enum vs_code code = k->t && !f->encoder ? vs_tokenizer_open(k->q->path, &options, &f->encoder, k->err) : VS_OK;
+    return code ? code : vs_prompts_text(f->encoder, text, &f->prompts, k->err);
+}
+
 /* Something to continue when the user gave nothing. */
 static enum vs_code add_opening(struct forward *f)
 {
     struct checker *k = f->k;
     const struct vs_config_int *bos = special(k, "bos_token_id");
+    if ((!bos || (uint64_t)bos->value >= f->rows) && k->t && !k->c->gguf)
+        return add_text(f, "The");
     if (!bos || (uint64_t)bos->value >= f->rows)
-        return k->t && !k->c->gguf ? vs_prompts_text(k->t, "The", &f->prompts, k->err) : VS_OK;
+        return vs_fail(k->err, VS_EUSAGE, "--generate: what shall be continued? this model names no bos_token_id to begin with; give --prompt-ids");
     enum vs_code code = vs_prompts_begin(&f->prompts, VS_PROMPT_USER, k->err);
     return code ? code : vs_prompts_add(&f->prompts, bos->value, k->err);
 }
@@ -192,7 +203,7 @@ static enum vs_code make_prompts(struct forward *f)
     if (!code && f->q->prompt && k->c->gguf)
         code = vs_fail(k->err, VS_EUSAGE, "--prompt: text is not encoded with the keys of a .gguf file; give --prompt-ids");
     if (!code && f->q->prompt)
-        code = vs_prompts_text(k->t, f->q->prompt, &f->prompts, k->err);
+        code = add_text(f, f->q->prompt);
     if (!code && !f->prompts.count && f->q->generate)
         code = add_opening(f);
     if (!code && !f->prompts.count && f->q->dump_logits)
@@ -344,6 +355,7 @@ enum vs_code vs_check_forward(struct checker *k)
     if (!code && runnable)
         code = run(&f);
     vs_prompts_free(&f.prompts);
+    vs_tokenizer_close(f.encoder);
     vs_model_close(&f.model);
     vs_model_close(&f.base);
     return code;

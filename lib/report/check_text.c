@@ -111,6 +111,11 @@ static void put_forward(const struct vs_forward_report *f, const struct vs_look 
     vs_buf_puts(b, "\n");
     if (look->verbose && f->row_sum_error >= 0)
         vs_buf_printf(b, "           attention rows sum to 1 within %.2g\n", f->row_sum_error);
+}
+
+/* What was asked for: --quiet keeps it. */
+static void put_generated(const struct vs_forward_report *f, const struct vs_look *look, struct vs_buf *b)
+{
     for (uint32_t i = 0; i < f->generated_count; i++) {
         const struct vs_generated *g = &f->generated[i];
         vs_buf_printf(b, "%-10s %u id%s +%u: ", i ? "" : "generated", g->prompt_count, g->prompt_count == 1 ? "" : "s", g->count);
@@ -119,7 +124,7 @@ static void put_forward(const struct vs_forward_report *f, const struct vs_look 
         vs_buf_escaped(b, g->text);
         vs_buf_puts(b, "\n");
     }
-    if (f->tokens_per_second > 0)
+    if (f->tokens_per_second > 0 && !look->quiet)
         vs_buf_printf(b, "           %.1f tokens a second\n", f->tokens_per_second);
 }
 
@@ -151,6 +156,8 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
         if (r->forward)
             put_forward(r->forward, look, b);
     }
+    if (r->forward)
+        put_generated(r->forward, look, b);
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);
     vs_buf_puts(b, any ? " in " : "no errors and no warnings in ");

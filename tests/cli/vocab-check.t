@@ -54,8 +54,14 @@ A healthy model; without a device the CPU works, and it is said so.
   ...
   1 error in base (1 note: -v)
   $ vocab-check base --prompt-ids 1,x
-  vocab-check: 1,x: not found; expected a file
+  vocab-check: --prompt-ids, column 3: found "x", token ids are expected: integers, with spaces or commas between them; and there is no file of that name
+  [2]
+  $ vocab-check base --prompt-ids x
+  vocab-check: x: not found; expected a file
   [3]
+  $ printf '1 2\n3 x\n' > ids && vocab-check base --prompt-ids ids
+  vocab-check: ids, line 2, column 3: found "x", token ids are expected: integers, with spaces or commas between them
+  [2]
   $ vocab-check base --dump-logits logits.npy --device cpu
   vocab-check: --dump-logits: of which prompts? give --prompt-ids or --prompt
   [2]
@@ -64,6 +70,12 @@ A healthy model; without a device the CPU works, and it is said so.
   $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
   vocab-check: logits.npy: exists; name another file, or remove it
   [4]
+  $ CUDA_VISIBLE_DEVICES= vocab-check base --fast
+  vocab-check: --fast needs a CUDA device: no usable CUDA device: ...
+  [4]
+  $ vocab-check base --fast --device cpu
+  vocab-check: --fast with --device cpu: fast mode needs a CUDA device; leave one of the two out
+  [2]
   $ vocab-check base --fail-on never
   vocab-check: --fail-on never: expected error|warning|info
     try: vocab-check --help
@@ -71,6 +83,57 @@ A healthy model; without a device the CPU works, and it is said so.
   $ vocab-check nowhere
   vocab-check: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
+
+A prompt as text, for BPE and for an encoder; a continuation of nothing. --quiet leaves what was asked for. An encoder's attention is
+measured as well.
+
+  $ vocab-check base --prompt "Hallo Welt" --generate 3 --device cpu | grep -A 1 ^generated
+  generated  10 ids +3: t000333\xD8}
+             ... tokens a second
+  $ vocab-check base --prompt "Hallo Welt" --generate 3 --device cpu -q
+  generated  10 ids +3: t000333\xD8}
+  no errors and no warnings in base (1 note: -v)
+  $ vocab-check base --generate 2 --device cpu -q
+  generated  1 id +2:  righL
+  no errors and no warnings in base (1 note: -v)
+  $ cp -r base begun && sed -i '/bos_token_id/d' begun/*config.json && vocab-check begun --generate 2 --device cpu -q | grep -v 'where\|why\|remedy\|config'
+  generated  3 ids +2: ...
+  no errors and no warnings in begun (1 note: -v)
+  $ rm begun/tokenizer*.json && vocab-check begun --generate 2 --device cpu -q
+  vocab-check: --generate: what shall be continued? this model names no bos_token_id to begin with; give --prompt-ids
+  [2]
+  $ mkdir bert && python3 - << 'END'
+  > import json, random, struct
+  > words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "hello", "world", "##s", "!"]
+  > config = {"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_act": "gelu",
+  >           "intermediate_size": 16, "max_position_embeddings": 16, "type_vocab_size": 2, "vocab_size": 8, "pad_token_id": 0}
+  > tokenizer = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": {"type": "BertNormalizer", "clean_text": True,
+  >              "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+  >              "post_processor": None, "decoder": None, "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+  >              "max_input_chars_per_word": 100, "vocab": {w: i for i, w in enumerate(words)}}}
+  > shapes = {"embeddings.word_embeddings.weight": [8, 8], "embeddings.position_embeddings.weight": [16, 8], "embeddings.token_type_embeddings.weight": [2, 8]}
+  > layer = "encoder.layer.0."
+  > for name, rows, cols in (("attention.self.query", 8, 8), ("attention.self.key", 8, 8), ("attention.self.value", 8, 8),
+  >                          ("attention.output.dense", 8, 8), ("intermediate.dense", 16, 8), ("output.dense", 8, 16)):
+  >     shapes[layer + name + ".weight"], shapes[layer + name + ".bias"] = [rows, cols], [rows]
+  > for name in ("embeddings.LayerNorm", layer + "attention.output.LayerNorm", layer + "output.LayerNorm"):
+  >     shapes[name + ".weight"], shapes[name + ".bias"] = [8], [8]
+  > draw, data, header = random.Random(1), b"", {}
+  > for name, shape in shapes.items():
+  >     n = shape[0] * (shape[1] if len(shape) > 1 else 1)
+  >     header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 4 * n]}
+  >     data += struct.pack("<%df" % n, *(draw.gauss(0, 0.5) for _ in range(n)))
+  > header = json.dumps(header).encode()
+  > for path, content in (("config.json", json.dumps(config).encode()), ("tokenizer.json", json.dumps(tokenizer).encode()),
+  >                       ("model.safetensors", struct.pack("<Q", len(header)) + header + data)):
+  >     with open("bert/" + path, "wb") as f:
+  >         f.write(content)
+  > END
+  $ vocab-check bert --prompt "Hello worlds!" --dump-logits hidden.npy --device cpu -v | grep '^forward' -A 1 | sed 's/within [1-9].*/within little/'
+  forward    bert: 3 prompts, 13 positions, ...
+             attention rows sum to 1 within little
+  $ vocab-check bert --forward -v --json --device cpu | python3 -c 'import json, sys; f = json.load(sys.stdin)["forward"]; print(f["row_sum_error"] > 0, f["logits_max_abs"])'
+  True None
 
 The five levels and the device for scripts.
 
