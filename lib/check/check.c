@@ -72,10 +72,15 @@ static void set_level(struct checker *k, int level, bool good, const char *why)
     k->r->levels[level] = (struct vs_level){good ? VS_PASS : VS_FAIL, why};
 }
 
-/* L0 is about structure: every error but those of the rows (the 4xx, without the tie) and of the comparison with the base. */
+/* L0 is about structure: every error but those of the rows (the 4xx, without the tie and what keeps a model from being built) and of
+ * the comparison with another model. */
 static bool is_structure(const struct vs_finding *f)
 {
-    return strcmp(f->rule, "VOC409") == 0 || (f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0);
+    static const char *const among_rows[] = {"VOC409", "VOC421", "VOC422", "VOC423", "VOC424"};
+    for (size_t i = 0; i < sizeof among_rows / sizeof *among_rows; i++)
+        if (strcmp(f->rule, among_rows[i]) == 0)
+            return true;
+    return f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0 && strcmp(f->rule, "VOC127") != 0;
 }
 
 static void level_0(struct checker *k)
@@ -143,7 +148,7 @@ static enum vs_code level_2(struct checker *k)
     }
     enum vs_code code = vs_probe_head(k, &good);
     for (uint32_t i = 0; i < k->r->finding_count; i++)
-        good = good && strcmp(k->r->findings[i].rule, "VOC401") != 0;
+        good = good && (strcmp(k->r->findings[i].rule, "VOC401") != 0 || k->r->findings[i].severity != VS_ERROR);
     if (!code)
         set_level(k, 2, good, NULL);
     return code;

@@ -135,6 +135,52 @@ measured as well.
   $ vocab-check bert --forward -v --json --device cpu | python3 -c 'import json, sys; f = json.load(sys.stdin)["forward"]; print(f["row_sum_error"] > 0, f["logits_max_abs"])'
   True None
 
+Keys are called what the file calls them, also where there is no file.
+
+  $ cp -r base unsized && sed -i '/num_hidden_layers/d' unsized/config.json && vocab-check unsized --forward --device cpu | head -n 8
+  error   VOC421  num_hidden_layers: found absent, expected a whole number above 0
+    where   config.json num_hidden_layers
+    why     no model can be built from such a config
+    remedy  take config.json of the revision that the weights are from
+  
+  levels     L0 structure      FAIL
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+  $ rm unsized/config.json && printf '{"schema": "vocabsurgeon/arch/1", "id": "own", "like": "llama", "model_types": [], "gguf": []}' > own.json
+  $ vocab-check unsized --arch-desc own.json --device cpu | grep 'VOC421\|remedy'
+  error   VOC421  /settings/hidden: found a key of config.json, which is absent, expected a whole number above 0
+    remedy  there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model (--arch-desc FILE)
+
+Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
+
+  $ python3 - << 'END'
+  > import json, shutil, struct
+  > shutil.copytree("base", "live")
+  > with open("live/model.safetensors", "r+b") as f:
+  >     n = int.from_bytes(f.read(8), "little")
+  >     header = json.loads(f.read(n))
+  >     for name in ("model.embed_tokens.weight", "lm_head.weight"):
+  >         if name in header:
+  >             begin, end = header[name]["data_offsets"]
+  >             row = (end - begin) // header[name]["shape"][0]
+  >             f.seek(8 + n + begin)
+  >             values = f.read(row)
+  >             for place, sign in ((539, 0), (541, 128)): # BF16: the first row, much longer, and its negative
+  >                 f.seek(8 + n + begin + place * row)
+  >                 f.write(bytes(v + 3 ^ sign if i % 2 else v for i, v in enumerate(values)))
+  > END
+  $ vocab-check live --forward --device cpu | grep 'VOC4\|L[23]\|^forward'
+  warning VOC408  ...
+  warning VOC427  ...
+             L2 rows and head  pass
+             L3 forward        pass
+  forward    llama: 4 prompts, 26 positions, ...
+  $ python3 -c 'import json; p = "live/generation_config.json"; d = json.load(open(p)); d["suppress_tokens"] = [539, 541]; json.dump(d, open(p, "w"))'
+  $ vocab-check live --forward --device cpu | grep 'VOC4\|L[23]\|^forward'
+             L2 rows and head  pass
+             L3 forward        pass
+  forward    llama: 4 prompts, 26 positions, ...
+
 The five levels and the device for scripts.
 
   $ vocab-check base --device cpu --json | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["verdict"], {k: v["state"] for k, v in d["levels"].items()}, d["device"]["kind"])'
