@@ -215,6 +215,7 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         k.impl = r->impl = vs_calloc(1, sizeof *r->impl);
     enum vs_code code = r && r->impl ? VS_OK : vs_enomem(err, "a check", sizeof *r);
     if (!code) {
+        r->fail_on = q->fail_on;
         r->levels[3].why = r->levels[4].why = "no --forward";
         code = check_request(q, err);
     }

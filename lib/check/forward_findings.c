@@ -120,6 +120,7 @@ void vs_forward_findings(struct checker *k, const struct vs_model *m, const stru
     if (v->logits_bad && !v->hidden_bad) {
         say_head(k, m);
         vs_say(k, "n", "%llu", (unsigned long long)v->logits_bad);
+        vs_say_broken_cure(k, k->head ? k->head : k->input);
         vs_found(k, "VOC426");
     }
     if (v->live_positions)

@@ -158,6 +158,7 @@ static enum vs_code judge_argmax(struct checker *k, const struct vs_table *head,
     if (!code && broken) {
         vs_say_table(k, k->c, head);
         vs_say(k, "n", "%llu", (unsigned long long)broken);
+        vs_say_broken_cure(k, head);
         vs_found(k, "VOC417");
     }
     if (!code && live.count && !told(k)) {

@@ -136,14 +136,23 @@ static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
     *any = true;
 }
 
+/* Without weights the rules saw a tokenizer or a config, and no model. */
+static void put_unchecked(const struct vs_check_result *r, struct vs_buf *b)
+{
+    for (int i = 0; i < 5; i++)
+        if (r->levels[i].state != VS_NOT_RUN)
+            return;
+    vs_buf_printf(b, "; no level was run (%s): no model was checked", r->levels[0].why ? r->levels[0].why : "no weights");
+}
+
 enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *b, struct vs_err *err)
 {
     uint32_t counts[3] = {0};
-    bool any = false;
+    bool any = false, notes = look->verbose || r->fail_on == VS_INFO;
     for (uint32_t i = 0; i < r->finding_count; i++) {
         const struct vs_finding *f = &r->findings[i];
         counts[f->severity]++;
-        if (f->severity != VS_INFO || look->verbose)
+        if (f->severity != VS_INFO || notes)
             put_finding(f, look, b);
     }
     if (!look->quiet) {
@@ -160,10 +169,13 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
         put_generated(r->forward, look, b);
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);
+    if (r->fail_on == VS_INFO)
+        put_count(counts[VS_INFO], "note", &any, b);
     vs_buf_puts(b, any ? " in " : "no errors and no warnings in ");
     vs_put_text(b, r->facts->path);
-    if (counts[VS_INFO] && !look->verbose)
+    if (counts[VS_INFO] && !notes)
         vs_buf_printf(b, " (%u note%s: -v)", counts[VS_INFO], counts[VS_INFO] == 1 ? "" : "s");
+    put_unchecked(r, b);
     vs_buf_puts(b, "\n");
     return b->failed ? vs_enomem(err, "the report", b->n) : VS_OK;
 }

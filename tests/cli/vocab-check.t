@@ -28,7 +28,14 @@ A healthy model; without a device the CPU works, and it is said so.
   device     cpu (...); no usable CUDA device: ...
   gather     515 tokens and 5 ids of the configs, each has a row
   head       16 probes: argmax never at or above 515
-  no errors and no warnings in base
+  1 note in base
+  [1]
+  $ vocab-check base --fail-on info --device cpu -q
+  info    VOC106  61 padding rows, to a multiple of 64
+    where   model.safetensors model.embed_tokens.weight
+            tokenizer.json
+    why     a table is padded for speed; harmless
+  1 note in base
   [1]
   $ CUDA_VISIBLE_DEVICES= vocab-check base --device cuda
   vocab-check: no usable CUDA device: ...
@@ -196,7 +203,7 @@ A tokenizer alone, a model without one: what cannot be judged is not run.
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  no errors and no warnings in tokenizer
+  no errors and no warnings in tokenizer; no level was run (no weights): no model was checked
   $ mkdir model && cp base/config.json base/model.safetensors model
   $ vocab-check model --device cpu
   levels     L0 structure      not run (no tokenizer)
@@ -380,6 +387,48 @@ A table that no name tells, grown by hand: the receipt has the rows that were ke
     remedy  start from the base again, unless the weights were trained on purpose
   1 error in adapted (2 notes: -v)
   [1]
+
+A receipt of another model is one finding. A row that is new has no original to be restored from; what is said of one that is too long
+agrees.
+
+  $ vocab-check base --receipt two/receipt.json --device cpu -q
+  error   VOC127  this receipt is of another model: of its tables none is here with the rows that it says
+    where   two/receipt.json /tables
+            base
+    why     a receipt belongs to the weights that embed-extend wrote with it
+    remedy  give the receipt.json that stood beside these weights when they were written
+  1 error in base (1 note: -v)
+  [1]
+  $ cp -r out odd && cat > poke.py << 'END'
+  > import json, sys
+  > row, pattern = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
+  > with open("odd/model.safetensors", "r+b") as f:
+  >     n = int.from_bytes(f.read(8), "little")
+  >     table = json.loads(f.read(n))[sys.argv[3]]
+  >     begin, end = table["data_offsets"]
+  >     size = (end - begin) // table["shape"][0]
+  >     f.seek(8 + n + begin + row * size)
+  >     f.write(pattern * (size // 2))
+  > END
+  $ python3 poke.py 575 c07f model.embed_tokens.weight && vocab-check odd --device cpu -q | grep 'VOC\|remedy'
+  error   VOC401  1 row with NaN or Inf: 575 " Würde"
+    remedy  extend the base again with another --init
+  $ python3 poke.py 575 c07f lm_head.weight && vocab-check odd --forward --device cpu -q | grep 'VOC4[12][67]\|remedy.*init'
+    remedy  extend the base again with another --init
+    remedy  extend the base again with another --init
+  error   VOC417  ...
+    remedy  extend the base again with another --init
+  $ rm -r odd && cp -r out odd && python3 poke.py 3 c07f model.embed_tokens.weight && python3 poke.py 575 c07f model.embed_tokens.weight && vocab-check odd --device cpu -q | grep 'VOC\|remedy'
+  error   VOC401  1 row with NaN or Inf: 3 ...
+    remedy  restore the rows from the original model
+  error   VOC401  1 row with NaN or Inf: 575 " Würde"
+    remedy  extend the base again with another --init
+  $ rm -r odd && cp -r out odd && python3 poke.py 575 803f model.embed_tokens.weight && vocab-check odd --device cpu -q | grep -A 4 VOC411
+  warning VOC411  1 new row is too long, up to ... times the base's median length: 575 " Würde"
+    where   model.safetensors model.embed_tokens.weight
+    why     rows that are longer than trained ones draw predictions
+    remedy  `embed-extend BASE --map MAP --init pieces -o OUT` makes means of old rows, which are shorter; or train them
+  ...
 
 Another model as the base is one finding.
 
