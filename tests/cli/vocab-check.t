@@ -427,7 +427,7 @@ agrees.
   warning VOC411  1 new row is too long, up to ... times the base's median length: 575 " Würde"
     where   model.safetensors model.embed_tokens.weight
     why     rows that are longer than trained ones draw predictions
-    remedy  `embed-extend BASE --map MAP --init pieces -o OUT` makes means of old rows, which are shorter; or train them
+    remedy  `embed-extend BASE --map MAP -o OUT` with --init pieces makes means of old rows, which are shorter; or train them
   ...
 
 Another model as the base is one finding.
