@@ -134,9 +134,9 @@ struct vs_f_stats { uint64_t nan, inf, hash; float max_abs; };
 enum vs_code vs_f_look(struct vs_dev *dev, const float *x, uint64_t n, struct vs_f_stats *out, struct vs_err *err);
 
 /* Running statistics of one position over tiles of logits, fed in ascending order of ids; start from zeroed memory. Classes of rows:
- * 0 old, 1 new, 2 surplus (no token). Per class: maximum with its id (ties: lowest id), sum of exp(logit - maximum) in
+ * 0 old, 1 new, 2 surplus (no token), 3 masked (no token, and generation leaves the id out). Per class: maximum with its id (ties: lowest id), sum of exp(logit - maximum) in
  * float64, counts. A NaN is counted, never a maximum. */
-enum { VS_F_OLD, VS_F_NEW, VS_F_SURPLUS, VS_F_CLASSES };
+enum { VS_F_OLD, VS_F_NEW, VS_F_SURPLUS, VS_F_MASKED, VS_F_CLASSES };
 struct vs_f_logit_class { uint64_t count, nan, inf, id; double sum_exp; float max; };
 struct vs_f_logit_stats { struct vs_f_logit_class of[VS_F_CLASSES]; };
 /* logits: [m][n], row stride `stride`, of ids [first, first + n); row_class[n] (device memory); stats[m] on the host. Waits.

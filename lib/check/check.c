@@ -21,6 +21,8 @@ static enum vs_code open_device(struct checker *k)
         *k->err = none;
         return code;
     }
+    if (code && k->q->forward && k->q->forward->fast)
+        return vs_fail(k->err, VS_EDEVICE, "--fast needs a CUDA device: %s", none.message);
     if (code && k->q->device == VS_DEVICE_AUTO)
         k->r->device_note = vs_arena_dup(&k->impl->arena, none.message, strlen(none.message));
     if (code)
@@ -70,10 +72,15 @@ static void set_level(struct checker *k, int level, bool good, const char *why)
     k->r->levels[level] = (struct vs_level){good ? VS_PASS : VS_FAIL, why};
 }
 
-/* L0 is about structure: every error but those of the rows (the 4xx, without the tie) and of the comparison with the base. */
+/* L0 is about structure: every error but those of the rows (the 4xx, without the tie and what keeps a model from being built) and of
+ * the comparison with another model. */
 static bool is_structure(const struct vs_finding *f)
 {
-    return strcmp(f->rule, "VOC409") == 0 || (f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0);
+    static const char *const among_rows[] = {"VOC409", "VOC421", "VOC422", "VOC423", "VOC424"};
+    for (size_t i = 0; i < sizeof among_rows / sizeof *among_rows; i++)
+        if (strcmp(f->rule, among_rows[i]) == 0)
+            return true;
+    return f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0 && strcmp(f->rule, "VOC127") != 0;
 }
 
 static void level_0(struct checker *k)
@@ -141,7 +148,7 @@ static enum vs_code level_2(struct checker *k)
     }
     enum vs_code code = vs_probe_head(k, &good);
     for (uint32_t i = 0; i < k->r->finding_count; i++)
-        good = good && strcmp(k->r->findings[i].rule, "VOC401") != 0;
+        good = good && (strcmp(k->r->findings[i].rule, "VOC401") != 0 || k->r->findings[i].severity != VS_ERROR);
     if (!code)
         set_level(k, 2, good, NULL);
     return code;
@@ -193,6 +200,8 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
     const struct vs_forward_request *f = q->forward;
     if (f && f->fast && q->base)
         return vs_fail(err, VS_EUSAGE, "--fast with --base: logits are compared with the base's to the last bit, and --fast is not bit-exact; leave one of the two out");
+    if (f && f->fast && q->device == VS_DEVICE_CPU)
+        return vs_fail(err, VS_EUSAGE, "--fast with --device cpu: fast mode needs a CUDA device; leave one of the two out");
     if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */
         return vs_fail(err, VS_EEXIST, "%s: exists; name another file, or remove it", f->dump_logits);
     return VS_OK;
@@ -206,6 +215,7 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         k.impl = r->impl = vs_calloc(1, sizeof *r->impl);
     enum vs_code code = r && r->impl ? VS_OK : vs_enomem(err, "a check", sizeof *r);
     if (!code) {
+        r->fail_on = q->fail_on;
         r->levels[3].why = r->levels[4].why = "no --forward";
         code = check_request(q, err);
     }

@@ -101,6 +101,7 @@ void vs_rules_special(struct checker *k);
 void vs_rules_blocks(struct checker *k);
 void vs_rules_gguf(struct checker *k);     /* of a .gguf file, in place of those that are about configs and tokenizer.json */
 void vs_rules_rows(struct checker *k);
+void vs_say_broken_cure(struct checker *k, const struct vs_table *t); /* "cure": what to do about rows with NaN or Inf in it */
 void vs_rules_pair(struct checker *k);     /* against the map and the base's sizes */
 
 /* Measuring: each reads weights. */

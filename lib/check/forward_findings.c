@@ -17,9 +17,23 @@ static const char *reason(struct checker *k, const struct vs_obstacle *o)
     else if (o->kind == VS_BEYOND)
         snprintf(text, sizeof text, "%s is %s: not computed here", o->at, o->found);
     else
-        snprintf(text, sizeof text, "%s: found %s", o->at, o->found);
+        snprintf(text, sizeof text, o->expected[0] ? "%s: found %s, expected %s" : "%s: found %s", o->at, o->found, o->expected);
     char *copy = vs_arena_dup(&k->impl->arena, text, strlen(text));
     return copy ? copy : "the model cannot be run";
+}
+
+/* What to do where numbers and weights do not fit: by who says the numbers. */
+static void say_source(struct checker *k, const struct vs_obstacle *o)
+{
+    bool config = vs_checkpoint_json(k->c, "config.json") != NULL, literal = strncmp(o->at, "/settings/", 10) == 0;
+    vs_say(k, "source", "%s", literal ? "description" : k->c->gguf ? "file" : "config");
+    if (k->c->gguf)
+        vs_say(k, "cure", "convert the model again");
+    else if (config && !literal)
+        vs_say(k, "cure", "take config.json of the revision that the weights are from");
+    else
+        vs_say(k, "cure", "%s", config ? "correct the description" :
+               "there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model (--arch-desc FILE)");
 }
 
 const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o)
@@ -34,6 +48,7 @@ const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o)
     if (o->expected[0])
         vs_say(k, "expected", "%s", o->expected);
     vs_say(k, "reason", "%s", why);
+    say_source(k, o);
     vs_found(k, rules[o->kind]);
     return why;
 }
@@ -99,12 +114,13 @@ static void draws(struct checker *k, const struct vs_model *m, const struct vs_f
 
 void vs_forward_findings(struct checker *k, const struct vs_model *m, const struct vs_forward_verdicts *v, bool two_runs, bool *good)
 {
-    *good = !v->hidden_bad && !v->logits_bad && !v->live_positions && !v->logits_different;
+    const uint32_t before = k->r->finding_count;
     if (v->hidden_bad)
         hidden(k, v);
     if (v->logits_bad && !v->hidden_bad) {
         say_head(k, m);
         vs_say(k, "n", "%llu", (unsigned long long)v->logits_bad);
+        vs_say_broken_cure(k, k->head ? k->head : k->input);
         vs_found(k, "VOC426");
     }
     if (v->live_positions)
@@ -120,4 +136,7 @@ void vs_forward_findings(struct checker *k, const struct vs_model *m, const stru
         apart(k);
     if (v->intrusions)
         draws(k, m, v);
+    *good = true;
+    for (uint32_t i = before; i < k->r->finding_count; i++)
+        *good = *good && k->r->findings[i].severity != VS_ERROR;
 }

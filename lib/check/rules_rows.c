@@ -25,10 +25,28 @@ static bool live_token(const struct checker *k, uint64_t row)
     return k->t ? vs_has_token(k, row) : true;
 }
 
+/* A new row is in no original model. */
+static void say_cure(struct checker *k, bool fresh)
+{
+    vs_say(k, "cure", "%s", fresh ? "extend the base again with another --init" : "restore the rows from the original model");
+}
+
+void vs_say_broken_cure(struct checker *k, const struct vs_table *t)
+{
+    const struct vs_table_rows *r = k->impl->table_rows && t >= k->c->tables && t < k->c->tables + k->c->table_count ? rows_of(k, t) : NULL;
+    bool any = false, old = false;
+    for (uint64_t i = 0; r && i < t->rows; i++) {
+        any = any || broken(&r->rows[i]);
+        old = old || (broken(&r->rows[i]) && !vs_bit(k->impl->fresh, i));
+    }
+    say_cure(k, any && !old);
+}
+
 static void report_as(struct checker *k, const struct vs_table *t, const struct id_set *s, const char *rule, enum vs_severity severity)
 {
     if (!s->count)
         return;
+    say_cure(k, vs_bit(k->impl->fresh, s->first));
     vs_say_table(k, k->c, t);
     vs_say_ids(k, s);
     vs_found_as(k, rule, severity);
@@ -38,7 +56,7 @@ static void report_as(struct checker *k, const struct vs_table *t, const struct 
 
 static void bad_values(struct checker *k, const struct vs_table *t, const struct vs_table_rows *r)
 {
-    struct id_set tokens = {0}, padding = {0}, dead[3] = {0}, zero = {0};
+    struct id_set tokens[2] = {0}, padding[2] = {0}, dead[3] = {0}, zero = {0};
     uint64_t *dead_rows = vs_calloc(t->rows + 1, sizeof *dead_rows), dead_count = 0;
     if (!dead_rows) {
         vs_check_no_memory(k, "dead rows");
@@ -47,7 +65,7 @@ static void bad_values(struct checker *k, const struct vs_table *t, const struct
     for (uint64_t i = 0; i < t->rows; i++) {
         bool token = live_token(k, i), is_dead = !(r->rows[i].max_abs > DEAD);
         if (broken(&r->rows[i]))
-            vs_set_add(token ? &tokens : &padding, i);
+            vs_set_add(token ? &tokens[vs_bit(k->impl->fresh, i)] : &padding[vs_bit(k->impl->fresh, i)], i);
         else if (is_dead && token)
             dead_rows[dead_count++] = i;
         else if (is_dead)
@@ -56,8 +74,10 @@ static void bad_values(struct checker *k, const struct vs_table *t, const struct
     vs_sort_dead(k, dead_rows, dead_count, dead);
     vs_free(dead_rows);
     /* Where blocks have scales, a damaged one spoils a stretch of the row, and loaders differ in whether they look at it. */
-    report_as(k, t, &tokens, "VOC401", vs_dtype_block(k->c->tensors[t->tensor].dtype) > 1 ? VS_WARNING : VS_ERROR);
-    report_as(k, t, &padding, "VOC401", VS_WARNING);
+    for (int fresh = 0; fresh < 2; fresh++) {
+        report_as(k, t, &tokens[fresh], "VOC401", vs_dtype_block(k->c->tensors[t->tensor].dtype) > 1 ? VS_WARNING : VS_ERROR);
+        report_as(k, t, &padding[fresh], "VOC401", VS_WARNING);
+    }
     for (int severity = VS_ERROR; severity >= VS_INFO; severity--)
         report_as(k, t, &dead[severity], "VOC402", (enum vs_severity)severity);
     bool normalised = t->role == VS_ROLE_HEAD && vs_known_model(k, "norm_head_rows", (int64_t)t->rows);
@@ -107,6 +127,8 @@ static void report_twins(struct checker *k, const struct vs_table *t, const stru
     vs_say(k, "found", "row %llu equal to row %llu", (unsigned long long)s->first.row, (unsigned long long)s->first.other);
     vs_say(k, "expected", "a row of its own for each token");
     vs_say(k, "what", severity == VS_INFO ? "the mean of the same pieces is the same" : "they were initialised alike and not trained since");
+    vs_say(k, "cure", "%s", k->c->gguf ? " in the model that the file was made from, and convert again" :
+           "; or give each a vector of its own, which `embed-extend BASE --map MAP --init normal -o OUT` does");
     vs_found_as(k, "VOC404", by_rows ? VS_ERROR : severity);
 }
 
@@ -244,6 +266,9 @@ static void report_new(struct checker *k, const struct id_set *s, double ratio, 
     vs_say(k, "found", "%.2g", ratio);
     vs_say(k, "expected", "0.5 to 2");
     vs_say(k, "how", ratio > 1 ? "too long, up to" : "short, down to");
+    vs_say(k, "reason", "%s", ratio > 1 ? "rows that are longer than trained ones draw predictions" : "means are shorter than trained rows and grow in training");
+    vs_say(k, "init", "%s", ratio > 1 ? "pieces" : "normal");
+    vs_say(k, "cure", "%s", ratio > 1 ? "makes means of old rows, which are shorter; or train them" : "draws them as long as the base's are");
     vs_found_as(k, "VOC411", severity);
 }
 

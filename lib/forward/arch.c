@@ -7,11 +7,11 @@
 
 #define SMALL_MOST 65536u
 
-static void bad(struct vs_obstacle *o, const char *at, const char *found, const char *expected)
+static void bad(const struct vs_describe *d, struct vs_obstacle *o, const char *name, const char *found, const char *expected)
 {
     if (o->kind)
         return;
-    vs_obstacle_set(o, VS_BAD_CONFIG, "config.json", at);
+    vs_obstacle_setting(o, VS_BAD_CONFIG, d, name);
     vs_obstacle_found(o, "%s", found);
     vs_obstacle_expected(o, "%s", expected);
 }
@@ -22,9 +22,9 @@ static uint64_t size(const struct vs_describe *d, const char *name, uint64_t fal
     uint64_t v = fallback;
     struct vs_setting s = vs_setting(d, name);
     if (vs_setting_there(s) && !vs_setting_u64(s, &v))
-        bad(o, name, "no whole number", "a whole number above 0");
+        bad(d, o, name, "no whole number", "a whole number above 0");
     else if (v == 0 || v > UINT32_MAX)
-        bad(o, name, vs_setting_there(s) ? "0, or more than 32 bits" : "absent", "a whole number above 0");
+        bad(d, o, name, vs_setting_there(s) ? "0, or more than 32 bits" : d->gguf || d->config ? "absent" : "a key of config.json, which is absent", "a whole number above 0");
     return v;
 }
 
@@ -33,7 +33,7 @@ static uint32_t small(const struct vs_describe *d, const char *name, uint64_t fa
 {
     uint64_t v = size(d, name, fallback, o);
     if (v > SMALL_MOST)
-        bad(o, name, "more than 65536", "a size of a model");
+        bad(d, o, name, "more than 65536", "a size of a model");
     return v > SMALL_MOST ? 0 : (uint32_t)v;
 }
 
@@ -84,7 +84,7 @@ static void read_names(const struct vs_describe *d, struct vs_arch *a, struct vs
     bool parallel;
     struct vs_setting act = vs_setting(d, "act");
     if (!name_of(act, acts, sizeof acts / sizeof *acts, &v[0])) {
-        vs_obstacle_set(o, VS_BEYOND, "config.json", "hidden_act");
+        vs_obstacle_setting(o, VS_BEYOND, d, "act");
         vs_obstacle_found(o, "%.*s", VS_STR(act.v ? act.v->str : VS_LIT("nothing")));
     }
     (void)name_of(vs_setting(d, "norm"), norms, 2, &v[1]);
@@ -106,7 +106,7 @@ static void refuse_beyond(const struct vs_describe *d, const struct vs_arch *a, 
     static const char *const flags[] = {"bidirectional", "is_decoder"};
     for (size_t i = 0; i < 2 && !o->kind; i++)
         if (flag(d, flags[i])) {
-            vs_obstacle_set(o, VS_BEYOND, "config.json", i ? "is_decoder" : "use_bidirectional_attention");
+            vs_obstacle_setting(o, VS_BEYOND, d, flags[i]);
             vs_obstacle_found(o, "true");
         }
     if (a->act == VS_F_SWIGLU_OAI && (real(d, "swiglu_alpha", 1.702) != 1.702f || real(d, "swiglu_limit", 7) != 7) && !o->kind) {
@@ -127,23 +127,23 @@ static void read_sizes(const struct vs_describe *d, struct vs_arch *a, struct vs
     if (o->kind)
         return;
     if (!count(d, "head_dim") && a->hidden % a->heads)
-        bad(o, "num_attention_heads", "heads that do not divide the hidden size", "head_dim, or heads that divide hidden_size");
+        bad(d, o, "heads", "heads that do not divide the hidden size", "head_dim, or heads that divide hidden_size");
     a->head_dim = vs_setting_there(vs_setting(d, "head_dim")) ? small(d, "head_dim", 0, o) : (uint32_t)(a->hidden / a->heads);
     if (a->heads % a->kv_heads)
-        bad(o, "num_key_value_heads", "more than the heads, or no divisor of them", "a divisor of num_attention_heads");
+        bad(d, o, "kv_heads", "more than the heads, or no divisor of them", "a divisor of num_attention_heads");
     a->intermediate = size(d, "intermediate", 4 * a->hidden, o);
     uint64_t experts = count(d, "experts"), used = count(d, "experts_used");
     if (experts && (used == 0 || used > experts))
-        bad(o, "num_experts_per_tok", "0, or more than there are experts", "1 up to the number of experts");
+        bad(d, o, "experts_used", "0, or more than there are experts", "1 up to the number of experts");
     if (a->head_dim > SMALL_MOST || experts > SMALL_MOST)
-        bad(o, "head_dim, num_experts", "more than 65536", "the sizes of a model");
+        bad(d, o, experts > SMALL_MOST ? "experts" : "head_dim", "more than 65536", "the sizes of a model");
     a->experts = experts > SMALL_MOST ? 0 : (uint32_t)experts;
     a->experts_used = a->experts ? (uint32_t)used : 0;
     a->expert_size = count(d, "expert_size");
     a->expert_size = a->expert_size ? a->expert_size : a->intermediate;
     a->shared_size = count(d, "shared_size");
     if (a->expert_size > UINT32_MAX || a->shared_size > UINT32_MAX)
-        bad(o, "moe_intermediate_size", "more than 32 bits", "the size of an expert");
+        bad(d, o, a->expert_size > UINT32_MAX ? "expert_size" : "shared_size", "more than 32 bits", "the size of an expert");
 }
 
 static void read_scales(const struct vs_describe *d, struct vs_arch *a)

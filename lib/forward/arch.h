@@ -26,6 +26,9 @@ enum vs_obstacle_kind {
 };
 struct vs_obstacle { enum vs_obstacle_kind kind; char file[128], at[256], found[512], expected[256]; };
 void vs_obstacle_set(struct vs_obstacle *o, enum vs_obstacle_kind kind, const char *file, const char *at);
+struct vs_describe;
+/* A setting by the name that the config, the file or the description itself has for it, and where it stands. */
+void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, const struct vs_describe *d, const char *name);
 void vs_obstacle_found(struct vs_obstacle *o, const char *fmt, ...) VS_PRINTF(2, 3);
 void vs_obstacle_expected(struct vs_obstacle *o, const char *fmt, ...) VS_PRINTF(2, 3);
 

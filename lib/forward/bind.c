@@ -403,7 +403,7 @@ static void check_gate(struct binder *k, uint32_t l)
                                                    : &k->b->layer[(uint64_t)l * VS_LAYER_ROLES + VS_W_GATE];
     if (k->o->kind || k->a->act != VS_F_SWIGLU_OAI || w->weight.tensor)
         return;
-    vs_obstacle_set(k->o, VS_BEYOND, "config.json", "hidden_act");
+    vs_obstacle_setting(k->o, VS_BEYOND, k->d, "act");
     vs_obstacle_found(k->o, "swiglu_oai, in a model without gates");
 }
 
@@ -498,11 +498,11 @@ static void find_unread(struct binder *k)
 static bool has_room(const struct binder *k, uint64_t experts)
 {
     if (k->a->layers > k->d->c->tensor_count) {
-        vs_obstacle_set(k->o, VS_BAD_CONFIG, "config.json", "layers");
+        vs_obstacle_setting(k->o, VS_BAD_CONFIG, k->d, "layers");
         vs_obstacle_found(k->o, "%u", k->a->layers);
         vs_obstacle_expected(k->o, "no more than there are tensors, %llu", (unsigned long long)k->d->c->tensor_count);
     } else if (experts > EXPERTS_MOST) {
-        vs_obstacle_set(k->o, VS_BAD_CONFIG, "config.json", "layers, experts");
+        vs_obstacle_setting(k->o, VS_BAD_CONFIG, k->d, "experts");
         vs_obstacle_found(k->o, "%u layers of %u experts", k->a->layers, k->a->experts);
         vs_obstacle_expected(k->o, "%u experts in all, at most", EXPERTS_MOST);
     }

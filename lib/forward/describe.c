@@ -225,6 +225,39 @@ struct vs_setting vs_setting(const struct vs_describe *d, const char *name)
     return v ? value_of(d, doc, v) : (struct vs_setting){0};
 }
 
+/* The spelling that is there; the first one when none is. */
+static void spelling(const struct vs_describe *d, const struct vs_jval *keys, char *out, size_t n)
+{
+    const struct vs_jval *k = keys->child;
+    for (const struct vs_jval *v = k; v; v = v->next) {
+        char key[128];
+        snprintf(key, sizeof key, "%.*s", VS_STR(v->str));
+        if (vs_setting_there(vs_config_value(d, key))) {
+            k = v;
+            break;
+        }
+    }
+    if (d->gguf)
+        snprintf(out, n, "%.*s.%.*s", VS_STR(d->c->gguf->architecture), VS_STR(k->str));
+    else
+        snprintf(out, n, "%.*s", VS_STR(k->str));
+}
+
+void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, const struct vs_describe *d, const char *name)
+{
+    const struct vs_jdoc *doc = &d->docs[0];
+    const struct vs_jval *v = member(d, "settings", name, &doc);
+    const struct vs_jval *keys = v ? vs_jget(v, d->gguf ? "gguf" : "config") : NULL;
+    char key[256];
+    if (keys && keys->child && (d->gguf || d->config)) {
+        spelling(d, keys, key, sizeof key);
+        vs_obstacle_set(o, kind, d->gguf ? d->c->files[0].name : "config.json", key);
+        return;
+    }
+    snprintf(key, sizeof key, "/settings/%s", name);
+    vs_obstacle_set(o, kind, v ? doc->file : d->docs[0].file, key);
+}
+
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name)
 {
     const struct vs_jdoc *doc = NULL;

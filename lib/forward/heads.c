@@ -102,13 +102,14 @@ static enum vs_code both(struct runner *k, struct side *now, struct side *base, 
 
 /* ---- what the statistics say ---- */
 
+/* What is masked has no part in the softmax. */
 static double mass_of(const struct vs_f_logit_stats *s, int class)
 {
     double top = -INFINITY, total = 0, own = 0;
-    for (int c = 0; c < VS_F_CLASSES; c++)
+    for (int c = 0; c < VS_F_MASKED; c++)
         if (s->of[c].count > s->of[c].nan && s->of[c].max > top)
             top = s->of[c].max;
-    for (int c = 0; c < VS_F_CLASSES; c++) {
+    for (int c = 0; c < VS_F_MASKED; c++) {
         double sum = s->of[c].count > s->of[c].nan ? s->of[c].sum_exp * exp((double)s->of[c].max - top) : 0;
         total += sum;
         own = c == class ? sum : own;

@@ -28,9 +28,9 @@ static const struct vs_jval *next(const struct vs_jval *v)
     return v ? v->next : NULL;
 }
 
-static void short_list(struct vs_obstacle *o, const char *at, uint32_t found, uint32_t layers)
+static void short_list(const struct vs_describe *d, struct vs_obstacle *o, const char *name, uint32_t found, uint32_t layers)
 {
-    vs_obstacle_set(o, VS_BAD_CONFIG, "config.json", at);
+    vs_obstacle_setting(o, VS_BAD_CONFIG, d, name);
     vs_obstacle_found(o, "%u entries", found);
     vs_obstacle_expected(o, "one for each of %u layers", layers);
 }
@@ -43,7 +43,7 @@ static bool slides(const struct vs_describe *d, struct vs_setting types, const s
         if (vs_str_is(type, "sliding_attention"))
             return true;
         if (!vs_str_is(type, "full_attention")) {
-            vs_obstacle_set(o, VS_BEYOND, "config.json", "layer_types");
+            vs_obstacle_setting(o, VS_BEYOND, d, "layer_types");
             vs_obstacle_found(o, "%.*s", VS_STR(type));
         }
         return false;
@@ -84,21 +84,21 @@ enum vs_code vs_arch_layers(const struct vs_describe *d, struct vs_arch *a, stru
     if (!a->layer)
         return vs_enomem(err, "layers", a->layers);
     if (types.v && types.v->count != a->layers)
-        short_list(o, "layer_types", types.v->count, a->layers);
+        short_list(d, o, "layer_types", types.v->count, a->layers);
     else if (no_rope.v && no_rope.v->count != a->layers)
-        short_list(o, "no_rope_layers", no_rope.v->count, a->layers);
+        short_list(d, o, "no_rope_layers", no_rope.v->count, a->layers);
     place_experts(d, a);
     const struct vs_jval *type = first(types), *rope = first(no_rope);
     for (uint32_t l = 0; l < a->layers && !o->kind; l++, type = next(type), rope = next(rope)) {
         bool sliding = slides(d, types, type, l, o);
         bool windowed = sliding && window && window < UINT32_MAX;
         if (types.v && sliding && !windowed) {
-            vs_obstacle_set(o, VS_BAD_CONFIG, "config.json", "sliding_window");
+            vs_obstacle_setting(o, VS_BAD_CONFIG, d, "window");
             vs_obstacle_found(o, "none");
             vs_obstacle_expected(o, "a number: layer %u is sliding_attention", l);
         }
         if (windowed && a->encoder && !o->kind) {
-            vs_obstacle_set(o, VS_BEYOND, "config.json", "sliding_window");
+            vs_obstacle_setting(o, VS_BEYOND, d, "window");
             vs_obstacle_found(o, "%llu, in an encoder", (unsigned long long)window);
         }
         a->layer[l].window = windowed ? (uint32_t)window : 0;

@@ -75,22 +75,31 @@ static const char *integer(const char *p, const char *end, int64_t *out)
     return p > digits && (p == end || is_gap(*p)) ? p : NULL;
 }
 
+/* line 0: the text is the list itself. */
+static enum vs_code no_id(const char *name, uint64_t line, size_t column, struct vs_str rest, struct vs_err *err)
+{
+    char shown[40], place[40] = "";
+    if (line)
+        snprintf(place, sizeof place, "line %llu, ", (unsigned long long)line);
+    return vs_fail(err, VS_EUSAGE, "%s, %scolumn %zu: found \"%s\", token ids are expected: integers, with spaces or commas between them%s", name, place,
+                   column, vs_escape(shown, sizeof shown, rest), line ? "" : "; and there is no file of that name");
+}
+
 /* A line is a prompt; an empty one is none. */
 static enum vs_code parse_line(const char *name, uint64_t line, const char *p, const char *end, struct vs_prompts *out, struct vs_err *err)
 {
+    const char *begin = p;
     enum vs_code code = VS_OK;
     bool begun = false;
     while (!code) {
         int64_t id;
-        char shown[40];
         while (p < end && is_gap(*p))
             p++;
         if (p == end)
             return VS_OK;
         const char *next = integer(p, end, &id);
         if (!next)
-            return vs_fail(err, VS_EUSAGE, "%s, line %llu: found \"%s\", token ids are expected: integers, with spaces or commas between them", name,
-                           (unsigned long long)line, vs_escape(shown, sizeof shown, (struct vs_str){p, (size_t)(end - p)}));
+            return no_id(name, line, (size_t)(p - begin) + 1, (struct vs_str){p, (size_t)(end - p)}, err);
         if (!begun)
             code = vs_prompts_begin(out, VS_PROMPT_USER, err);
         begun = true;
@@ -124,9 +133,11 @@ static enum vs_code parse_file(const char *path, struct vs_prompts *out, struct 
 
 enum vs_code vs_prompts_parse(const char *text, struct vs_prompts *p, struct vs_err *err)
 {
-    if (is_list(text))
-        return parse_line("--prompt-ids", 1, text, text + strlen(text), p, err);
-    if (text[strspn(text, " \t,\r")] == '\0')
+    const char *first = text + strspn(text, " \t,\r-");
+    bool number = *first >= '0' && *first <= '9';
+    if (is_list(text) || (number && !vs_path_exists(text)))
+        return parse_line("--prompt-ids", 0, text, text + strlen(text), p, err);
+    if (*first == '\0')
         return vs_fail(err, VS_EUSAGE, "--prompt-ids: no token id in it; a list such as \"1 2 3\", or a file with one prompt a line is expected");
     return parse_file(text, p, err);
 }

@@ -279,9 +279,11 @@ static enum vs_code open_workspace(struct runner *k, struct vs_err *err)
     enum vs_code code = vs_pass_open_sliced(j->dev, j->model, k->limit, (uint32_t)k->longest, k->room, &k->pass, err);
     if (!code && two)
         code = vs_pass_open(j->dev, j->base, k->limit, (uint32_t)k->longest, &k->base_pass, err);
-    if (code || !k->head)
+    if (code)
         return code;
     vs_pass_debug(k->pass, j->q->debug);
+    if (!k->head)
+        return VS_OK;
     code = vs_dev_alloc(j->dev, k->room * tile * sizeof(float), (void **)&k->logits, err);
     if (!code && k->base_head)
         code = vs_dev_alloc(j->dev, k->room * base_tile * sizeof(float) + 4, (void **)&k->base_logits, err);
@@ -337,7 +339,8 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
     struct runner k = {.j = j, .r = r, .v = v};
     double began = vs_forward_now();
     *v = (struct vs_forward_verdicts){.first_different_id = UINT64_MAX};
-    *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1};
+    *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1,
+                                       .logits_max_abs = j->base && !j->model->arch.encoder ? 0 : -1};
     r->architecture = vs_arena_dup(arena, j->model->arch.id, strlen(j->model->arch.id));
     enum vs_code code = r->architecture ? order_prompts(&k, err) : vs_enomem(err, "a name", 0);
     if (!code && k.entry_count) {

@@ -103,7 +103,7 @@ static bool add_forward(cJSON *top, const struct vs_check_result *r)
     return o && add(o, "architecture", f->architecture) && add_number(o, "prompts", f->prompts, true) && add_number(o, "positions", (double)f->positions, true) &&
            add_number(o, "mass_new_max", f->mass_new_max, f->mass_new_max >= 0) && add_number(o, "mass_new_mean", f->mass_new_mean, f->mass_new_mean >= 0) &&
            add_number(o, "mass_surplus_max", f->mass_surplus_max, true) && add_number(o, "kl_max", f->kl_max, f->mass_new_max >= 0) &&
-           add_number(o, "hidden_nmse", f->hidden_nmse, f->hidden_nmse >= 0) && add_number(o, "logits_max_abs", f->logits_max_abs, true) &&
+           add_number(o, "hidden_nmse", f->hidden_nmse, f->hidden_nmse >= 0) && add_number(o, "logits_max_abs", f->logits_max_abs, f->logits_max_abs >= 0) &&
            add_number(o, "first_differing_layer", (double)f->first_differing_layer, f->first_differing_layer >= 0) &&
            add_number(o, "row_sum_error", f->row_sum_error, f->row_sum_error >= 0);
 }

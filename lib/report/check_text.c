@@ -111,6 +111,11 @@ static void put_forward(const struct vs_forward_report *f, const struct vs_look 
     vs_buf_puts(b, "\n");
     if (look->verbose && f->row_sum_error >= 0)
         vs_buf_printf(b, "           attention rows sum to 1 within %.2g\n", f->row_sum_error);
+}
+
+/* What was asked for: --quiet keeps it. */
+static void put_generated(const struct vs_forward_report *f, const struct vs_look *look, struct vs_buf *b)
+{
     for (uint32_t i = 0; i < f->generated_count; i++) {
         const struct vs_generated *g = &f->generated[i];
         vs_buf_printf(b, "%-10s %u id%s +%u: ", i ? "" : "generated", g->prompt_count, g->prompt_count == 1 ? "" : "s", g->count);
@@ -119,7 +124,7 @@ static void put_forward(const struct vs_forward_report *f, const struct vs_look 
         vs_buf_escaped(b, g->text);
         vs_buf_puts(b, "\n");
     }
-    if (f->tokens_per_second > 0)
+    if (f->tokens_per_second > 0 && !look->quiet)
         vs_buf_printf(b, "           %.1f tokens a second\n", f->tokens_per_second);
 }
 
@@ -131,14 +136,23 @@ static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
     *any = true;
 }
 
+/* Without weights the rules saw a tokenizer or a config, and no model. */
+static void put_unchecked(const struct vs_check_result *r, struct vs_buf *b)
+{
+    for (int i = 0; i < 5; i++)
+        if (r->levels[i].state != VS_NOT_RUN)
+            return;
+    vs_buf_printf(b, "; no level was run (%s): no model was checked", r->levels[0].why ? r->levels[0].why : "no weights");
+}
+
 enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *b, struct vs_err *err)
 {
     uint32_t counts[3] = {0};
-    bool any = false;
+    bool any = false, notes = look->verbose || r->fail_on == VS_INFO;
     for (uint32_t i = 0; i < r->finding_count; i++) {
         const struct vs_finding *f = &r->findings[i];
         counts[f->severity]++;
-        if (f->severity != VS_INFO || look->verbose)
+        if (f->severity != VS_INFO || notes)
             put_finding(f, look, b);
     }
     if (!look->quiet) {
@@ -151,12 +165,17 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
         if (r->forward)
             put_forward(r->forward, look, b);
     }
+    if (r->forward)
+        put_generated(r->forward, look, b);
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);
+    if (r->fail_on == VS_INFO)
+        put_count(counts[VS_INFO], "note", &any, b);
     vs_buf_puts(b, any ? " in " : "no errors and no warnings in ");
     vs_put_text(b, r->facts->path);
-    if (counts[VS_INFO] && !look->verbose)
+    if (counts[VS_INFO] && !notes)
         vs_buf_printf(b, " (%u note%s: -v)", counts[VS_INFO], counts[VS_INFO] == 1 ? "" : "s");
+    put_unchecked(r, b);
     vs_buf_puts(b, "\n");
     return b->failed ? vs_enomem(err, "the report", b->n) : VS_OK;
 }

@@ -28,7 +28,14 @@ A healthy model; without a device the CPU works, and it is said so.
   device     cpu (...); no usable CUDA device: ...
   gather     515 tokens and 5 ids of the configs, each has a row
   head       16 probes: argmax never at or above 515
-  no errors and no warnings in base
+  1 note in base
+  [1]
+  $ vocab-check base --fail-on info --device cpu -q
+  info    VOC106  61 padding rows, to a multiple of 64
+    where   model.safetensors model.embed_tokens.weight
+            tokenizer.json
+    why     a table is padded for speed; harmless
+  1 note in base
   [1]
   $ CUDA_VISIBLE_DEVICES= vocab-check base --device cuda
   vocab-check: no usable CUDA device: ...
@@ -54,8 +61,14 @@ A healthy model; without a device the CPU works, and it is said so.
   ...
   1 error in base (1 note: -v)
   $ vocab-check base --prompt-ids 1,x
-  vocab-check: 1,x: not found; expected a file
+  vocab-check: --prompt-ids, column 3: found "x", token ids are expected: integers, with spaces or commas between them; and there is no file of that name
+  [2]
+  $ vocab-check base --prompt-ids x
+  vocab-check: x: not found; expected a file
   [3]
+  $ printf '1 2\n3 x\n' > ids && vocab-check base --prompt-ids ids
+  vocab-check: ids, line 2, column 3: found "x", token ids are expected: integers, with spaces or commas between them
+  [2]
   $ vocab-check base --dump-logits logits.npy --device cpu
   vocab-check: --dump-logits: of which prompts? give --prompt-ids or --prompt
   [2]
@@ -64,6 +77,12 @@ A healthy model; without a device the CPU works, and it is said so.
   $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
   vocab-check: logits.npy: exists; name another file, or remove it
   [4]
+  $ CUDA_VISIBLE_DEVICES= vocab-check base --fast
+  vocab-check: --fast needs a CUDA device: no usable CUDA device: ...
+  [4]
+  $ vocab-check base --fast --device cpu
+  vocab-check: --fast with --device cpu: fast mode needs a CUDA device; leave one of the two out
+  [2]
   $ vocab-check base --fail-on never
   vocab-check: --fail-on never: expected error|warning|info
     try: vocab-check --help
@@ -71,6 +90,103 @@ A healthy model; without a device the CPU works, and it is said so.
   $ vocab-check nowhere
   vocab-check: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   [3]
+
+A prompt as text, for BPE and for an encoder; a continuation of nothing. --quiet leaves what was asked for. An encoder's attention is
+measured as well.
+
+  $ vocab-check base --prompt "Hallo Welt" --generate 3 --device cpu | grep -A 1 ^generated
+  generated  10 ids +3: t000333\xD8}
+             ... tokens a second
+  $ vocab-check base --prompt "Hallo Welt" --generate 3 --device cpu -q
+  generated  10 ids +3: t000333\xD8}
+  no errors and no warnings in base (1 note: -v)
+  $ vocab-check base --generate 2 --device cpu -q
+  generated  1 id +2:  righL
+  no errors and no warnings in base (1 note: -v)
+  $ cp -r base begun && sed -i '/bos_token_id/d' begun/*config.json && vocab-check begun --generate 2 --device cpu -q | grep -v 'where\|why\|remedy\|config'
+  generated  3 ids +2: ...
+  no errors and no warnings in begun (1 note: -v)
+  $ rm begun/tokenizer*.json && vocab-check begun --generate 2 --device cpu -q
+  vocab-check: --generate: what shall be continued? this model names no bos_token_id to begin with; give --prompt-ids
+  [2]
+  $ mkdir bert && python3 - << 'END'
+  > import json, random, struct
+  > words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "hello", "world", "##s", "!"]
+  > config = {"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "hidden_act": "gelu",
+  >           "intermediate_size": 16, "max_position_embeddings": 16, "type_vocab_size": 2, "vocab_size": 8, "pad_token_id": 0}
+  > tokenizer = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": {"type": "BertNormalizer", "clean_text": True,
+  >              "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+  >              "post_processor": None, "decoder": None, "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+  >              "max_input_chars_per_word": 100, "vocab": {w: i for i, w in enumerate(words)}}}
+  > shapes = {"embeddings.word_embeddings.weight": [8, 8], "embeddings.position_embeddings.weight": [16, 8], "embeddings.token_type_embeddings.weight": [2, 8]}
+  > layer = "encoder.layer.0."
+  > for name, rows, cols in (("attention.self.query", 8, 8), ("attention.self.key", 8, 8), ("attention.self.value", 8, 8),
+  >                          ("attention.output.dense", 8, 8), ("intermediate.dense", 16, 8), ("output.dense", 8, 16)):
+  >     shapes[layer + name + ".weight"], shapes[layer + name + ".bias"] = [rows, cols], [rows]
+  > for name in ("embeddings.LayerNorm", layer + "attention.output.LayerNorm", layer + "output.LayerNorm"):
+  >     shapes[name + ".weight"], shapes[name + ".bias"] = [8], [8]
+  > draw, data, header = random.Random(1), b"", {}
+  > for name, shape in shapes.items():
+  >     n = shape[0] * (shape[1] if len(shape) > 1 else 1)
+  >     header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 4 * n]}
+  >     data += struct.pack("<%df" % n, *(draw.gauss(0, 0.5) for _ in range(n)))
+  > header = json.dumps(header).encode()
+  > for path, content in (("config.json", json.dumps(config).encode()), ("tokenizer.json", json.dumps(tokenizer).encode()),
+  >                       ("model.safetensors", struct.pack("<Q", len(header)) + header + data)):
+  >     with open("bert/" + path, "wb") as f:
+  >         f.write(content)
+  > END
+  $ vocab-check bert --prompt "Hello worlds!" --dump-logits hidden.npy --device cpu -v | grep '^forward' -A 1 | sed 's/within [1-9].*/within little/'
+  forward    bert: 3 prompts, 13 positions, ...
+             attention rows sum to 1 within little
+  $ vocab-check bert --forward -v --json --device cpu | python3 -c 'import json, sys; f = json.load(sys.stdin)["forward"]; print(f["row_sum_error"] > 0, f["logits_max_abs"])'
+  True None
+
+Keys are called what the file calls them, also where there is no file.
+
+  $ cp -r base unsized && sed -i '/num_hidden_layers/d' unsized/config.json && vocab-check unsized --forward --device cpu | head -n 8
+  error   VOC421  num_hidden_layers: found absent, expected a whole number above 0
+    where   config.json num_hidden_layers
+    why     no model can be built from such a config
+    remedy  take config.json of the revision that the weights are from
+  
+  levels     L0 structure      FAIL
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+  $ rm unsized/config.json && printf '{"schema": "vocabsurgeon/arch/1", "id": "own", "like": "llama", "model_types": [], "gguf": []}' > own.json
+  $ vocab-check unsized --arch-desc own.json --device cpu | grep 'VOC421\|remedy'
+  error   VOC421  /settings/hidden: found a key of config.json, which is absent, expected a whole number above 0
+    remedy  there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model (--arch-desc FILE)
+
+Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
+
+  $ python3 - << 'END'
+  > import json, shutil, struct
+  > shutil.copytree("base", "live")
+  > with open("live/model.safetensors", "r+b") as f:
+  >     n = int.from_bytes(f.read(8), "little")
+  >     header = json.loads(f.read(n))
+  >     for name in ("model.embed_tokens.weight", "lm_head.weight"):
+  >         if name in header:
+  >             begin, end = header[name]["data_offsets"]
+  >             row = (end - begin) // header[name]["shape"][0]
+  >             f.seek(8 + n + begin)
+  >             values = f.read(row)
+  >             for place, sign in ((539, 0), (541, 128)): # BF16: the first row, much longer, and its negative
+  >                 f.seek(8 + n + begin + place * row)
+  >                 f.write(bytes(v + 3 ^ sign if i % 2 else v for i, v in enumerate(values)))
+  > END
+  $ vocab-check live --forward --device cpu | grep 'VOC4\|L[23]\|^forward'
+  warning VOC408  ...
+  warning VOC427  ...
+             L2 rows and head  pass
+             L3 forward        pass
+  forward    llama: 4 prompts, 26 positions, ...
+  $ python3 -c 'import json; p = "live/generation_config.json"; d = json.load(open(p)); d["suppress_tokens"] = [539, 541]; json.dump(d, open(p, "w"))'
+  $ vocab-check live --forward --device cpu | grep 'VOC4\|L[23]\|^forward'
+             L2 rows and head  pass
+             L3 forward        pass
+  forward    llama: 4 prompts, 26 positions, ...
 
 The five levels and the device for scripts.
 
@@ -87,7 +203,7 @@ A tokenizer alone, a model without one: what cannot be judged is not run.
              L3 forward        not run (no --forward)
              L4 two forwards   not run (no --forward)
   device     cpu (...)
-  no errors and no warnings in tokenizer
+  no errors and no warnings in tokenizer; no level was run (no weights): no model was checked
   $ mkdir model && cp base/config.json base/model.safetensors model
   $ vocab-check model --device cpu
   levels     L0 structure      not run (no tokenizer)
@@ -271,6 +387,48 @@ A table that no name tells, grown by hand: the receipt has the rows that were ke
     remedy  start from the base again, unless the weights were trained on purpose
   1 error in adapted (2 notes: -v)
   [1]
+
+A receipt of another model is one finding. A row that is new has no original to be restored from; what is said of one that is too long
+agrees.
+
+  $ vocab-check base --receipt two/receipt.json --device cpu -q
+  error   VOC127  this receipt is of another model: of its tables none is here with the rows that it says
+    where   two/receipt.json /tables
+            base
+    why     a receipt belongs to the weights that embed-extend wrote with it
+    remedy  give the receipt.json that stood beside these weights when they were written
+  1 error in base (1 note: -v)
+  [1]
+  $ cp -r out odd && cat > poke.py << 'END'
+  > import json, sys
+  > row, pattern = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
+  > with open("odd/model.safetensors", "r+b") as f:
+  >     n = int.from_bytes(f.read(8), "little")
+  >     table = json.loads(f.read(n))[sys.argv[3]]
+  >     begin, end = table["data_offsets"]
+  >     size = (end - begin) // table["shape"][0]
+  >     f.seek(8 + n + begin + row * size)
+  >     f.write(pattern * (size // 2))
+  > END
+  $ python3 poke.py 575 c07f model.embed_tokens.weight && vocab-check odd --device cpu -q | grep 'VOC\|remedy'
+  error   VOC401  1 row with NaN or Inf: 575 " Würde"
+    remedy  extend the base again with another --init
+  $ python3 poke.py 575 c07f lm_head.weight && vocab-check odd --forward --device cpu -q | grep 'VOC4[12][67]\|remedy.*init'
+    remedy  extend the base again with another --init
+    remedy  extend the base again with another --init
+  error   VOC417  ...
+    remedy  extend the base again with another --init
+  $ rm -r odd && cp -r out odd && python3 poke.py 3 c07f model.embed_tokens.weight && python3 poke.py 575 c07f model.embed_tokens.weight && vocab-check odd --device cpu -q | grep 'VOC\|remedy'
+  error   VOC401  1 row with NaN or Inf: 3 ...
+    remedy  restore the rows from the original model
+  error   VOC401  1 row with NaN or Inf: 575 " Würde"
+    remedy  extend the base again with another --init
+  $ rm -r odd && cp -r out odd && python3 poke.py 575 803f model.embed_tokens.weight && vocab-check odd --device cpu -q | grep -A 4 VOC411
+  warning VOC411  1 new row is too long, up to ... times the base's median length: 575 " Würde"
+    where   model.safetensors model.embed_tokens.weight
+    why     rows that are longer than trained ones draw predictions
+    remedy  `embed-extend BASE --map MAP -o OUT` with --init pieces makes means of old rows, which are shorter; or train them
+  ...
 
 Another model as the base is one finding.
 

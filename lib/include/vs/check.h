@@ -80,6 +80,7 @@ struct vs_check_result {
     const char *map, *receipt;             /* the files that told which ids are new; or NULL */
     bool found_map, found_receipt;         /* in the directory: nobody gave them */
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
+    enum vs_severity fail_on;              /* of the request: what fails is shown */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;
 };

@@ -31,7 +31,8 @@ struct vs_forward_report {
     double mass_new_max, mass_new_mean;     /* softmax mass on new rows, over positions of old ids alone; -1: no new rows */
     double mass_surplus_max;                /* on rows without a token, over all positions */
     double kl_max;                          /* KL(old || new) = -ln(1 - mass_new), the largest */
-    double hidden_nmse, logits_max_abs;     /* of two runs, where two were needed; else -1 and 0 */
+    double hidden_nmse;                     /* of two runs; -1 where one was enough */
+    double logits_max_abs;                  /* how far old logits are from the base's; -1: not compared */
     int64_t first_differing_layer;          /* -1: none, or not compared; 0 = the embedded tokens */
     double row_sum_error;                   /* -1: not measured */
     struct vs_generated *generated; uint32_t generated_count;

@@ -228,9 +228,9 @@ static const struct {
     {"a table of other columns", "token_embd.weight", embed_cols, VS_BAD_SHAPE, "token_embd.weight", "[10, 18]"},
     {"a head of other columns", NULL, head_cols, VS_BAD_SHAPE, "output.weight", "[10, 14]"},
     {"a layer too many", "llama.block_count", layers_beyond, VS_MISSING, "blk.1.attn_norm.weight", "absent"},
-    {"more layers than tensors", "llama.block_count", layers_absurd, VS_BAD_CONFIG, "layers", "60000"},
-    {"too many experts", NULL, experts_absurd, VS_BAD_CONFIG, "head_dim, num_experts", "more than 65536"},
-    {"more experts in use than there are", NULL, experts_unused, VS_BAD_CONFIG, "num_experts_per_tok", "more than there are"},
+    {"more layers than tensors", "llama.block_count", layers_absurd, VS_BAD_CONFIG, "llama.block_count", "60000"},
+    {"too many experts", NULL, experts_absurd, VS_BAD_CONFIG, "llama.expert_count", "more than 65536"},
+    {"more experts in use than there are", NULL, experts_unused, VS_BAD_CONFIG, "llama.expert_used_count", "more than there are"},
 };
 
 static void expect_obstacle(const char *name, const struct vs_model *m, enum vs_obstacle_kind kind, const char *at, const char *found)
@@ -268,7 +268,7 @@ Test(forward_gguf, experts_of_all_layers)
     struct vs_checkpoint *c;
     struct vs_model m;
     open_model(INNER, "llama.block_count", many_experts, &c, &m);
-    expect_obstacle("experts", &m, VS_BAD_CONFIG, "layers, experts", "100 layers of 65536 experts");
+    expect_obstacle("experts", &m, VS_BAD_CONFIG, "llama.expert_count", "100 layers of 65536 experts");
     vs_model_close(&m);
     vs_checkpoint_close(c);
     vst_cleanup();
