@@ -219,11 +219,11 @@ static enum vs_code check_rows(struct vs_planner *p, const struct vs_table_plan 
     if (t->rows_before == p->x->rows_before)
         return VS_OK;
     if (vs_role_is_output(table->role) && t->rows_before < p->x->rows_before)
-        return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, expected %llu as in %.*s: a %s table of another height, without rows from id %llu on. If it was "
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, expected %llu as in %.*s: another height of a table (%s), without rows from id %llu on. If it was "
                        "cut, take the %s of the original model; where it is lower by design, the family's own rule is needed", p->request->model,
                        VS_STR(table_name(p, table)), (unsigned long long)t->rows_before, (unsigned long long)p->x->rows_before,
                        VS_STR(table_name(p, first)), role, (unsigned long long)t->rows_before, role);
-    return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, %.*s has %llu: a %s table of another height needs the family's own rule; "
+    return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, %.*s has %llu: another height of a table (%s) needs the family's own rule; "
                    "--ignore %.*s leaves it as it is", p->request->model, VS_STR(table_name(p, table)),
                    (unsigned long long)t->rows_before, VS_STR(table_name(p, first)), (unsigned long long)p->x->rows_before,
                    role, VS_STR(table_name(p, table)));
