@@ -24,35 +24,46 @@ static struct vs_dev *open_device(bool apart)
     return dev;
 }
 
-static const float *logits(const char *dir, bool apart, uint64_t memory, uint32_t generate, uint32_t *continued)
+struct way { bool apart; uint64_t memory; uint32_t generate, *continued; const struct vs_tap *tap; };
+
+/* Logits of the prompts, which are freed; the first one is continued. */
+static const float *logits_of(const char *dir, struct vs_prompts *prompts, const struct way *way, uint64_t *positions)
 {
     struct vs_err err = {0};
     struct vs_checkpoint *c;
     struct vs_model m;
-    struct vs_prompts prompts = {0};
     struct vs_arena arena = {0};
     struct vs_forward_report r;
     struct vs_forward_verdicts v;
-    struct vs_dev *dev = open_device(apart);
+    struct vs_dev *dev = open_device(way->apart);
     const char *out = vst_path(vst_tempdir(), "logits.npy");
     const uint8_t classes[ROWS] = {0};
     uint64_t rows, cols;
     cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
     cr_assert_eq(m.obstacle.kind, VS_RUNNABLE, "%s", m.obstacle.at);
-    cr_assert_eq(vs_prompts_parse("4 8 15 16 23 39", &prompts, &err), VS_OK);
-    struct vs_run run = {.memory = memory};
-    struct vs_forward_request q = {.dump_logits = out, .generate = generate};
-    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes};
+    struct vs_run run = {.memory = way->memory};
+    struct vs_forward_request q = {.dump_logits = out, .generate = way->generate};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = prompts, .row_class = classes, .tap = way->tap};
     cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
-    for (uint32_t i = 0; i < generate; i++)
-        continued[i] = r.generated[0].ids[i];
+    for (uint32_t i = 0; i < way->generate; i++)
+        way->continued[i] = r.generated[0].ids[i];
+    *positions = r.positions;
     vs_arena_free(&arena);
-    vs_prompts_free(&prompts);
+    vs_prompts_free(prompts);
     vs_model_close(&m);
     vs_checkpoint_close(c);
     vs_dev_close(dev);
     return read_npy(out, &rows, &cols);
+}
+
+static const float *logits(const char *dir, bool apart, uint64_t memory, uint32_t generate, uint32_t *continued)
+{
+    struct vs_err err = {0};
+    struct vs_prompts prompts = {0};
+    uint64_t positions;
+    cr_assert_eq(vs_prompts_parse("4 8 15 16 23 39", &prompts, &err), VS_OK);
+    return logits_of(dir, &prompts, &(struct way){apart, memory, generate, continued, NULL}, &positions);
 }
 
 Test(lanes, every_way_gives_the_same_bits)
@@ -85,37 +96,19 @@ static bool count_bytes(void *user, const struct vs_file *f, uint32_t number, ui
 static const float *logits_of_many(const char *dir, bool apart, uint64_t memory, uint64_t *bytes)
 {
     struct vs_err err = {0};
-    struct vs_checkpoint *c;
-    struct vs_model m;
     struct vs_prompts prompts = {0};
-    struct vs_arena arena = {0};
-    struct vs_forward_report r;
-    struct vs_forward_verdicts v;
-    struct vs_dev *dev = open_device(apart);
-    const char *out = vst_path(vst_tempdir(), "logits.npy");
-    const uint8_t classes[ROWS] = {0};
-    uint64_t rows, cols;
     struct counted counted = {0};
     const struct vs_tap tap = {count_bytes, &counted};
-    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
-    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    uint64_t positions;
     for (uint32_t i = 0; i < 300; i++) {
         if (i % 10 == 0)
             cr_assert_eq(vs_prompts_begin(&prompts, VS_PROMPT_USER, &err), VS_OK);
         cr_assert_eq(vs_prompts_add(&prompts, i * 7919 % ROWS, &err), VS_OK);
     }
-    struct vs_run run = {.memory = memory};
-    struct vs_forward_request q = {.dump_logits = out};
-    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes, .tap = &tap};
-    cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
-    cr_expect_eq(r.positions, 300);
+    const float *out = logits_of(dir, &prompts, &(struct way){apart, memory, 0, NULL, &tap}, &positions);
+    cr_expect_eq(positions, 300);
     *bytes = counted.bytes;
-    vs_arena_free(&arena);
-    vs_prompts_free(&prompts);
-    vs_model_close(&m);
-    vs_checkpoint_close(c);
-    vs_dev_close(dev);
-    return read_npy(out, &rows, &cols);
+    return out;
 }
 
 /* The workspace of the smaller memories has room for 64 tokens. 300 hidden states fit into an eighth of 256 KiB, and into that of
