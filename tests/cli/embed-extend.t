@@ -116,6 +116,10 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
   $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
   embed-extend: init.jsonl: line 1: "Ġdas?" is none of the new tokens
   [3]
+  $ printf '{"id": 515, "init": "zero"}\n\n{"id": 516, "init": zero}\n' > init.jsonl
+  $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
+  embed-extend: init.jsonl: line 3, column 21 (byte 49): found 'z': a value expected
+  [3]
 
 The seed decides, and nothing else: not the memory, not the threads.
 
