@@ -271,8 +271,8 @@ A head that stays behind is named.
 -v says for every new token what its row begins as.
 
   $ embed-extend base --map merged/vocab-map.json --out-init zero -n -q -v | sed -n '/^new/,+1p'
-  new        515 Ġd  pieces 32 100, head zero
-             516 Ġde  pieces 32 100 101, head zero
+  new        515 " d"  pieces 32 100, head zero
+             516 " de"  pieces 32 100 101, head zero
   $ embed-extend base --add 2 -n -q -v
   plan       input  model.embed_tokens.weight  576 rows, none added; 2 spare: mean
              head   lm_head.weight  576 rows, none added; 2 spare: mean

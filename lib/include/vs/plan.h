@@ -28,7 +28,7 @@ struct vs_new_token {
     const uint32_t *pieces; uint32_t piece_count; /* base ids, from symbols */
 };
 struct vs_overlap { struct vs_str token, source; uint32_t source_id, id; bool made_special; /* it was not a special token before */ };
-struct vs_rejected { struct vs_str token, source, reason; uint32_t source_id; };
+struct vs_rejected { struct vs_str token, source, reason; uint32_t source_id; bool bytes; /* known to be spelled in the byte alphabet */ };
 
 struct vs_vocab_map {
     struct vs_str base_path, base_sha256; /* of the base's tokenizer.json, 64 hex digits */
