@@ -42,7 +42,8 @@ static const struct cli_tool tool = {
         "what they were.\n\n"
         "New rows begin as the mean of the rows of their pieces where the map knows them, else as the mean of the rows in use. The same "
         "seed gives the same rows, whatever the number of threads, the memory and the other tokens.\n\n"
-        "A tensor that has the size of the vocabulary and is not known by name stops the run: say what it is with --table or --ignore.",
+        "A tensor that has the size of the vocabulary and is not known by name stops the run: say what it is with --table or --ignore. "
+        "Where other ids follow the text (Gemma3n), --pad-multiple pads before them, so that ids without a token stand between; vocab-check warns of those.",
     .examples =
         "$ embed-extend base/ --map merged/vocab-map.json -o extended/\n"
         "after vocab-merge: all new tokens get their rows\n"
@@ -51,8 +52,7 @@ static const struct cli_tool tool = {
         "$ embed-extend base/ --map merged/vocab-map.json -n\n"
         "show the plan, write nothing\n",
     .options = options,
-    .min_args = 1,
-    .max_args = 1,
+    .min_args = 1, .max_args = 1,
     .writes = true, .weights = true, .seed = true,
 };
 

@@ -227,3 +227,20 @@ What cannot be meant.
   ...
   offset-patch: standard output: No space left on device
   [4]
+
+Padding stands before the blocks: its ids are holes, which the plan says and vocab-check explains. Without it there are none.
+
+  $ embed-extend gemma3n --map merged/vocab-map.json --pad-multiple 64 -o holed 2> /dev/null | grep 'no token'
+             3 rows carry no token: 262205 .. 262207, between the text and the blocks: no padding can follow those, so the ids have a hole there
+  $ vocab-check holed --device cpu -q
+  warning VOC110  262461 tokens, but the highest id is 262463
+    where   tokenizer.json
+    why     code that sizes a table by len(tokenizer) is off by 3
+    remedy  size tables by the highest id + 1, which is 262464: `vocab-inspect holed` shows both numbers
+  warning VOC201  3 holes in the ids: 262205 .. 262207
+    where   tokenizer.json /model/vocab
+    why     the Rust library numbers added tokens by count and can hand such an id out again
+    remedy  they are the padding before the blocks: no text gives them, and nothing need be done where this library adds no more tokens; without --pad-multiple, embed-extend leaves no hole there
+  2 warnings in holed (1 note: -v)
+  $ vocab-check extended --device cpu -q
+  no errors and no warnings in extended (2 notes: -v)
