@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "check/checker.h"
+#include "model/data.h"
 #include "plan/offsets.h"
 
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c)
@@ -36,15 +37,12 @@ uint64_t vs_input_extra(const struct checker *k)
 
 static bool is_placeholder(const struct checker *k, uint64_t id)
 {
-    static const char *const kinds[] = {"image", "video", "audio", "vision", "boi", "eoi", "boa", "eoa"};
-    struct vs_str token = vs_token_text(k->t, (uint32_t)id);
-    if (vs_str_ends(token, VS_LIT("_soft_token>")))
+    if (vs_keys_match(k->c, "placeholder_tokens", vs_token_text(k->t, (uint32_t)id)))
         return true;
     for (size_t i = 0; i < k->c->config.special_id_count; i++) {
         const struct vs_config_int *s = &k->c->config.special_ids[i];
-        for (size_t n = 0; s->value == (int64_t)id && n < sizeof kinds / sizeof *kinds; n++)
-            if (vs_str_starts(s->name, vs_cstr(kinds[n])))
-                return true;
+        if (s->value == (int64_t)id && (vs_keys_match(k->c, "placeholders", s->name) || vs_keys_match(k->c, "placeholder_marks", s->name)))
+            return true;
     }
     return false;
 }
@@ -52,7 +50,7 @@ static bool is_placeholder(const struct checker *k, uint64_t id)
 /* T5's sentinels come with its tokenizer wherever that is borrowed; no text of a user holds them. */
 static bool is_sentinel_word(const struct checker *k, uint64_t id)
 {
-    return vs_str_starts(vs_token_text(k->t, (uint32_t)id), VS_LIT("<extra_id_"));
+    return vs_keys_match(k->c, "sentinel_tokens", vs_token_text(k->t, (uint32_t)id));
 }
 
 /* The size at the top, where a nested text config contradicts it; NULL otherwise. Where a size of the text has a name of its own

@@ -519,6 +519,12 @@ names is pointed elsewhere, unless a token has it.
   sized
   no errors and no warnings in sized (1 note: -v)
 
+Which tokens no text of a user holds is data.
+
+  $ mkdir data && sed 's/"<extra_id_\*"/"word*"/' "$VS_SOURCE/schemas/model-keys.json" > data/model-keys.json
+  $ vocab-check right --device cpu -q --data-dir data | grep "warning VOC101"
+  warning VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
+
 Where ids run otherwise than declared, embed-extend refuses: that comes first.
 
   $ python3 - << 'END'
