@@ -273,6 +273,8 @@ enum vs_code vs_vocab_map_read(const char *path, struct vs_vocab_map **out, stru
     size_t n = 0;
     struct reader r = {.map = NULL};
     struct vs_arena scratch = {0};
+    if (vs_path_is_dir(path))
+        return vs_fail(err, VS_EFORMAT, "%s: found a directory, expected a vocab-map.json: vocab-merge writes it into its OUT", path);
     enum vs_code code = vs_read_all(path, VS_VOCAB_MAP_MAX, &text, &n, err);
     if (code)
         return code;

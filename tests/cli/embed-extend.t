@@ -120,6 +120,9 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
   $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
   embed-extend: init.jsonl: line 3, column 21 (byte 49): found 'z': a value expected
   [3]
+  $ embed-extend base --map merged -o no
+  embed-extend: merged: found a directory, expected a vocab-map.json: vocab-merge writes it into its OUT
+  [3]
 
 The seed decides, and nothing else: not the memory, not the threads.
 
