@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/map.h"
 #include "json/dom.h"
+#include "json/lex.h"
 #include "plan/extend.h"
 
 #define INIT_FILE_MAX (256ull << 20)
@@ -118,6 +119,8 @@ static enum vs_code init_token(struct vs_planner *p, const struct vs_map *names,
         return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is none of the new tokens", where, vs_escape(shown, sizeof shown, name));
     if (!t)
         return vs_fail(err, VS_EMISMATCH, "%s: id %lld is none of the new ids", where, (long long)number);
+    if (t->by_file)
+        return vs_fail(err, VS_EMISMATCH, "%s: an earlier line says already how id %llu begins; keep one of them", where, (unsigned long long)t->id);
     if (parsed.method == VS_INIT_PIECES && t->piece_count == 0)
         return vs_fail(err, VS_EMISMATCH, "%s: the map knows no pieces of this token; use mean, zero, normal or copy:ID", where);
     enum vs_code code = check_copy(p->x, parsed, where, err);
@@ -147,7 +150,7 @@ static enum vs_code init_file(struct vs_planner *p, struct vs_err *err)
         size_t len = end ? (size_t)(end - (text + at)) : n - at;
         struct vs_jdoc doc = {0};
         snprintf(where, sizeof where, "%.400s: line %lu", path, line);
-        if (len > 0 && !(code = parse_line(path, text, at, len, &doc, err)))
+        if (vs_lex_space(text + at, len, 0) < len && !(code = parse_line(path, text, at, len, &doc, err)))
             code = init_token(p, &names, &doc, where, err);
         vs_jdoc_free(&doc);
         if (code)

@@ -116,9 +116,13 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
   $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
   embed-extend: init.jsonl: line 1: "Ġdas?" is none of the new tokens
   [3]
-  $ printf '{"id": 515, "init": "zero"}\n\n{"id": 516, "init": zero}\n' > init.jsonl
+  $ printf '{"id": 515, "init": "zero"}\r\n \r\n{"id": 516, "init": zero}\r\n' > init.jsonl
   $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
-  embed-extend: init.jsonl: line 3, column 21 (byte 49): found 'z': a value expected
+  embed-extend: init.jsonl: line 3, column 21 (byte 52): found 'z': a value expected
+  [3]
+  $ printf '{"id": 515, "init": "zero"}\n{"token": "Ġd", "init": "mean"}\n' > init.jsonl
+  $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
+  embed-extend: init.jsonl: line 2: an earlier line says already how id 515 begins; keep one of them
   [3]
   $ embed-extend base --map merged -o no
   embed-extend: merged: found a directory, expected a vocab-map.json: vocab-merge writes it into its OUT
