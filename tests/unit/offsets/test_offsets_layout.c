@@ -377,6 +377,30 @@ Test(offsets_layout, spellings)
 }
 
 /* Mirrors that no file has: their class default moves, is written, and is checked like one that was there. */
+/* Names that only the rule knows are not shown to people. */
+Test(offsets_layout, expressions_in_words)
+{
+    static const char text[] =
+        "{\"id\": \"words\", \"symbols\": {\"V\": {\"file\": \"config.json\", \"path\": \"/text_config/vocab_size\"}, \"E\": {\"file\":"
+        "\"generation_config.json\", \"path\": \"/suppress_tokens/0\", \"default\": 1}}, \"space\": {\"extend\": \"text\", \"insert_at\": \"V\","
+        "\"total\": \"V\", \"blocks\": [{\"name\": \"text\", \"start\": \"0\", \"end\": \"V\"}], \"partition\": \"exact\"},"
+        "\"fields\": [{\"sym\": \"V\", \"kind\": \"total\"}, {\"sym\": \"E\", \"kind\": \"id\"}], \"tensors\": [], \"invariants\": [], \"strategies\": [\"append\"]}";
+    static const struct { const char *expression, *words; } cases[] = {
+        {"V", "text_config.vocab_size"}, {"2*V - 1 >= E", "2*text_config.vocab_size - 1 >= generation_config.suppress_tokens.0"},
+        {"min(V, E+3)", "min(text_config.vocab_size, generation_config.suppress_tokens.0+3)"}, {"VV == 7", "VV == 7"}, {"", ""}};
+    static const char sum[] = "V+V+V+V+V+V+V+V+V+V+V+V+V";
+    char words[VS_RULE_WORDS];
+    struct run r = {0};
+    enum vs_code code;
+    struct vs_rule *rule = parse_rule(text, &r, &code);
+    cr_assert_eq(code, VS_OK, "%s", r.err.message);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_assert_str_eq(vs_rule_words(rule, cases[i].expression, words), cases[i].words);
+    cr_assert_eq(strlen(vs_rule_words(rule, sum, words)), VS_RULE_WORDS - 1); /* cut, not overrun */
+    finish(&r);
+    vst_cleanup();
+}
+
 Test(offsets_layout, absent_mirrors_are_checked_before_and_after)
 {
     static const struct file files[] = {{"config.json", "{\"v\": 12}"}, {NULL, NULL}};
