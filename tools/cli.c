@@ -393,7 +393,12 @@ enum vs_code cli_print(struct cli *c, const struct vs_buf *text, struct vs_err *
     cli_progress_clear();
     if (!p)
         return vs_fail(err, VS_ENOMEM, "out of memory while writing the report");
-    if (fwrite(p, 1, n, stdout) == n && fflush(stdout) == 0) /* at once: talk on stderr comes after it */
+    return cli_printed(c, fwrite(p, 1, n, stdout) == n, err);
+}
+
+enum vs_code cli_printed(struct cli *c, bool good, struct vs_err *err)
+{
+    if (good && fflush(stdout) == 0) /* at once: talk on stderr comes after it */
         return VS_OK;
     if (errno != EPIPE)
         return vs_fail(err, VS_EIO, "standard output: %s", strerror(errno));

@@ -96,6 +96,7 @@ int cli_begin(struct cli *c, const struct cli_tool *tool, void *options, int arg
 int cli_usage(const struct cli *c, const char *fmt, ...) VS_PRINTF(2, 3);
 /* Writes text to stdout. */
 enum vs_code cli_print(struct cli *c, const struct vs_buf *text, struct vs_err *err);
+enum vs_code cli_printed(struct cli *c, bool good, struct vs_err *err); /* after stdio wrote: whether it did, and it is flushed */
 enum vs_code cli_print_line(struct cli *c, struct vs_err *err); /* an empty line */
 /* An error that does not end the run. */
 void cli_complain(const struct cli *c, const struct vs_err *err);

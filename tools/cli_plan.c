@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A plan as the result of a tool. As text it stands before the work, for it says what will be done; as JSON behind it,
- * since the place of the output is part of it.
+ * A plan as the result of a tool. As text it stands before the work, for it says what will be done; as JSON behind it, since the place
+ * of the output is part of it, but before the output can be seen.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include "cli.h"
 
 struct plan_result { const struct vs_plan *plan; const struct vs_plan_done *done; };
@@ -29,7 +27,7 @@ enum vs_code cli_plan_end(struct cli *c, const struct vs_plan *plan, const struc
         return cli_render(c, render, &(struct plan_result){plan, done}, err);
     if (!c->quiet || !done || !done->out)
         return VS_OK;
-    return printf("%s\n", done->out) < 0 && errno != EPIPE ? vs_fail(err, VS_EIO, "standard output: %s", strerror(errno)) : VS_OK;
+    return cli_printed(c, printf("%s\n", done->out) >= 0, err);
 }
 
 void cli_say_next(struct cli *c, const char *const *words)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include "cli.h"
 
 struct options {
@@ -41,7 +42,8 @@ static const struct cli_tool tool = {
         "what they were.\n\n"
         "New rows begin as the mean of the rows of their pieces where the map knows them, else as the mean of the rows in use. The same "
         "seed gives the same rows, whatever the number of threads, the memory and the other tokens.\n\n"
-        "A tensor that has the size of the vocabulary and is not known by name stops the run: say what it is with --table or --ignore.",
+        "A tensor that has the size of the vocabulary and is not known by name stops the run: say what it is with --table or --ignore. "
+        "Where other ids follow the text (Gemma3n), --pad-multiple pads before them, so that ids without a token stand between; vocab-check warns of those.",
     .examples =
         "$ embed-extend base/ --map merged/vocab-map.json -o extended/\n"
         "after vocab-merge: all new tokens get their rows\n"
@@ -50,11 +52,8 @@ static const struct cli_tool tool = {
         "$ embed-extend base/ --map merged/vocab-map.json -n\n"
         "show the plan, write nothing\n",
     .options = options,
-    .min_args = 1,
-    .max_args = 1,
-    .writes = true,
-    .weights = true,
-    .seed = true,
+    .min_args = 1, .max_args = 1,
+    .writes = true, .weights = true, .seed = true,
 };
 
 static struct vs_extend_request request_of(const struct cli *c, const struct options *o)
@@ -77,26 +76,53 @@ static void say_ties(const struct cli *c, const struct vs_extend_report *r)
 }
 
 /* moved: ids were renumbered, so the map that fits is the one in the output. */
-static void say_done(struct cli *c, const struct options *o, const struct vs_extend_report *r, const char *receipt, bool moved)
+static void say_done(struct cli *c, const struct options *o, const struct vs_extend_report *r, const char *receipt, bool moved, double seconds)
 {
     struct rusage usage;
     char map[PATH_MAX];
     snprintf(map, sizeof map, "%s/vocab-map.json", c->out);
     getrusage(RUSAGE_SELF, &usage);
+    say_ties(c, r);
     cli_say(c, "wrote %s  (%.1f MB, of them %.1f MB new)  in %.1f s, peak memory %.0f MB", c->out, (double)r->bytes_total / 1e6,
-            (double)r->bytes_written / 1e6, r->seconds, (double)usage.ru_maxrss / 1e3);
+            (double)r->bytes_written / 1e6, seconds, (double)usage.ru_maxrss / 1e3);
     cli_say(c, "frozen below id %llu: sha256 before = after in %s", (unsigned long long)r->freeze_until, receipt);
     const char *with_map[] = {"vocab-check", c->out, "--base", c->args[0], "--map", moved ? map : o->map, "--receipt", receipt, NULL};
     const char *without[] = {"vocab-check", c->out, "--base", c->args[0], "--receipt", receipt, NULL};
     cli_say_next(c, o->map ? with_map : without);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* What was asked for on standard output stands there before OUT does: a report that cannot be written leaves nothing. */
+static enum vs_code write_plan(struct cli *c, const struct options *o, const struct vs_plan *plan, const struct vs_extend_request *request,
+                               struct vs_err *err)
+{
+    struct vs_extend_report report;
+    struct vs_outdir *staged;
+    char receipt[PATH_MAX];
+    const double begin = now();
+    enum vs_code code = vs_extend_stage(plan, request, c->out, &c->run, &report, &staged, err);
+    snprintf(receipt, sizeof receipt, "%s/receipt.json", c->out);
+    if (!code)
+        code = cli_plan_end(c, plan, &(struct vs_plan_done){c->out, receipt}, err);
+    if (!code)
+        code = vs_outdir_commit(staged, err);
+    if (code)
+        vs_outdir_abort(staged);
+    else
+        say_done(c, o, &report, receipt, plan->shift.by > 0, now() - begin);
+    return code;
+}
+
 static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err *err)
 {
     const struct vs_extend_request request = request_of(c, o);
-    struct vs_extend_report report;
     struct vs_plan *plan = NULL;
-    char receipt[PATH_MAX];
     enum vs_code code = cli_check_out(c, (const char *const[]){o->map, o->tokenizer, o->init_file}, 3, err);
     if (!code)
         code = vs_extend_plan(&request, &c->run, &plan, err);
@@ -104,13 +130,8 @@ static enum vs_code extend(struct cli *c, const struct options *o, struct vs_err
         code = cli_plan_begin(c, plan, c->dry_run, err);
     if (!code && c->dry_run)
         cli_say(c, "nothing written (--dry-run)");
-    if (code || c->dry_run || (code = vs_extend_run(plan, &request, c->out, &c->run, &report, err)))
-        goto out;
-    snprintf(receipt, sizeof receipt, "%s/receipt.json", c->out);
-    say_ties(c, &report);
-    say_done(c, o, &report, receipt, plan->shift.by > 0);
-    code = cli_plan_end(c, plan, &(struct vs_plan_done){c->out, receipt}, err);
-out:
+    else if (!code)
+        code = write_plan(c, o, plan, &request, err);
     vs_plan_free(plan);
     return code;
 }

@@ -71,22 +71,30 @@ static void say_weights(struct cli *c, const struct options *o, const struct vs_
     cli_say_next(c, (const char *const[]){"embed-extend", c->args[0], o->map ? "--map" : "--add", o->map ? o->map : add, "-o", "EXTENDED", NULL});
 }
 
+/* What was asked for on standard output stands there before anything is changed: a report that cannot be written leaves nothing. */
 static enum vs_code write_plan(struct cli *c, const struct options *o, const struct vs_plan *plan, const struct vs_patch_request *request,
                                struct vs_err *err)
 {
     const char *out = o->in_place ? request->dir : c->out;
+    struct vs_outdir *staged = NULL;
     char receipt[PATH_MAX];
     if (!plan->block_count || (o->in_place && !plan->shift.by)) {
         cli_say(c, "nothing written: nothing moves");
         return cli_plan_end(c, plan, NULL, err);
     }
-    enum vs_code code = vs_patch_write(plan, request, c->out, o->in_place, &c->run, err);
-    if (code)
-        return code;
     snprintf(receipt, sizeof receipt, "%s/offset-receipt.json", out);
+    enum vs_code code = o->in_place ? VS_OK : vs_patch_stage(plan, request, c->out, &c->run, &staged, err);
+    if (!code)
+        code = cli_plan_end(c, plan, &(struct vs_plan_done){out, plan->shift.by ? receipt : NULL}, err);
+    if (!code)
+        code = o->in_place ? vs_patch_write(plan, request, NULL, true, &c->run, err) : vs_outdir_commit(staged, err);
+    if (code) {
+        vs_outdir_abort(staged);
+        return code;
+    }
     cli_say(c, "wrote %s: ids from %llu on moved by %llu", out, (unsigned long long)plan->shift.at, (unsigned long long)plan->shift.by);
     say_weights(c, o, plan);
-    return cli_plan_end(c, plan, &(struct vs_plan_done){out, plan->shift.by ? receipt : NULL}, err);
+    return VS_OK;
 }
 
 static enum vs_code patch(struct cli *c, const struct options *o, struct vs_err *err)

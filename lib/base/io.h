@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 #include <vs/err.h>
+#include <vs/output.h>
 #include <vs/vs.h>
 #include "base/mem.h"
 
@@ -78,8 +79,6 @@ enum vs_code vs_pwrite_all(int fd, const char *path, uint64_t at, const void *p,
 
 /* ---- a staged output directory ---- */
 
-struct vs_outdir; /* owns OUT.partial-XXXXXX beside OUT until commit or abort */
-
 /* inputs: paths of files and directories that must not be written to: OUT equal to, inside of, or hard-linked with any
  * of them is VS_EEXIST, as is a path inside a Hugging Face cache, a link, a regular file, and a non-empty directory
  * without force. */
@@ -96,9 +95,7 @@ enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *s
                             const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_outdir_mkdir(struct vs_outdir *d, const char *name, struct vs_err *err) VS_NODISCARD; /* for copied sub-directories; names may then be "sub/file" */
 const char *vs_outdir_path(const struct vs_outdir *d, const char *name, struct vs_arena *a); /* where NAME is now */
-/* fsync everything, rename into place (with force: exchange, then delete the old one), fsync the parent. Frees d on success. */
-enum vs_code vs_outdir_commit(struct vs_outdir *d, struct vs_err *err) VS_NODISCARD;
-void vs_outdir_abort(struct vs_outdir *d); /* removes what was staged and frees d; accepts NULL */
+/* vs_outdir_commit and vs_outdir_abort: <vs/output.h> */
 
 /* ---- replacing files in place (offset-patch --in-place): all or none ---- */
 struct vs_replace { const char *path; struct vs_str text; bool create; }; /* create: the file may be absent; it is new then */

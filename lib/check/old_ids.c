@@ -131,6 +131,19 @@ static void fresh_by_receipt(struct checker *k)
             vs_bit_set(k->impl->fresh, i);
 }
 
+/* Map and receipt tell of the last extension. The base may lie further back: ids beyond its own are new whoever gave them. */
+static void fresh_by_base(struct checker *k)
+{
+    const struct vs_facts *base = k->impl->base;
+    const struct vs_table *before = base && base->checkpoint ? vs_checkpoint_table(base->checkpoint, VS_ROLE_INPUT) : NULL;
+    if (!before || k->impl->shift.by) /* what was inserted since the base is its shift */
+        return;
+    uint64_t ids = base->tokenizer && base->tokenizer->rows_needed < before->rows ? base->tokenizer->rows_needed : before->rows;
+    for (uint64_t i = ids; i < k->input->rows; i++)
+        if (vs_has_token(k, i))
+            vs_bit_set(k->impl->fresh, i);
+}
+
 /* The shift that a model's directory tells of its ids; {0, 0} for none. *end: of its blocks. */
 static enum vs_code told_shift(struct checker *k, const struct vs_checkpoint *c, struct vs_shift *out, uint64_t *end)
 {
@@ -211,6 +224,7 @@ enum vs_code vs_find_old_ids(struct checker *k)
         fresh_by_map(k);
     if (receipt)
         fresh_by_receipt(k);
+    fresh_by_base(k);
     for (uint64_t i = s.at; i < s.at + s.by; i++)
         vs_bit_set(k->impl->fresh, i); /* padding rows inside the text block are new as well */
     return VS_OK;

@@ -3,16 +3,12 @@
  * L1 for configs: what the model computes with is the base's.
  */
 #include "check/checker.h"
+#include "model/data.h"
 
 /* Keys that growth may change, and those that no model computes with. */
-static bool may_differ(struct vs_str key)
+static bool may_differ(const struct checker *k, struct vs_str key)
 {
-    static const char *const free_keys[] = {"*vocab_size*", "*vocab_offset*", "*_token_id*", "*_token_index", "*_token_ids", "transformers_version",
-                                            "_name_or_path", "torch_dtype", "dtype"};
-    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
-        if (vs_glob(vs_cstr(free_keys[i]), key))
-            return true;
-    return false;
+    return vs_keys_match(k->c, "free_keys", key);
 }
 
 static struct vs_str raw(const struct vs_jdoc *d, const struct vs_jval *v)
@@ -91,14 +87,14 @@ static void same_values(struct walk *w, const struct vs_jval *x, const struct vs
         return;
     }
     for (const struct vs_jval *m = x->child; m; m = m->next) {
-        if (may_differ(m->key))
+        if (may_differ(w->k, m->key))
             continue;
         vs_buf_pointer(&w->at, m->key);
         same_values(w, m, member(y, m->key));
         cut(w, n);
     }
     for (const struct vs_jval *m = y->child; m; m = m->next) {
-        if (may_differ(m->key) || member(x, m->key))
+        if (may_differ(w->k, m->key) || member(x, m->key))
             continue;
         vs_buf_pointer(&w->at, m->key);
         config_differs(w, NULL, m);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "check/checker.h"
+#include "model/data.h"
 #include "plan/offsets.h"
 
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c)
@@ -36,15 +37,12 @@ uint64_t vs_input_extra(const struct checker *k)
 
 static bool is_placeholder(const struct checker *k, uint64_t id)
 {
-    static const char *const kinds[] = {"image", "video", "audio", "vision", "boi", "eoi", "boa", "eoa"};
-    struct vs_str token = vs_token_text(k->t, (uint32_t)id);
-    if (vs_str_ends(token, VS_LIT("_soft_token>")))
+    if (vs_keys_match(k->c, "placeholder_tokens", vs_token_text(k->t, (uint32_t)id)))
         return true;
     for (size_t i = 0; i < k->c->config.special_id_count; i++) {
         const struct vs_config_int *s = &k->c->config.special_ids[i];
-        for (size_t n = 0; s->value == (int64_t)id && n < sizeof kinds / sizeof *kinds; n++)
-            if (vs_str_starts(s->name, vs_cstr(kinds[n])))
-                return true;
+        if (s->value == (int64_t)id && (vs_keys_match(k->c, "placeholders", s->name) || vs_keys_match(k->c, "placeholder_marks", s->name)))
+            return true;
     }
     return false;
 }
@@ -52,25 +50,47 @@ static bool is_placeholder(const struct checker *k, uint64_t id)
 /* T5's sentinels come with its tokenizer wherever that is borrowed; no text of a user holds them. */
 static bool is_sentinel_word(const struct checker *k, uint64_t id)
 {
-    return vs_str_starts(vs_token_text(k->t, (uint32_t)id), VS_LIT("<extra_id_"));
+    return vs_keys_match(k->c, "sentinel_tokens", vs_token_text(k->t, (uint32_t)id));
 }
 
-/* What stands in the way of the remedy, which grows the table. A config that is wrong is set to the rows first: embed-extend does not choose
- * between the two, unless the table grows to what the config says. */
-static void say_first(struct checker *k)
+/* The size at the top, where a nested text config contradicts it; NULL otherwise. Where a size of the text has a name of its own
+ * (text_vocab_size), the top level sizes something else: a codec. A default of the class that stands there sizes nothing. */
+static const struct vs_config_int *contradicting_top(const struct checker *k)
+{
+    const struct vs_config_int *top = NULL, *text = vs_text_vocab(k->c);
+    for (size_t i = 0; i < k->c->config.vocab_size_count; i++)
+        if (strcmp(k->c->config.vocab_sizes[i].at, "/vocab_size") == 0)
+            top = &k->c->config.vocab_sizes[i];
+    bool other = top && text && top->value != text->value && top->value != k->c->config.top_size_default && vs_str_is(text->name, "vocab_size");
+    return other ? top : NULL;
+}
+
+/* Whether the remedy of VOC101, which grows the table, finds a config that it takes: one that agrees with the table as it is, or that says
+ * what it grows to. embed-extend does not choose between two sizes. */
+static bool grows_to_config(const struct checker *k)
 {
     const struct vs_config_int *v = vs_text_vocab(k->c);
     const uint64_t rows = k->input->rows, after = ((uint64_t)k->t->rows_needed + 63) / 64 * 64; /* --pad-multiple 64 */
-    bool fits = !v || (uint64_t)v->value == rows || (v->value > 0 && (uint64_t)v->value > rows && (uint64_t)v->value <= after);
+    return !v || (uint64_t)v->value == rows || (v->value > 0 && (uint64_t)v->value > rows && (uint64_t)v->value <= after);
+}
+
+/* What stands in the way of the remedy: a config that is wrong is set to the rows first. */
+static void say_first(struct checker *k)
+{
+    const struct vs_config_int *v = vs_text_vocab(k->c);
+    const unsigned long long rows = k->input->rows;
     if (k->t->moved_count)
         vs_say(k, "first", "first write the added tokens into model.vocab under the ids that the model was trained with (VOC205, VOC206, VOC207), then ");
-    else if (!fits)
-        vs_say(k, "first", "first set %.*s to %llu in %s, then ", VS_STR(v->name), (unsigned long long)rows, v->file);
+    else if (contradicting_top(k))
+        vs_say(k, "first", "first set both vocabulary sizes of the config to %llu (VOC112), then ", rows);
+    else if (!grows_to_config(k))
+        vs_say(k, "first", "first set %.*s to %llu in %s, then ", VS_STR(v->name), rows, v->file);
     else
         vs_say(k, "first", "%s", "");
 }
 
-static void tokens_without_row(struct checker *k)
+/* The rule that told of them; NULL when there are none. */
+static const char *tokens_without_row(struct checker *k)
 {
     struct id_set all = {0};
     bool placeholders = true, sentinels = true;
@@ -81,7 +101,7 @@ static void tokens_without_row(struct checker *k)
             sentinels = sentinels && is_sentinel_word(k, id);
         }
     if (!all.count)
-        return;
+        return NULL;
     vs_say_ids(k, &all);
     vs_say_table(k, k->c, k->input);
     vs_say(k, "last", "%llu", (unsigned long long)k->input->rows - 1);
@@ -89,10 +109,12 @@ static void tokens_without_row(struct checker *k)
     vs_say(k, "expected", "at least %u, as %s needs", k->t->rows_needed, vs_path_base(k->t->path));
     vs_say_also_token(k, (uint32_t)all.first);
     say_first(k);
+    const char *rule = placeholders && !sentinels ? "VOC102" : "VOC101";
     if (sentinels)
-        vs_found_as(k, "VOC101", VS_WARNING);
+        vs_found_as(k, rule, VS_WARNING);
     else
-        vs_found(k, placeholders ? "VOC102" : "VOC101");
+        vs_found(k, rule);
+    return rule;
 }
 
 /* ---- ids that moved without their rows ---- */
@@ -110,7 +132,19 @@ static void rows_left_behind(struct checker *k)
 
 /* ---- config against tables ---- */
 
-static void config_size(struct checker *k)
+/* How a size becomes right. rule tells of tokens without a row, and its remedy grows the table (NULL: none does): the two are said so that
+ * they can both be followed. */
+static void say_size_cure(struct checker *k, const struct vs_config_int *v, const char *rule)
+{
+    const unsigned long long rows = k->input->rows;
+    if (rule && grows_to_config(k) && !contradicting_top(k))
+        vs_say(k, "cure", "leave it: what %s says grows the table and sets %.*s with it", rule, VS_STR(v->name));
+    else
+        vs_say(k, "cure", "set %.*s to %llu in %s%s%s%s", VS_STR(v->name), rows, v->file, rule ? " before the table grows (" : "", rule ? rule : "",
+               rule ? "), which sets it again" : "");
+}
+
+static void config_size(struct checker *k, const char *without_row)
 {
     const struct vs_config_int *v = vs_text_vocab(k->c);
     uint64_t rows = k->input->rows;
@@ -129,6 +163,7 @@ static void config_size(struct checker *k)
     vs_say_config(k, v);
     vs_say(k, "expected", "%llu", (unsigned long long)rows);
     vs_say_also_table(k, k->c, k->input);
+    say_size_cure(k, v, without_row);
     vs_found(k, "VOC103");
     if (k->t && v->value == (int64_t)k->t->base_count && k->t->base_count < k->t->rows_needed) {
         vs_say_config(k, v);
@@ -138,15 +173,10 @@ static void config_size(struct checker *k)
     }
 }
 
-/* A nested text config that contradicts the top level. Where a size of the text has a name of its own (text_vocab_size), the
- * top level sizes something else: a codec. A default of the class that stands there sizes nothing. */
 static void two_sizes(struct checker *k)
 {
-    const struct vs_config_int *top = NULL, *text = vs_text_vocab(k->c);
-    for (size_t i = 0; i < k->c->config.vocab_size_count; i++)
-        if (strcmp(k->c->config.vocab_sizes[i].at, "/vocab_size") == 0)
-            top = &k->c->config.vocab_sizes[i];
-    if (!top || !text || top->value == text->value || top->value == k->c->config.top_size_default || !vs_str_is(text->name, "vocab_size"))
+    const struct vs_config_int *top = contradicting_top(k), *text = vs_text_vocab(k->c);
+    if (!top)
         return;
     vs_say_config(k, top);
     vs_say(k, "expected", "%lld", (long long)text->value);
@@ -387,9 +417,8 @@ void vs_rules_sizes(struct checker *k)
     if (vs_only_ids_moved(k)) {
         rows_left_behind(k);
     } else {
-        if (k->t)
-            tokens_without_row(k);
-        config_size(k);
+        const char *without_row = k->t ? tokens_without_row(k) : NULL;
+        config_size(k, without_row);
     }
     if (k->t)
         surplus(k);

@@ -6,21 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "check/checker.h"
+#include "model/data.h"
 #include "model/id_lists.h"
 
 /* Ids that code replaces before any lookup. */
 static bool is_sentinel(int64_t id)
 {
     return id == -1 || id == -100 || id == -200;
-}
-
-static bool is_placeholder_name(struct vs_str name)
-{
-    static const char *const kinds[] = {"image", "video", "audio", "vision"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (vs_str_starts(name, vs_cstr(kinds[i])))
-            return true;
-    return false;
 }
 
 /* The rule that an id breaks, or NULL. An id that is suppressed need not be a token's. */
@@ -33,7 +25,7 @@ static const char *broken_rule(const struct checker *k, const struct vs_config_i
         return k->t && vs_id_reserves(s, rows) && !vs_has_token(k, (uint64_t)s->value) ? "VOC315" : NULL;
     if (k->c->gguf)
         return NULL; /* VOC704 says so */
-    bool replaced = s->value >= 0 && is_placeholder_name(s->name) && vs_has_token(k, (uint64_t)s->value);
+    bool replaced = s->value >= 0 && vs_keys_match(k->c, "placeholders", s->name) && vs_has_token(k, (uint64_t)s->value);
     return replaced ? NULL : "VOC301"; /* code replaces it before the lookup: VOC102 says so */
 }
 
@@ -49,7 +41,7 @@ static void say_broken(struct checker *k, const struct vs_config_int *s, const c
     } else {
         vs_say(k, "expected", "the id of a token");
         vs_say_also(k, vs_path_base(k->t->path), "");
-        vs_found_as(k, rule, is_placeholder_name(s->name) ? VS_WARNING : VS_ERROR);
+        vs_found_as(k, rule, vs_keys_match(k->c, "placeholders", s->name) ? VS_WARNING : VS_ERROR);
     }
 }
 

@@ -2,18 +2,10 @@
  *
  * embed-extend: the whole plan into a staged directory, which becomes OUT in one rename.
  */
-#include <time.h>
 #include "exec/exec.h"
 
 #define WORK_MOST (16ull << 20) /* larger windows gain nothing, unless rows are wider */
 #define WORK_LEAST (64ull << 10)
-
-static double seconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begin->tv_sec) + (double)(now.tv_nsec - begin->tv_nsec) / 1e9;
-}
 
 /* What one step needs at once: two rows, or a new row and the old ones that it is made of. */
 static uint64_t widest_step(const struct vs_job *j)
@@ -135,14 +127,13 @@ static uint64_t bytes_to_move(const struct vs_job *j)
     return total;
 }
 
-enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out,
-                           const struct vs_run *run, struct vs_extend_report *report, struct vs_err *err)
+enum vs_code vs_extend_stage(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out, const struct vs_run *run,
+                             struct vs_extend_report *report, struct vs_outdir **staged, struct vs_err *err)
 {
-    struct timespec begin;
     struct vs_job j = {.plan = plan, .x = vs_plan_recipe(plan), .request = request, .run = run, .quiet = *run};
     j.quiet.progress = NULL;
+    *staged = NULL;
     vs_task_begin(&j.task, &j.quiet, "comparing", 0);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     enum vs_code code = workspace(&j, err);
     if (!code)
         code = vs_dev_open(VS_DEV_CPU, run->threads, &j.dev, err);
@@ -157,18 +148,26 @@ enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_re
         code = vs_receipt_write(&j, err);
     if (!code)
         code = vs_task_step(&j.task, 0, err);
-    if (code) {
+    if (code)
         vs_outdir_abort(j.out);
-    } else if ((code = vs_outdir_commit(j.out, err))) {
-        vs_outdir_abort(j.out);
-    }
+    else
+        *staged = j.out;
 done:
     j.report.files_total = plan->checkpoint->file_count;
-    j.report.seconds = seconds_since(&begin);
     if (report)
         *report = j.report;
     vs_dev_close(j.dev);
     vs_free(j.work);
     vs_arena_free(&j.arena);
+    return code;
+}
+
+enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out,
+                           const struct vs_run *run, struct vs_extend_report *report, struct vs_err *err)
+{
+    struct vs_outdir *staged;
+    enum vs_code code = vs_extend_stage(plan, request, out, run, report, &staged, err);
+    if (!code && (code = vs_outdir_commit(staged, err)))
+        vs_outdir_abort(staged);
     return code;
 }

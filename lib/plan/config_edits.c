@@ -9,13 +9,9 @@
 #include "plan/extend.h"
 
 /* Places below which a vocabulary is not the text's. */
-static bool is_foreign(const char *at)
+static bool is_foreign(const struct vs_checkpoint *c, const char *at)
 {
-    static const char *const parts[] = {"vision", "audio", "codec", "speech", "image", "vq_", "talker", "depth", "draft"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (strstr(at, parts[i]))
-            return true;
-    return false;
+    return vs_keys_match(c, "foreign_places", vs_cstr(at));
 }
 
 static bool sizes_text(const struct vs_planner *p, size_t i)
@@ -24,7 +20,7 @@ static bool sizes_text(const struct vs_planner *p, size_t i)
     const struct vs_config_int *v = &c->vocab_sizes[i];
     if (c->text_vocab >= 0 && (size_t)c->text_vocab == i)
         return true;
-    return !is_foreign(v->at) && ((uint64_t)v->value == p->x->rows_before ||
+    return !is_foreign(p->checkpoint, v->at) && ((uint64_t)v->value == p->x->rows_before ||
                                   (c->text_vocab >= 0 && v->value == c->vocab_sizes[c->text_vocab].value));
 }
 
@@ -97,7 +93,7 @@ static enum vs_code row_counts(struct vs_planner *p, const struct vs_jdoc *doc, 
             return vs_enomem(err, "a place", at->n);
         if (v->type == VS_JSON_OBJECT)
             code = row_counts(p, doc, v, at, value, e, found, err);
-        else if (vs_keys_match(p->checkpoint, "row_counts", v->key) && !is_foreign(place) && vs_ji64(doc, v, &rows) &&
+        else if (vs_keys_match(p->checkpoint, "row_counts", v->key) && !is_foreign(p->checkpoint, place) && vs_ji64(doc, v, &rows) &&
                  (uint64_t)rows == p->x->rows_before) {
             *found = true;
             if (p->x->rows_after != p->x->rows_before)

@@ -102,6 +102,11 @@ static struct vs_str text_of(const struct vs_tokenizer *t, uint64_t id)
     return t && id < t->rows_needed ? vs_token_text(t, (uint32_t)id) : (struct vs_str){0};
 }
 
+static bool in_bytes(const struct vs_tokenizer *t, uint64_t id)
+{
+    return t && t->alphabet == VS_ALPHA_BYTE && !vs_token_is_added(t, (uint32_t)id, NULL);
+}
+
 /* Base tokens that have no row yet (VOC101), and rows [from, to) asked for by number. */
 static enum vs_code add_numbered(struct vs_planner *p, const struct vs_tokenizer *t, uint64_t from, uint64_t to, uint32_t cap,
                                  struct vs_err *err)
@@ -112,6 +117,7 @@ static enum vs_code add_numbered(struct vs_planner *p, const struct vs_tokenizer
         struct vs_str text = text_of(t, id);
         if (text.p && (code = copy_text(p, text, &token.token, err)))
             return code;
+        token.bytes = text.p && in_bytes(t, id);
         for (end = id + 1; !text.p && !p->request->init_file && end < to && !text_of(t, end).p; end++)
             ;
         token.count = end - id;
@@ -138,7 +144,9 @@ static enum vs_code from_map(struct vs_planner *p, const struct vs_tokenizer *ba
         code = add_numbered(p, base, x->rows_before, x->rows_before + orphans, (uint32_t)(map->new_count + orphans), err);
     for (uint32_t i = 0; !code && i < map->new_count; i++) {
         const struct vs_new_token *n = &map->news[i];
-        struct vs_extend_token t = {.id = n->id, .token = n->token, .pieces = n->pieces, .piece_count = n->piece_count};
+        bool merged = n->kind == VS_NEW_MERGED || n->kind == VS_NEW_INTERMEDIATE;
+        struct vs_extend_token t = {.id = n->id, .token = n->token, .pieces = n->pieces, .piece_count = n->piece_count,
+                                    .bytes = merged && base && base->alphabet == VS_ALPHA_BYTE};
         for (uint32_t k = 0; k < n->piece_count; k++)
             if (n->pieces[k] >= x->rows_before)
                 return vs_fail(err, VS_EMISMATCH, "%s: id %u is made of piece %u, but the table has %llu rows", p->request->map, n->id,
@@ -171,6 +179,7 @@ static enum vs_code from_tokenizer(struct vs_planner *p, const struct vs_tokeniz
         struct vs_str text = vs_token_text(t, id);
         if (!text.p || in_use(x, id))
             continue;
+        token.bytes = in_bytes(t, id);
         if (!(code = copy_text(p, text, &token.token, err)))
             code = add_token(p, (uint32_t)count, &token, err);
     }

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/map.h"
 #include "json/dom.h"
+#include "json/lex.h"
 #include "plan/extend.h"
 
 #define INIT_FILE_MAX (256ull << 20)
@@ -77,56 +78,57 @@ struct vs_extend_token *vs_extend_token_at(const struct vs_extend *x, uint64_t i
     return lo < x->token_count && x->tokens[lo].id == id ? &x->tokens[lo] : NULL;
 }
 
-/* One line of the file: {"token" or "id", "init"}. */
-static enum vs_code init_line(struct vs_planner *p, const struct vs_map *names, struct vs_str line, const char *where,
-                              struct vs_err *err)
+/* The n bytes of a line at begin. Where they are no JSON, the error names their place in the file: there all that stands
+ * before them is taken for white space, which is why text does not survive it. */
+static enum vs_code parse_line(const char *path, char *text, size_t begin, size_t n, struct vs_jdoc *out, struct vs_err *err)
 {
-    struct vs_jdoc doc = {0};
-    enum vs_code code = vs_jdoc_parse(where, line, &doc, err);
-    if (code)
-        return code;
-    const struct vs_jval *token = vs_jget(doc.root, "token"), *id = vs_jget(doc.root, "id"), *init = vs_jget(doc.root, "init");
+    enum vs_code code = vs_jdoc_parse(path, (struct vs_str){text + begin, n}, out, err);
+    if (!code)
+        return VS_OK;
+    for (size_t i = 0; i < begin; i++)
+        if (text[i] != '\n')
+            text[i] = ' ';
+    return vs_jdoc_parse(path, (struct vs_str){text, begin + n}, out, err);
+}
+
+/* What a line says: {"token" or "id", "init"}. */
+static enum vs_code init_token(struct vs_planner *p, const struct vs_map *names, const struct vs_jdoc *doc, const char *where,
+                               struct vs_err *err)
+{
+    const struct vs_jval *token = vs_jget(doc->root, "token"), *id = vs_jget(doc->root, "id"), *init = vs_jget(doc->root, "init");
     struct vs_str name, text;
     int64_t number = -1;
     struct vs_extend_token *t = NULL;
     struct vs_init parsed;
     char method[64] = "", shown[128];
 
-    if (!vs_jstr(init, &text) || !(vs_jstr(token, &name) != vs_ji64(&doc, id, &number))) {
-        code = vs_fail(err, VS_EFORMAT, "%s: expected an object with \"init\" and one of \"token\" (text) and \"id\" (integer)", where);
-        goto out;
-    }
+    if (!vs_jstr(init, &text) || !(vs_jstr(token, &name) != vs_ji64(doc, id, &number)))
+        return vs_fail(err, VS_EFORMAT, "%s: expected an object with \"init\" and one of \"token\" (text) and \"id\" (integer)", where);
     if (text.n < sizeof method)
         memcpy(method, text.p, text.n);
-    if (!vs_init_parse(method, &parsed)) {
-        code = vs_fail(err, VS_EFORMAT, "%s: init \"%s\" is unknown: expected mean, zero, normal, pieces or copy:ID", where,
+    if (!vs_init_parse(method, &parsed))
+        return vs_fail(err, VS_EFORMAT, "%s: init \"%s\" is unknown: expected mean, zero, normal, pieces or copy:ID", where,
                        vs_escape(shown, sizeof shown, text));
-        goto out;
-    }
     if (token) {
         uint32_t at = vs_map_get(names, name);
         t = at == VS_NONE ? NULL : &p->x->tokens[at];
     } else {
         t = number < 0 ? NULL : vs_extend_token_at(p->x, (uint64_t)number);
     }
-    if (!t) {
-        if (token)
-            code = vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is none of the new tokens", where, vs_escape(shown, sizeof shown, name));
-        else
-            code = vs_fail(err, VS_EMISMATCH, "%s: id %lld is none of the new ids", where, (long long)number);
-        goto out;
-    }
-    if (parsed.method == VS_INIT_PIECES && t->piece_count == 0) {
-        code = vs_fail(err, VS_EMISMATCH, "%s: the map knows no pieces of this token; use mean, zero, normal or copy:ID", where);
-        goto out;
-    }
-    if ((code = check_copy(p->x, parsed, where, err)))
-        goto out;
+    if (!t && token)
+        return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is none of the new tokens", where, vs_escape(shown, sizeof shown, name));
+    if (!t)
+        return vs_fail(err, VS_EMISMATCH, "%s: id %lld is none of the new ids", where, (long long)number);
+    if (t->by_file)
+        return vs_fail(err, VS_EMISMATCH, "%s: an earlier line says already how id %llu begins; keep one of them", where, (unsigned long long)t->id);
+    if (parsed.method == VS_INIT_PIECES && t->piece_count == 0)
+        return vs_fail(err, VS_EMISMATCH, "%s: the map knows no pieces of this token; use mean, zero, normal or copy:ID", where);
+    enum vs_code code = check_copy(p->x, parsed, where, err);
+    if (code)
+        return code;
     t->in = t->out = parsed;
     t->by_file = true;
-out:
-    vs_jdoc_free(&doc);
-    return code;
+    return VS_OK;
 }
 
 static enum vs_code init_file(struct vs_planner *p, struct vs_err *err)
@@ -146,8 +148,12 @@ static enum vs_code init_file(struct vs_planner *p, struct vs_err *err)
     for (unsigned long line = 1; at < n; line++) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t len = end ? (size_t)(end - (text + at)) : n - at;
+        struct vs_jdoc doc = {0};
         snprintf(where, sizeof where, "%.400s: line %lu", path, line);
-        if (len > 0 && (code = init_line(p, &names, (struct vs_str){text + at, len}, where, err)))
+        if (vs_lex_space(text + at, len, 0) < len && !(code = parse_line(path, text, at, len, &doc, err)))
+            code = init_token(p, &names, &doc, where, err);
+        vs_jdoc_free(&doc);
+        if (code)
             goto out;
         at += len + 1;
     }

@@ -165,7 +165,8 @@ static enum vs_code reject(const struct subject *s, const char *reason, struct v
     char *token = vs_arena_dup(a, s->token.p, s->token.n);
     if (!token)
         return vs_enomem(err, "a token", s->token.n);
-    return vs_vocab_map_reject(s->map, &(struct vs_rejected){{token, s->token.n}, s->source, vs_cstr(reason), s->id}, err);
+    bool bytes = s->ext->alphabet == VS_ALPHA_BYTE && !vs_token_is_added(s->ext, s->id, NULL);
+    return vs_vocab_map_reject(s->map, &(struct vs_rejected){{token, s->token.n}, s->source, vs_cstr(reason), s->id, bytes}, err);
 }
 
 /* Tokens of the extension that are no text of its own: rule 1. */
@@ -235,7 +236,7 @@ static const char *repeat_reason(struct vs_match *m, const struct subject *s, ui
 {
     char token[128], source[128], text[400];
     const struct vs_candidate *c = &m->items[earlier];
-    int n = snprintf(text, sizeof text, "of the same text as an earlier candidate: id %u %s of %s", c->source_id, vs_escape(token, sizeof token, c->token),
+    int n = snprintf(text, sizeof text, "of the same text as an earlier candidate: id %u \"%s\" of %s", c->source_id, vs_escape(token, sizeof token, c->text),
                      vs_escape(source, sizeof source, c->source));
     return vs_arena_dup(&s->map->impl->arena, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }

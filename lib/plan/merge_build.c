@@ -270,11 +270,12 @@ static enum vs_code save_merges(struct builder *b, struct vs_err *err)
 
 static enum vs_code reject_folded(struct builder *b, uint32_t count, struct vs_err *err)
 {
+    const bool bytes = b->m->base->alphabet == VS_ALPHA_BYTE;
     enum vs_code code = VS_OK;
     for (uint32_t i = 0; !code && i < count; i++) {
         const struct vs_candidate *c = &b->candidates[i];
         if (b->fold->reasons[i])
-            code = vs_vocab_map_reject(b->m->map, &(struct vs_rejected){c->token, c->source, vs_cstr(b->fold->reasons[i]), c->source_id}, err);
+            code = vs_vocab_map_reject(b->m->map, &(struct vs_rejected){c->token, c->source, vs_cstr(b->fold->reasons[i]), c->source_id, bytes}, err);
     }
     return code;
 }

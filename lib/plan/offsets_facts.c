@@ -84,6 +84,7 @@ static enum vs_code check_tensor(struct vs_layout *l, const struct vs_checkpoint
 {
     uint32_t found = 0;
     int64_t rows;
+    char words[VS_RULE_WORDS];
     enum vs_code code = vs_layout_eval(l, pass, t->rows, &rows, err);
     for (uint64_t k = 0; !code && k < c->tensor_count; k++) {
         struct vs_offsets_tensor o = {.rows_before = c->tensors[k].ndim ? c->tensors[k].shape[0] : 0};
@@ -92,8 +93,8 @@ static enum vs_code check_tensor(struct vs_layout *l, const struct vs_checkpoint
         found++;
         set_operation(l, t, &o);
         uint64_t have = pass == VS_AFTER ? o.rows_after : o.rows_before;
-        code = vs_layout_check(l, pass, rows >= 0 && have == (uint64_t)rows, err, "rows of %.*s == %s [%" PRIu64 " rows, %s = %" PRId64 "]",
-                               VS_STR(c->tensors[k].name), t->rows, have, t->rows, rows);
+        code = vs_layout_check(l, pass, rows >= 0 && have == (uint64_t)rows, err, "rows of %.*s == %s [%" PRIu64 " rows, not %" PRId64 "]",
+                               VS_STR(c->tensors[k].name), vs_rule_words(l->rule, t->rows, words), have, rows);
     }
     if (!code && !found && !t->optional)
         code = vs_layout_check(l, pass, false, err, "there is a tensor %s", t->names[0]);
@@ -105,13 +106,13 @@ static enum vs_code check_tensor(struct vs_layout *l, const struct vs_checkpoint
 static enum vs_code check_token(struct vs_layout *l, const struct vs_offsets_facts *f, const struct vs_rule_field *field, int pass, struct vs_err *err)
 {
     const struct vs_layout_value *v = &l->values[pass][field->symbol];
-    const char *name = l->rule->symbols[field->symbol].name;
+    char words[VS_RULE_WORDS];
     uint32_t id = field->token ? vs_token_id(f->base, vs_cstr(field->token)) : VS_NO_ID;
     if (id == VS_NO_ID || !v->known)
         return VS_OK; /* a tokenizer without that token cannot contradict the config */
     uint64_t is = (pass == VS_AFTER ? vs_renumber_id(f->renumber, id) : id) + f->tokenizer_base;
     return vs_layout_check(l, pass, v->value >= 0 && (uint64_t)v->value == is, err, "%s is the id of %s [%" PRId64 " in %s %s, %" PRIu64
-                           " in the tokenizer]", name, field->token, v->value, l->rule->symbols[field->symbol].file,
+                           " in the tokenizer]", vs_rule_words(l->rule, l->rule->symbols[field->symbol].name, words), field->token, v->value, l->rule->symbols[field->symbol].file,
                            l->rule->symbols[field->symbol].at[0], is);
 }
 
@@ -119,12 +120,14 @@ static enum vs_code check_tokenizer_size(struct vs_layout *l, const struct vs_of
 {
     const struct vs_renumber *r = f->renumber;
     uint64_t end = f->base->rows_needed, new_end = r->shift.at + r->new_count;
+    char words[VS_RULE_WORDS];
     if (pass == VS_AFTER && end)
         end = vs_renumber_id(r, end - 1) + 1;
     if (pass == VS_AFTER && r->new_count && new_end > end)
         end = new_end;
+    vs_rule_words(l->rule, l->rule->total, words);
     return vs_layout_check(l, pass, end + f->tokenizer_base <= (uint64_t)l->total[pass], err, "the tokenizer's ids are below %s [it needs %" PRIu64
-                           " rows, %s = %" PRId64 "]", l->rule->total, end + f->tokenizer_base, l->rule->total, l->total[pass]);
+                           " rows, %s is %" PRId64 "]", words, end + f->tokenizer_base, words, l->total[pass]);
 }
 
 /* ---- ids in the configs ---- */
@@ -133,6 +136,7 @@ static enum vs_code check_ids(struct vs_layout *l, int pass, struct vs_err *err)
 {
     const struct vs_config_int *bad = NULL;
     uint64_t value = 0;
+    char words[VS_RULE_WORDS];
     for (size_t i = 0; !bad && i < l->id_count; i++) {
         if (l->ids[i].value < 0 || !vs_layout_owns(l, &l->ids[i]))
             continue;
@@ -141,10 +145,11 @@ static enum vs_code check_ids(struct vs_layout *l, int pass, struct vs_err *err)
         if (value >= (uint64_t)l->total[pass])
             bad = &l->ids[i];
     }
+    vs_rule_words(l->rule, l->rule->total, words);
     if (!bad)
-        return vs_layout_check(l, pass, true, err, "every id of the configs is below %s", l->rule->total);
-    return vs_layout_check(l, pass, false, err, "every id of the configs is below %s [%s %s is %" PRIu64 ", %s = %" PRId64 "]", l->rule->total,
-                           bad->file, bad->at, value, l->rule->total, l->total[pass]);
+        return vs_layout_check(l, pass, true, err, "every id of the configs is below %s", words);
+    return vs_layout_check(l, pass, false, err, "every id of the configs is below %s [%s %s is %" PRIu64 ", %s is %" PRId64 "]", words, bad->file,
+                           bad->at, value, words, l->total[pass]);
 }
 
 enum vs_code vs_offsets_check_facts(struct vs_layout *l, const struct vs_offsets_facts *f, int pass, struct vs_err *err)

@@ -229,7 +229,7 @@ enum vs_code vs_layout_check(struct vs_layout *l, int pass, bool holds, struct v
     return code ? code : vs_plan_add_invariant(plan, &i, err);
 }
 
-/* "V = 262464 (config.json /text_config/vocab_size), ..." of an expression's names, each once. */
+/* "config.json /text_config/vocab_size is 262464, ..." of an expression's names, each once. */
 struct values { const struct vs_layout *l; int pass; struct vs_buf text; uint64_t seen; };
 
 static void add_value(void *user, struct vs_str name)
@@ -241,18 +241,19 @@ static void add_value(void *user, struct vs_str name)
     v->seen |= i < 64 ? 1ull << i : 0;
     const struct vs_rule_symbol *s = &v->l->rule->symbols[i];
     const struct vs_layout_value *at = &v->l->values[v->pass][i];
-    vs_buf_printf(&v->text, "%s%s = %" PRId64 " in %s %s%s", v->text.n ? ", " : "", s->name, at->value, s->file,
-                  s->at[at->found ? at->spelling : 0], at->found ? "" : " (absent: class default)");
+    vs_buf_printf(&v->text, "%s%s %s is %" PRId64 "%s", v->text.n ? ", " : "", s->file, s->at[at->found ? at->spelling : 0], at->value,
+                  at->found ? "" : " (absent: class default)");
 }
 
 static enum vs_code check_expression(struct vs_layout *l, int pass, const char *text, struct vs_err *err)
 {
     struct values v = {.l = l, .pass = pass};
     int64_t holds = 0;
+    char words[VS_RULE_WORDS];
     enum vs_code code = vs_layout_eval(l, pass, text, &holds, err);
     if (!code) {
         vs_expr_each_name(text, add_value, &v);
-        code = vs_layout_check(l, pass, holds != 0, err, "%s [%s]", text, v.text.p ? v.text.p : "");
+        code = vs_layout_check(l, pass, holds != 0, err, "%s [%s]", vs_rule_words(l->rule, text, words), v.text.p ? v.text.p : "");
     }
     vs_buf_free(&v.text);
     return code;
@@ -264,6 +265,7 @@ static enum vs_code check_partition(struct vs_layout *l, int pass, struct vs_err
     uint32_t count = l->rule->block_count;
     struct vs_block sorted[64];
     struct vs_buf b = {0};
+    char words[VS_RULE_WORDS];
     bool exact = true;
     for (uint32_t i = 0; i < count; i++)
         sorted[i] = l->blocks[pass][i];
@@ -273,8 +275,9 @@ static enum vs_code check_partition(struct vs_layout *l, int pass, struct vs_err
         vs_buf_printf(&b, "%s%s %" PRIu64 " to %" PRIu64, i ? ", " : "", sorted[i].name, sorted[i].begin, sorted[i].end);
     }
     exact = exact && sorted[count - 1].end == (uint64_t)l->total[pass];
-    enum vs_code code = vs_layout_check(l, pass, exact, err, "the blocks fill 0 to %s without a gap [%s; %s = %" PRId64 "]",
-                                        l->rule->total, b.p ? b.p : "", l->rule->total, l->total[pass]);
+    vs_rule_words(l->rule, l->rule->total, words);
+    enum vs_code code = vs_layout_check(l, pass, exact, err, "the blocks fill 0 to %s without a gap [%s; %s is %" PRId64 "]",
+                                        words, b.p ? b.p : "", words, l->total[pass]);
     vs_buf_free(&b);
     return code;
 }
@@ -299,10 +302,12 @@ static enum vs_code check_mirror(struct vs_layout *l, int pass, const struct vs_
 {
     const struct vs_layout_value *v = &l->values[pass][f->symbol], *of = &l->values[pass][f->of];
     const struct vs_rule_symbol *s = &l->rule->symbols[f->symbol], *t = &l->rule->symbols[f->of];
+    char words[VS_RULE_WORDS], of_words[VS_RULE_WORDS];
     if (f->kind != VS_FIELD_MIRROR || f->of == f->symbol || !v->known || !of->known)
         return VS_OK;
-    return vs_layout_check(l, pass, v->value == of->value, err, "%s == %s [%s %s is %" PRId64 ", %s %s is %" PRId64 "]", s->name, t->name,
-                           s->file, s->at[v->found ? v->spelling : 0], v->value, t->file, t->at[of->found ? of->spelling : 0], of->value);
+    return vs_layout_check(l, pass, v->value == of->value, err, "%s == %s [%s %s is %" PRId64 ", %s %s is %" PRId64 "]",
+                           vs_rule_words(l->rule, s->name, words), vs_rule_words(l->rule, t->name, of_words), s->file,
+                           s->at[v->found ? v->spelling : 0], v->value, t->file, t->at[of->found ? of->spelling : 0], of->value);
 }
 
 enum vs_code vs_layout_check_all(struct vs_layout *l, int pass, struct vs_err *err)
@@ -310,6 +315,8 @@ enum vs_code vs_layout_check_all(struct vs_layout *l, int pass, struct vs_err *e
     const struct vs_rule *r = l->rule;
     enum vs_code code = VS_OK;
     int64_t at = 0;
+    char words[VS_RULE_WORDS];
+    vs_rule_words(r, r->insert_at, words);
     l->check_at = 0;
     for (uint32_t i = 0; !code && i < r->invariant_count; i++)
         code = check_expression(l, pass, r->invariants[i], err);
@@ -319,11 +326,11 @@ enum vs_code vs_layout_check_all(struct vs_layout *l, int pass, struct vs_err *e
         code = vs_layout_eval(l, pass, r->insert_at, &at, err);
     if (!code && pass == VS_BEFORE)
         code = vs_layout_check(l, pass, at >= 0 && (uint64_t)at == l->blocks[pass][r->extend].end, err,
-                               "%s is the end of the %s block [%" PRId64 " and %" PRIu64 "]", r->insert_at, r->blocks[r->extend].name, at,
+                               "%s is the end of the %s block [%" PRId64 " and %" PRIu64 "]", words, r->blocks[r->extend].name, at,
                                l->blocks[pass][r->extend].end);
     else if (!code)
         code = vs_layout_check(l, pass, at >= 0 && (uint64_t)at == l->shift.at + l->shift.by, err,
-                               "%s is the end of the %s block [%" PRId64 "]", r->insert_at, r->blocks[r->extend].name, at);
+                               "%s is the end of the %s block [%" PRId64 "]", words, r->blocks[r->extend].name, at);
     for (uint32_t i = 0; !code && i < r->symbol_count; i++)
         code = check_spellings(l, pass, i, err);
     for (uint32_t i = 0; !code && i < r->field_count; i++)

@@ -252,21 +252,32 @@ static enum vs_code poll_cancel(const struct vs_run *run, struct vs_err *err)
     return run->cancel && *run->cancel ? vs_fail(err, VS_ECANCELED, "interrupted; nothing was written") : VS_OK;
 }
 
-static enum vs_code write_out(const struct vs_plan *plan, const struct vs_patch_request *q, const char *out, const struct vs_run *run,
-                              struct vs_err *err)
+enum vs_code vs_patch_stage(const struct vs_plan *plan, const struct vs_patch_request *q, const char *out, const struct vs_run *run,
+                            struct vs_outdir **staged, struct vs_err *err)
 {
     const char *inputs[2] = {q->dir, q->map};
-    struct vs_outdir *d = NULL;
-    enum vs_code code = vs_outdir_begin(out, q->force, inputs, q->map ? 2 : 1, &d, err);
+    *staged = NULL;
+    enum vs_code code = vs_outdir_begin(out, q->force, inputs, q->map ? 2 : 1, staged, err);
     for (uint32_t i = 0; !code && i < plan->file_count; i++) {
         const struct vs_file_plan *f = &plan->files[i];
-        code = f->edited ? vs_outdir_write(d, f->name, f->text, err) : vs_outdir_copy(d, f->name, f->source, false, run, NULL, err);
+        code = f->edited ? vs_outdir_write(*staged, f->name, f->text, err) : vs_outdir_copy(*staged, f->name, f->source, false, run, NULL, err);
         if (!code)
             code = poll_cancel(run, err);
     }
-    if (!code && !(code = vs_outdir_commit(d, err)))
-        d = NULL;
-    vs_outdir_abort(d);
+    if (code) {
+        vs_outdir_abort(*staged);
+        *staged = NULL;
+    }
+    return code;
+}
+
+static enum vs_code write_out(const struct vs_plan *plan, const struct vs_patch_request *q, const char *out, const struct vs_run *run,
+                              struct vs_err *err)
+{
+    struct vs_outdir *staged;
+    enum vs_code code = vs_patch_stage(plan, q, out, run, &staged, err);
+    if (!code && (code = vs_outdir_commit(staged, err)))
+        vs_outdir_abort(staged);
     return code;
 }
 

@@ -39,6 +39,49 @@ uint32_t vs_rule_symbol_find(const struct vs_rule *rule, struct vs_str name)
     return rule->symbol_count;
 }
 
+struct words { const struct vs_rule *rule; const char *done; char *out; size_t n; };
+
+static void add_words(struct words *w, const char *text, size_t n)
+{
+    n = n < VS_RULE_WORDS - 1 - w->n ? n : VS_RULE_WORDS - 1 - w->n;
+    memcpy(w->out + w->n, text, n);
+    w->n += n;
+    w->out[w->n] = '\0';
+}
+
+static void add_key(struct words *w, const struct vs_rule_symbol *s)
+{
+    if (strcmp(s->file, "config.json") != 0) {
+        add_words(w, s->file, strcspn(s->file, "."));
+        add_words(w, ".", 1);
+    }
+    size_t from = w->n;
+    add_words(w, s->at[0] + 1, strlen(s->at[0] + 1));
+    for (size_t i = from; i < w->n; i++)
+        w->out[i] = w->out[i] == '/' ? '.' : w->out[i];
+}
+
+static void say_name(void *user, struct vs_str name)
+{
+    struct words *w = user;
+    uint32_t i = vs_rule_symbol_find(w->rule, name);
+    add_words(w, w->done, (size_t)(name.p - w->done));
+    w->done = name.p + name.n;
+    if (i < w->rule->symbol_count)
+        add_key(w, &w->rule->symbols[i]);
+    else
+        add_words(w, name.p, name.n);
+}
+
+const char *vs_rule_words(const struct vs_rule *rule, const char *text, char out[VS_RULE_WORDS])
+{
+    struct words w = {.rule = rule, .done = text, .out = out};
+    out[0] = '\0';
+    vs_expr_each_name(text, say_name, &w);
+    add_words(&w, w.done, strlen(w.done));
+    return out;
+}
+
 /* ---- what a value must be; the place is the line, since rules are files that people write ---- */
 
 static enum vs_code wrong(struct loader *l, const struct vs_jval *v, const char *what)

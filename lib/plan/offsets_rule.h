@@ -84,4 +84,9 @@ struct vs_rule {
 enum vs_code vs_rule_parse(const struct vs_jdoc *doc, struct vs_arena *arena, struct vs_rule **out, struct vs_err *err) VS_NODISCARD;
 uint32_t vs_rule_symbol_find(const struct vs_rule *rule, struct vs_str name); /* symbol_count when there is none */
 
+/* An expression as people read it: for the names, which only the rule knows, the keys that they stand for ("audio_config.vocab_offset"; of
+ * another file than config.json, behind the file's name). Returns out, where a text that is longer is cut. */
+#define VS_RULE_WORDS 256
+const char *vs_rule_words(const struct vs_rule *rule, const char *text, char out[VS_RULE_WORDS]);
+
 #endif

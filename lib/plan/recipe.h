@@ -21,7 +21,8 @@ static inline bool vs_init_continues(const struct vs_row_init *a, const struct v
  * number are runs: millions of them take no more room than one. */
 struct vs_extend_token {
     uint64_t id, count;          /* in the output's numbering; count is 1 where there is a text */
-    struct vs_str token;         /* empty for rows that were asked for by number */
+    struct vs_str token;         /* as in the vocabulary; empty for rows that were asked for by number */
+    bool bytes;                  /* spelled in the byte alphabet, so that people read it otherwise */
     const uint32_t *pieces; uint32_t piece_count;
     struct vs_init in, out;      /* resolved: never VS_INIT_DEFAULT */
     bool by_file;                /* --init-file said so */

@@ -149,7 +149,7 @@ static bool keep_entry(struct reader *r, enum list list, const struct entry *e)
     if (list == OVERLAP) {
         code = vs_vocab_map_overlap(map, &(struct vs_overlap){t->token, t->source, t->source_id, t->id, e->has_kind && t->kind == VS_NEW_SPECIAL}, err);
     } else if (list == REJECTED) {
-        code = vs_vocab_map_reject(map, &(struct vs_rejected){t->token, t->source, e->reason, t->source_id}, err);
+        code = vs_vocab_map_reject(map, &(struct vs_rejected){.token = t->token, .source = t->source, .reason = e->reason, .source_id = t->source_id}, err);
     } else {
         if (map->new_count && t->id <= map->news[map->new_count - 1].id)
             return vs_json_fail(&r->j, VS_EFORMAT, "found id %u after %u, expected ascending ids", t->id, map->news[map->new_count - 1].id);
@@ -273,6 +273,8 @@ enum vs_code vs_vocab_map_read(const char *path, struct vs_vocab_map **out, stru
     size_t n = 0;
     struct reader r = {.map = NULL};
     struct vs_arena scratch = {0};
+    if (vs_path_is_dir(path))
+        return vs_fail(err, VS_EFORMAT, "%s: found a directory, expected a vocab-map.json: vocab-merge writes it into its OUT", path);
     enum vs_code code = vs_read_all(path, VS_VOCAB_MAP_MAX, &text, &n, err);
     if (code)
         return code;

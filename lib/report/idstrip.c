@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "report/report.h"
+#include "tokenizer/alphabet.h"
 
 const char *vs_color_on(const struct vs_look *look, enum vs_color color)
 {
@@ -38,6 +39,19 @@ void vs_put_text(struct vs_buf *b, const char *text)
         if (*text)
             vs_buf_add(b, text++, 1);
     }
+}
+
+void vs_put_token(struct vs_buf *b, struct vs_str token, bool bytes)
+{
+    struct vs_buf text = {0};
+    if (bytes && vs_undo_bytes(token, &text) && text.n)
+        token = (struct vs_str){text.p, text.n};
+    bool quotes = token.n && (token.p[0] == ' ' || token.p[token.n - 1] == ' ');
+    vs_buf_puts(b, quotes ? "\"" : "");
+    vs_buf_escaped(b, token);
+    vs_buf_puts(b, quotes ? "\"" : "");
+    b->failed |= text.failed;
+    vs_buf_free(&text);
 }
 
 void vs_put_id(struct vs_buf *b, int64_t id, struct vs_str token)

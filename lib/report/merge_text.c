@@ -8,7 +8,6 @@
 #include "base/io.h"
 #include "base/map.h"
 #include "report/report.h"
-#include "tokenizer/alphabet.h"
 
 #define REASONS 32
 #define LISTED_MOST 20   /* tokens by name without -v */
@@ -52,24 +51,10 @@ static uint32_t count_reasons(const struct vs_vocab_map *map, struct reason *rea
 
 /* ---- tokens by name ---- */
 
-/* Text as people read it, in quotes where its ends would not be seen. */
-static void put_token(struct vs_buf *out, struct vs_str text)
-{
-    bool quotes = text.n && (text.p[0] == ' ' || text.p[text.n - 1] == ' ');
-    vs_buf_puts(out, quotes ? "\"" : "");
-    vs_buf_escaped(out, text);
-    vs_buf_puts(out, quotes ? "\"" : "");
-}
-
-/* A new token: bytes of a byte-level vocabulary are shown as the text that they stand for. */
 static void put_new_token(struct vs_buf *out, const struct vs_merge_report *r, const struct vs_new_token *t)
 {
-    struct vs_buf text = {0};
-    bool spelled = r->byte_level && (t->kind == VS_NEW_MERGED || t->kind == VS_NEW_INTERMEDIATE);
     vs_buf_printf(out, "%u ", t->id);
-    put_token(out, spelled && vs_undo_bytes(t->token, &text) && text.n ? (struct vs_str){text.p, text.n} : t->token);
-    out->failed |= text.failed;
-    vs_buf_free(&text);
+    vs_put_token(out, t->token, r->byte_level && (t->kind == VS_NEW_MERGED || t->kind == VS_NEW_INTERMEDIATE));
 }
 
 /* Puts item, a part of a list, on the line or on a new one below it. */
@@ -105,7 +90,7 @@ static void list_rejected(const struct vs_vocab_map *map, struct vs_buf *out)
 {
     for (uint32_t i = 0; i < map->reject_count; i++) {
         vs_buf_printf(out, "%*s", INDENT, "");
-        put_token(out, map->rejects[i].token);
+        vs_put_token(out, map->rejects[i].token, map->rejects[i].bytes);
         vs_buf_printf(out, ": %.*s\n", VS_STR(map->rejects[i].reason));
     }
 }
@@ -146,7 +131,7 @@ static void put_known(const struct vs_merge_report *r, const struct vs_look *loo
             continue;
         item.n = 0;
         vs_buf_printf(&item, "%u ", o->id);
-        put_token(&item, o->token);
+        vs_put_token(&item, o->token, false);
         put_item(out, &column, &item, look->width ? look->width : 80);
         shown++;
     }

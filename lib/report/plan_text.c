@@ -151,7 +151,7 @@ static void new_tokens(const struct vs_plan *p, struct vs_buf *b)
         vs_buf_printf(b, LABEL "%llu ", once(&label), (ull)t->id);
         if (t->count > 1)
             vs_buf_printf(b, ".. %llu ", (ull)(t->id + t->count - 1));
-        vs_buf_escaped(b, t->token);
+        vs_put_token(b, t->token, t->bytes);
         vs_buf_puts(b, t->token.n ? "  " : " ");
         begins_as(t, t->in, b);
         if (t->in.method != t->out.method || t->in.copy_id != t->out.copy_id) {

@@ -116,6 +116,17 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
   $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
   embed-extend: init.jsonl: line 1: "Ġdas?" is none of the new tokens
   [3]
+  $ printf '{"id": 515, "init": "zero"}\r\n \r\n{"id": 516, "init": zero}\r\n' > init.jsonl
+  $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
+  embed-extend: init.jsonl: line 3, column 21 (byte 52): found 'z': a value expected
+  [3]
+  $ printf '{"id": 515, "init": "zero"}\n{"token": "Ġd", "init": "mean"}\n' > init.jsonl
+  $ embed-extend base --map merged/vocab-map.json --init-file init.jsonl -o no
+  embed-extend: init.jsonl: line 2: an earlier line says already how id 515 begins; keep one of them
+  [3]
+  $ embed-extend base --map merged -o no
+  embed-extend: merged: found a directory, expected a vocab-map.json: vocab-merge writes it into its OUT
+  [3]
 
 The seed decides, and nothing else: not the memory, not the threads.
 
@@ -267,8 +278,8 @@ A head that stays behind is named.
 -v says for every new token what its row begins as.
 
   $ embed-extend base --map merged/vocab-map.json --out-init zero -n -q -v | sed -n '/^new/,+1p'
-  new        515 Ġd  pieces 32 100, head zero
-             516 Ġde  pieces 32 100 101, head zero
+  new        515 " d"  pieces 32 100, head zero
+             516 " de"  pieces 32 100 101, head zero
   $ embed-extend base --add 2 -n -q -v
   plan       input  model.embed_tokens.weight  576 rows, none added; 2 spare: mean
              head   lm_head.weight  576 rows, none added; 2 spare: mean

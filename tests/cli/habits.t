@@ -153,6 +153,43 @@ Output that cannot be written is status 4.
   vocab-merge: standard output: No space left on device
   base
 
+The tools that write tell first and show their output then: where the report cannot be written, there is no output.
+
+  $ for how in -q --json ''; do embed-extend base --add 2 $how -o unwritten > /dev/full; echo $?; done; ls
+  embed-extend: standard output: No space left on device
+  4
+  embed-extend: standard output: No space left on device
+  4
+  embed-extend: standard output: No space left on device
+  4
+  base
+  $ make-checkpoint gemma3n gemma && cp gemma/config.json before.json
+  $ for how in -q --json ''; do offset-patch gemma --add 2 $how -o unwritten > /dev/full; echo $?; done; ls
+  offset-patch: standard output: No space left on device
+  4
+  offset-patch: standard output: No space left on device
+  4
+  offset-patch: standard output: No space left on device
+  4
+  base
+  before.json
+  gemma
+  $ for how in -q --json ''; do offset-patch gemma --add 2 $how --in-place > /dev/full 2> /dev/null; echo $?; done; cmp gemma/config.json before.json && rm -r gemma before.json
+  4
+  4
+  4
+
+Whoever has seen enough of the report stops nothing.
+
+  $ embed-extend base --add 2 -q -o piped | true; ls piped
+  config.json
+  generation_config.json
+  model.safetensors
+  receipt.json
+  tokenizer.json
+  tokenizer_config.json
+  $ rm -r piped
+
 The place that was asked for is named, and the one that refuses.
 
   $ vocab-merge base --add-token x -q -o /proc/out

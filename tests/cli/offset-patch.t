@@ -81,7 +81,7 @@ In place: the same bytes. The weights stay, and no longer fit the configs; embed
   $ for f in out/*; do cmp $f here/${f#out/}; done
   $ cmp gemma3n/model.safetensors here/model.safetensors
   $ offset-patch here --check 2>/dev/null | grep broken
-  broken     rows of model.language_model.embed_tokens.weight == V [262400 rows, V = 262403]
+  broken     rows of model.language_model.embed_tokens.weight == text_config.vocab_size [262400 rows, not 262403]
 
 Elsewhere: the weights are not there, and the tool says what moves them.
 
@@ -150,21 +150,21 @@ Numbers that do not agree are reported with --check, and refused without. Here t
   $ cp -r gemma3n padded && sed -i 's/262400/262464/' padded/config.json
   $ offset-patch padded --check
   ...
-  broken     V == AOFF+AN [V = 262464 in config.json /text_config/vocab_size, AOFF = 262272 in config.json /audio_config/vocab_offset, ...
+  broken     text_config.vocab_size == audio_config.vocab_offset + audio_config.vocab_size [config.json /text_config/vocab_size is 262464, config.json /audio_config/vocab_offset is 262272, ...
   ...
   [1]
   $ offset-patch padded --add 3 --check -q
   [1]
   $ offset-patch padded --add 3 -o no -q
-  offset-patch: padded: as it is, the layout of gemma3n does not hold: V == AOFF+AN [V = 262464 ...
+  offset-patch: padded: as it is, the layout of gemma3n does not hold: text_config.vocab_size == audio_config.vocab_offset + audio_config.vocab_size [config.json /text_config/vocab_size is 262464, ...
   [3]
   $ cp -r gemma3n swapped && sed -i 's/"vocab_offset": 262272/"vocab_offset": 262143/' swapped/config.json
   $ offset-patch swapped --add 3 -o no -q
-  offset-patch: swapped: as it is, the layout of gemma3n does not hold: VOFF < AOFF [VOFF = 262144 in config.json /vision_config/vocab_offset, AOFF = 262143 ...
+  offset-patch: swapped: as it is, the layout of gemma3n does not hold: vision_config.vocab_offset < audio_config.vocab_offset [config.json /vision_config/vocab_offset is 262144, config.json /audio_config/vocab_offset is 262143]...
   [3]
   $ cp -r gemma3n badlist && sed -i 's/262273\]/262400]/' badlist/generation_config.json
   $ offset-patch badlist --add 3 -o no -q
-  offset-patch: badlist: as it is, the layout of gemma3n does not hold: every id of the configs is below V [generation_config.json /suppress_tokens/1 is 262400, V = 262400]
+  offset-patch: badlist: as it is, the layout of gemma3n does not hold: every id of the configs is below text_config.vocab_size [generation_config.json /suppress_tokens/1 is 262400, text_config.vocab_size is 262400]
   [3]
   $ ls -d no
   ls: cannot access 'no': No such file or directory
@@ -227,3 +227,20 @@ What cannot be meant.
   ...
   offset-patch: standard output: No space left on device
   [4]
+
+Padding stands before the blocks: its ids are holes, which the plan says and vocab-check explains. Without it there are none.
+
+  $ embed-extend gemma3n --map merged/vocab-map.json --pad-multiple 64 -o holed 2> /dev/null | grep 'no token'
+             3 rows carry no token: 262205 .. 262207, between the text and the blocks: no padding can follow those, so the ids have a hole there
+  $ vocab-check holed --device cpu -q
+  warning VOC110  262461 tokens, but the highest id is 262463
+    where   tokenizer.json
+    why     code that sizes a table by len(tokenizer) is off by 3
+    remedy  size tables by the highest id + 1, which is 262464: `vocab-inspect holed` shows both numbers
+  warning VOC201  3 holes in the ids: 262205 .. 262207
+    where   tokenizer.json /model/vocab
+    why     the Rust library numbers added tokens by count and can hand such an id out again
+    remedy  they are the padding before the blocks: no text gives them, and nothing need be done where this library adds no more tokens; without --pad-multiple, embed-extend leaves no hole there
+  2 warnings in holed (1 note: -v)
+  $ vocab-check extended --device cpu -q
+  no errors and no warnings in extended (2 notes: -v)

@@ -482,7 +482,7 @@ names is pointed elsewhere, unless a token has it.
   error   VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
     remedy  `embed-extend right --tokenizer right --init normal --pad-multiple 64 -o OUT` gives each a row of its own
   error   VOC103  the config says 585 rows, the table has 576
-    remedy  set vocab_size to 576 in config.json
+    remedy  leave it: what VOC101 says grows the table and sets vocab_size with it
   error   VOC301  eos_token_id is 584, the table ends at 575
     remedy  point eos_token_id at the id of the token that is meant; where it is this one, VOC101 says how it gets a row
   warning VOC303  eos: 514 <|im_end|> here, 584 word70 elsewhere
@@ -500,10 +500,30 @@ names is pointed elsewhere, unless a token has it.
   error   VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
     remedy  first set vocab_size to 576 in config.json, then `embed-extend wrong --tokenizer wrong --init normal --pad-multiple 64 -o OUT` gives each a row of its own
   error   VOC103  the config says 570 rows, the table has 576
-    remedy  set vocab_size to 576 in config.json
+    remedy  set vocab_size to 576 in config.json before the table grows (VOC101), which sets it again
   $ embed-extend wrong --tokenizer wrong -o no -q
   embed-extend: wrong/config.json: /vocab_size: found 570, expected 576: model.embed_tokens.weight has so many rows; correct the config first
   [3]
+  $ sed -i 's/"vocab_size": 570/"vocab_size": 576/' wrong/config.json
+  $ embed-extend wrong --tokenizer wrong --init normal --pad-multiple 64 -o set-right -q && vocab-check set-right --device cpu -q
+  set-right
+  no errors and no warnings in set-right (1 note: -v)
+  $ cp -r lacking sizes && sed -i 's/"vocab_size": 576/"vocab_size": 600, "text_config": {"vocab_size": 576}/' sizes/config.json
+  $ vocab-check sizes --device cpu -q | grep 'remedy\|VOC'
+  error   VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
+    remedy  first set both vocabulary sizes of the config to 576 (VOC112), then `embed-extend sizes --tokenizer sizes --init normal --pad-multiple 64 -o OUT` gives each a row of its own
+  warning VOC112  two vocabulary sizes: 600 at /vocab_size, 576 at /text_config/vocab_size
+    remedy  set both to the rows of the table
+  $ sed -i 's/"vocab_size": 600/"vocab_size": 576/' sizes/config.json
+  $ embed-extend sizes --tokenizer sizes --init normal --pad-multiple 64 -o sized -q && vocab-check sized --device cpu -q
+  sized
+  no errors and no warnings in sized (1 note: -v)
+
+Which tokens no text of a user holds is data.
+
+  $ mkdir data && sed 's/"<extra_id_\*"/"word*"/' "$VS_SOURCE/schemas/model-keys.json" > data/model-keys.json
+  $ vocab-check right --device cpu -q --data-dir data | grep "warning VOC101"
+  warning VOC101  9 token ids have no row: 576 .. 584, e.g. 576 word62; the table ends at 575
 
 Where ids run otherwise than declared, embed-extend refuses: that comes first.
 

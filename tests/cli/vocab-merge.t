@@ -245,3 +245,10 @@ Blocks behind the text leave no room for padding: no multiple is advised, and th
              63 rows carry no token: 262145 .. 262207, between the text and the blocks: no padding can follow those, so the ids have a hole there
   blocks     text 0 .. 262143, vision 262144 .. 262271, audio 262272 .. 262399     order kept
   after      text 0 .. 262207, vision 262208 .. 262335, audio 262336 .. 262463
+
+Tokens are shown as the text that they stand for, those that were left out too; the map names them as the vocabulary spells them.
+
+  $ make-checkpoint small plain && make-checkpoint small-german german && vocab-merge plain german --add-token ' der' -n -v 2> /dev/null | grep -A2 rejected
+  rejected         1   these:
+                   1   among the tokens to add
+                       " der": among the tokens to add

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Questions about an output directory before any work is done. The calls that write ask the first one again themselves.
+ * Questions about an output directory before any work is done, which the calls that write ask again themselves; and the last step of
+ * a run, which makes it visible.
  */
 #ifndef VS_OUTPUT_H
 #define VS_OUTPUT_H
@@ -26,6 +27,12 @@ enum vs_leftover {
 
 /* Tells about every such directory beside OUT, sorted by name; removes dead ones when asked to. What cannot be read is passed over. */
 void vs_output_leftovers(const char *out, bool remove, void (*tell)(void *user, const char *path, enum vs_leftover what), void *user);
+
+/* An output on its way: owns OUT.partial-XXXXXX beside OUT until commit or abort. */
+struct vs_outdir;
+/* fsync everything, rename into place (with force: exchange, then delete the old one), fsync the parent. Frees d on success. */
+enum vs_code vs_outdir_commit(struct vs_outdir *d, struct vs_err *err) VS_NODISCARD;
+void vs_outdir_abort(struct vs_outdir *d); /* removes what was staged and frees d; accepts NULL */
 
 VS_C_END
 

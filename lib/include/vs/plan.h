@@ -10,6 +10,7 @@
 #define VS_PLAN_H
 
 #include <vs/checkpoint.h>
+#include <vs/output.h>
 #include <vs/tokenizer.h>
 
 VS_C_BEGIN
@@ -28,7 +29,7 @@ struct vs_new_token {
     const uint32_t *pieces; uint32_t piece_count; /* base ids, from symbols */
 };
 struct vs_overlap { struct vs_str token, source; uint32_t source_id, id; bool made_special; /* it was not a special token before */ };
-struct vs_rejected { struct vs_str token, source, reason; uint32_t source_id; };
+struct vs_rejected { struct vs_str token, source, reason; uint32_t source_id; bool bytes; /* known to be spelled in the byte alphabet */ };
 
 struct vs_vocab_map {
     struct vs_str base_path, base_sha256; /* of the base's tokenizer.json, 64 hex digits */
@@ -154,10 +155,13 @@ struct vs_extend_report {
     uint64_t bytes_total, bytes_written, bytes_linked;
     uint32_t files_linked, files_total;
     uint64_t freeze_until;
-    double seconds;
     struct vs_str twin, loner;
 };
-/* Executes the whole plan into the directory out, with receipt.json. */
+/* Executes the whole plan into the directory out, with receipt.json. Complete, but not visible before vs_outdir_commit(*staged), so that
+ * what is told about it can be told before; *staged is NULL on error. */
+enum vs_code vs_extend_stage(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out, const struct vs_run *run,
+                             struct vs_extend_report *report, struct vs_outdir **staged, struct vs_err *err) VS_NODISCARD;
+/* The same, and committed. */
 enum vs_code vs_extend_run(const struct vs_plan *plan, const struct vs_extend_request *request, const char *out,
                            const struct vs_run *run, struct vs_extend_report *report, struct vs_err *err) VS_NODISCARD;
 
@@ -167,7 +171,10 @@ struct vs_patch_request { const char *dir, *map; int64_t add; /* -1 = not given 
 enum vs_code vs_patch_plan(const struct vs_patch_request *request, const struct vs_run *run, struct vs_plan **out, struct vs_err *err) VS_NODISCARD;
 /* The refusals of --in-place, before anything is written: links, no regular files, a Hugging Face cache, leftovers of a killed run. */
 enum vs_code vs_patch_check_place(const struct vs_plan *plan, const struct vs_patch_request *request, struct vs_err *err) VS_NODISCARD;
-/* Exactly one of out and in_place. */
+/* The files of OUT, committed by vs_outdir_commit(*staged); *staged is NULL on error. */
+enum vs_code vs_patch_stage(const struct vs_plan *plan, const struct vs_patch_request *request, const char *out, const struct vs_run *run,
+                            struct vs_outdir **staged, struct vs_err *err) VS_NODISCARD;
+/* The whole of it. Exactly one of out and in_place. */
 enum vs_code vs_patch_write(const struct vs_plan *plan, const struct vs_patch_request *request, const char *out, bool in_place,
                             const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
 /* Invariants of the directory as it stands; blocks found. No edits in the plan. */

@@ -157,7 +157,7 @@ Test(match, two_extensions)
     cr_assert_eq(n, 1);
     cr_assert_eq(b.map->overlap_count, 2);
     cr_assert(b.map->reject_count == 1 && vs_str_is(b.map->rejects[0].source, "again"));
-    cr_assert_str_eq(b.map->rejects[0].reason.p, "of the same text as an earlier candidate: id 0 hh of ext");
+    cr_assert_str_eq(b.map->rejects[0].reason.p, "of the same text as an earlier candidate: id 0 \"hh\" of ext");
     end(&b);
 }
 

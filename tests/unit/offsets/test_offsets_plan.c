@@ -378,16 +378,18 @@ static const char *with(const char *file, const char *from, const char *to)
 
 Test(offsets_plan, refusals)
 {
-    refused(with("config.json", "\"vocab_size\":40", "\"vocab_size\":64"), "V == AOFF+AN [V = 64 in config.json /text_config/vocab_size");
-    refused(with("config.json", "\"vocab_size_per_layer_input\":32", "\"vocab_size_per_layer_input\":40"), "VOFF == PLE");
-    refused(with("config.json", "\"image_token_id\":33", "\"image_token_id\":34"), "IMG is the id of <image_soft_token> [34 in config.json");
+    refused(with("config.json", "\"vocab_size\":40", "\"vocab_size\":64"),
+            "text_config.vocab_size == audio_config.vocab_offset + audio_config.vocab_size [config.json /text_config/vocab_size is 64");
+    refused(with("config.json", "\"vocab_size_per_layer_input\":32", "\"vocab_size_per_layer_input\":40"),
+            "vision_config.vocab_offset == text_config.vocab_size_per_layer_input");
+    refused(with("config.json", "\"image_token_id\":33", "\"image_token_id\":34"), "image_token_id is the id of <image_soft_token> [34 in config.json");
     refused(with("generation_config.json", "\"bos_token_id\":", "\"forced_eos_token_id\":40,\"bos_token_id\":"),
-            "every id of the configs is below V [generation_config.json /forced_eos_token_id is 40");
-    refused(with("tokenizer.json", "\"t05\":5", "\"t05\":55"), "the tokenizer's ids are below V");
+            "every id of the configs is below text_config.vocab_size [generation_config.json /forced_eos_token_id is 40");
+    refused(with("tokenizer.json", "\"t05\":5", "\"t05\":55"), "the tokenizer's ids are below text_config.vocab_size");
     const struct small_model m = {0};
     const char *dir = model(&m);
     write_weights(dir, 40);
-    refused(dir, "rows of model.language_model.embed_tokens_per_layer.weight == PLE [40 rows, PLE = 32]");
+    refused(dir, "rows of model.language_model.embed_tokens_per_layer.weight == text_config.vocab_size_per_layer_input [40 rows, not 32]");
     write_weights(dir, 0);
     refused(dir, "there is a tensor model.language_model.embed_tokens_per_layer.weight");
     vst_cleanup();
