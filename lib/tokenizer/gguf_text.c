@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Text with the keys of a GGUF file: they are put in the words of tokenizer.json, and the engines that are there do the rest.
+ * What the keys mean is data (gguf-text.json).
+ */
+#include <stdio.h>
+#include <string.h>
+#include "json/schema.h"
+#include "tokenizer/alphabet.h"
+#include "tokenizer/bpe_scores.h"
+#include "tokenizer/load.h"
+#include "tokenizer/load_gguf.h"
+
+#define P "tokenizer.ggml."
+#define DATA "gguf-text.json"
+
+struct teaching {
+    const struct vs_gguf *g;
+    struct vs_load l;
+    struct vs_jdoc data;
+    const struct vs_jval *model, *pre; /* of data; pre: NULL but for a vocabulary with merges */
+    struct vs_err *err;
+};
+
+/* A file that is sound as far as it goes, but not for text. */
+static enum vs_code refuse(struct teaching *x, const char *key, const char *fmt, ...) VS_PRINTF(3, 4);
+static enum vs_code refuse(struct teaching *x, const char *key, const char *fmt, ...)
+{
+    char text[VS_ERR_MAX * 3 / 4];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return vs_fail(x->err, VS_EUNSUPPORTED, "%s: %s: %s; text is not encoded for this file: give --prompt-ids", x->g->path, key, text);
+}
+
+static uint32_t entry_at(const struct teaching *x, int64_t id)
+{
+    const struct vs_str text = id >= 0 && id < VS_NO_ID ? vs_token_text(x->l.t, (uint32_t)id) : (struct vs_str){NULL, 0};
+    return text.p ? vs_vocab_find(&x->l.impl->vocab, text) : VS_NO_ENTRY;
+}
+
+/* ---- what the keys mean ---- */
+
+static enum vs_code find_model(struct teaching *x)
+{
+    const struct vs_jval *models = vs_jget(x->data.root, "models");
+    struct vs_str name = {NULL, 0};
+    char shown[100];
+    struct vs_buf known = {0};
+    (void)vs_gguf_string(vs_gguf_find(x->g, P "model"), &name);
+    for (const struct vs_jval *m = models->child; m; m = m->next) {
+        if (vs_str_eq(m->key, name))
+            x->model = m;
+        vs_buf_printf(&known, "%s%.*s", known.n ? ", " : "", VS_STR(m->key));
+    }
+    enum vs_code code = x->model ? VS_OK : refuse(x, P "model", "found \"%s\", expected one of %s", vs_escape(shown, sizeof shown, name),
+                                                   known.p ? known.p : "");
+    vs_buf_free(&known);
+    return code;
+}
+
+static bool lists(const struct vs_jval *names, struct vs_str name)
+{
+    struct vs_str s;
+    for (const struct vs_jval *n = names ? names->child : NULL; n; n = n->next)
+        if (vs_jstr(n, &s) && vs_str_eq(s, name))
+            return true;
+    return false;
+}
+
+/* Without the key llama.cpp takes its default too, and warns. */
+static enum vs_code find_pre(struct teaching *x)
+{
+    struct vs_str name = VS_LIT("default"), s;
+    const struct vs_gguf_kv *kv = vs_gguf_find(x->g, P "pre");
+    char shown[100];
+    struct vs_buf known = {0};
+    if (kv && !vs_gguf_string(kv, &name))
+        return refuse(x, P "pre", "found %s, expected a string", vs_gguf_type_name(kv->type));
+    if (!name.n)
+        name = VS_LIT("default");
+    for (const struct vs_jval *p = vs_jget(x->data.root, "pre")->child; p; p = p->next) {
+        const struct vs_jval *names = vs_jget(p, "names");
+        if (lists(names, name))
+            x->pre = p;
+        for (const struct vs_jval *n = names->child; n; n = n->next)
+            if (vs_jstr(n, &s))
+                vs_buf_printf(&known, "%s%.*s", known.n ? " " : "", VS_STR(s));
+    }
+    enum vs_code code = x->pre ? VS_OK : refuse(x, P "pre", "found \"%s\", expected one of the names that are known: %s", vs_escape(shown, sizeof shown, name),
+                                               known.p ? known.p : "");
+    vs_buf_free(&known);
+    return code;
+}
+
+static enum vs_code look_up(struct teaching *x)
+{
+    const struct vs_tokenizer *t = x->l.t;
+    char shown[100];
+    enum vs_code code = find_model(x);
+    if (!code && t->repeat_count)
+        code = refuse(x, P "tokens", "\"%s\" stands there twice, with ids %u and %u: which one is a text to have?",
+                      vs_escape(shown, sizeof shown, t->repeats[0].token), t->repeats[0].first, t->repeats[0].last);
+    return code;
+}
+
+/* ---- the sections of tokenizer.json ---- */
+
+static enum vs_code set_section(struct teaching *x, enum vs_section s, struct vs_buf *b)
+{
+    enum vs_code code = b->failed ? vs_enomem(x->err, "the pipeline", b->n)
+                                  : vs_jdoc_parse(x->g->path, (struct vs_str){b->p, b->n}, &x->l.impl->sections[s], x->err);
+    vs_buf_free(b);
+    return code;
+}
+
+static bool flag(const struct teaching *x, const char *key, bool otherwise)
+{
+    bool on;
+    return vs_gguf_bool(vs_gguf_find(x->g, key), &on) ? on : otherwise;
+}
+
+/* The splits in order, each on the pieces of the one before; what is between two matches is a piece too. Patterns are copied as they
+ * are spelled in the data, quotes and escapes included. */
+static enum vs_code split_bytes(struct teaching *x)
+{
+    struct vs_buf b = {0};
+    vs_buf_puts(&b, "{\"type\": \"Sequence\", \"pretokenizers\": [");
+    for (const struct vs_jval *s = vs_jget(x->pre, "splits")->child; s; s = s->next) {
+        vs_buf_puts(&b, "{\"type\": \"Split\", \"behavior\": \"Isolated\", \"invert\": false, \"pattern\": {\"Regex\": ");
+        vs_buf_add(&b, x->data.text.p + s->span.begin, s->span.end - s->span.begin);
+        vs_buf_puts(&b, "}}, ");
+    }
+    vs_buf_puts(&b, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]}");
+    return set_section(x, VS_SEC_PRE_TOKENIZER, &b);
+}
+
+/* The normalizer runs on each stretch between two tokens that are cut out: there is where llama.cpp puts the space, too. */
+static enum vs_code spell_spaces(struct teaching *x)
+{
+    struct vs_buf b = {0};
+    vs_buf_puts(&b, "{\"type\": \"Sequence\", \"normalizers\": [");
+    if (flag(x, P "add_space_prefix", true))
+        vs_buf_puts(&b, "{\"type\": \"Prepend\", \"prepend\": \"" VS_SPACE_MARK "\"}, ");
+    vs_buf_puts(&b, "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"" VS_SPACE_MARK "\"}]}");
+    return set_section(x, VS_SEC_NORMALIZER, &b);
+}
+
+/* llama.cpp takes marks of every kind away, BERT's own normalizer those without a width; and blanks of every kind part words. */
+static enum vs_code spell_words(struct teaching *x)
+{
+    const bool lower = flag(x, P "normalizer.lowercase", true), strip = flag(x, P "normalizer.strip_accents", lower);
+    struct vs_buf b = {0};
+    vs_buf_puts(&b, "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\s\"}, \"content\": \" \"}, ");
+    if (strip)
+        vs_buf_puts(&b, "{\"type\": \"NFD\"}, {\"type\": \"StripAccents\"}, ");
+    vs_buf_printf(&b, "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": false, \"lowercase\": %s}]}",
+                  lower ? "true" : "false");
+    enum vs_code code = set_section(x, VS_SEC_NORMALIZER, &b);
+    vs_buf_puts(&b, "{\"type\": \"BertPreTokenizer\"}");
+    return code ? code : set_section(x, VS_SEC_PRE_TOKENIZER, &b);
+}
+
+/* ---- merges ---- */
+
+static enum vs_code no_part(struct teaching *x, uint64_t i, const char *role, struct vs_str text)
+{
+    char shown[200];
+    return refuse(x, P "merges", "entry %llu: its %s \"%s\" is no token, and a merge is of two tokens that make one", (unsigned long long)i, role,
+                  vs_escape(shown, sizeof shown, text));
+}
+
+/* The loader of ids has seen that there is a space behind the first byte. */
+static enum vs_code read_merge(struct teaching *x, uint64_t i, struct vs_str s, struct vs_buf *product, struct vs_bpe_merge *out)
+{
+    const struct vs_vocab *v = &x->l.impl->vocab;
+    const char *space = memchr(s.p + 1, ' ', s.n - 1);
+    const struct vs_str left = {s.p, (size_t)(space - s.p)}, right = {space + 1, s.n - left.n - 1};
+    product->n = 0;
+    vs_buf_str(product, left);
+    vs_buf_str(product, right);
+    if (product->failed)
+        return vs_enomem(x->err, "a merge", product->n);
+    const struct vs_str whole = {product->p, product->n};
+    *out = (struct vs_bpe_merge){vs_vocab_find(v, left), vs_vocab_find(v, right), vs_vocab_find(v, whole)};
+    if (out->left == VS_NO_ENTRY)
+        return no_part(x, i, "left part", left);
+    if (out->right == VS_NO_ENTRY)
+        return no_part(x, i, "right part", right);
+    return out->product == VS_NO_ENTRY ? no_part(x, i, "product", whole) : VS_OK;
+}
+
+static enum vs_code read_merges(struct teaching *x)
+{
+    const struct vs_gguf_kv *kv = vs_gguf_find(x->g, P "merges");
+    struct vs_buf product = {0};
+    struct vs_str s;
+    uint64_t at = 0, n = 0, twin = 0;
+    if (!kv)
+        return refuse(x, P "merges", "no such key, and tokenizer.ggml.model has no other way to make tokens of bytes");
+    struct vs_bpe_merge *merges = vs_realloc_array(NULL, kv->count + 1, sizeof *merges);
+    enum vs_code code = merges ? VS_OK : vs_enomem(x->err, "merges", kv->count * sizeof *merges);
+    while (!code && vs_gguf_next(kv, &at, &s)) {
+        code = read_merge(x, n, s, &product, &merges[n]);
+        n++;
+    }
+    if (!code)
+        code = vs_bpe_build(merges, NULL, n, &x->l.impl->bpe, &twin, x->err);
+    if (!code && twin < n)
+        code = refuse(x, P "merges", "entry %llu repeats a pair that stands before it: which rank is meant?", (unsigned long long)twin);
+    vs_buf_free(&product);
+    vs_free(merges);
+    return code;
+}
+
+/* ---- scores ---- */
+
+/* *scores: one per entry, 0 without the key. */
+static enum vs_code read_scores(struct teaching *x, float *scores, bool *apart)
+{
+    const struct vs_gguf_kv *kv = vs_gguf_find(x->g, P "scores");
+    const struct vs_vocab *v = &x->l.impl->vocab;
+    for (uint32_t i = 0; i < v->count; i++) {
+        double score = 0;
+        int64_t whole;
+        if (kv && vs_gguf_item_i64(kv, v->ids[i], &whole))
+            score = (double)whole;
+        else if (kv && !vs_gguf_item_f64(kv, v->ids[i], &score))
+            return refuse(x, P "scores", "found no number for token %u, expected one for every token", v->ids[i]);
+        if (score != score)
+            return refuse(x, P "scores", "found NaN for token %u", v->ids[i]);
+        scores[i] = (float)score;
+        apart[i] = vs_gguf_token_type(x->g, v->ids[i]) == VS_GGUF_BYTE;
+    }
+    return VS_OK;
+}
+
+static enum vs_code pair_up(struct teaching *x)
+{
+    const uint32_t count = x->l.impl->vocab.count;
+    float *scores = vs_realloc_array(NULL, count + (size_t)1, sizeof *scores);
+    bool *apart = vs_realloc_array(NULL, count + (size_t)1, sizeof *apart);
+    enum vs_code code = scores && apart ? read_scores(x, scores, apart) : vs_enomem(x->err, "scores", count * (uint64_t)sizeof *scores);
+    if (!code)
+        code = vs_bpe_by_score(&x->l.impl->vocab, scores, apart, &x->l.impl->bpe, x->err);
+    vs_free(scores);
+    vs_free(apart);
+    return code;
+}
+
+/* ---- tokens with a part of their own ---- */
+
+static enum vs_code cut_out(struct teaching *x, uint32_t id)
+{
+    const struct vs_added a = {.content = vs_token_text(x->l.t, id), .declared = id, .effective = id, .special = true, .in_model = true};
+    return vs_token_is_added(x->l.t, id, NULL) ? VS_OK : vs_load_add(&x->l, &a, x->err);
+}
+
+/* Control tokens and those of the user are in added[] by now. llama.cpp cuts out unknown ones as well, and takes texts that end
+ * generation for control tokens whatever their type says. */
+static enum vs_code cut_more(struct teaching *x)
+{
+    const struct vs_vocab *v = &x->l.impl->vocab;
+    enum vs_code code = VS_OK;
+    struct vs_str s;
+    for (uint32_t i = 0; !code && i < v->count; i++)
+        if (vs_gguf_token_type(x->g, v->ids[i]) == VS_GGUF_UNKNOWN)
+            code = cut_out(x, v->ids[i]);
+    for (const struct vs_jval *c = vs_jget(x->data.root, "control")->child; !code && c; c = c->next) {
+        const uint32_t entry = vs_jstr(c, &s) ? vs_vocab_find(v, s) : VS_NO_ENTRY;
+        if (entry != VS_NO_ENTRY && vs_gguf_token_type(x->g, v->ids[entry]) != VS_GGUF_UNKNOWN)
+            code = cut_out(x, v->ids[entry]);
+    }
+    return code;
+}
+
+static void set_unknown(struct teaching *x)
+{
+    struct vs_model *m = &x->l.impl->model;
+    int64_t id = -1;
+    (void)vs_ji64(&x->data, vs_jget(x->model, "unknown"), &id);
+    if (id >= 0) { /* a vocabulary of bytes has no such token */
+        (void)vs_gguf_i64(vs_gguf_find(x->g, P "unknown_token_id"), &id);
+        m->unk_token = VS_LIT("<unk>");
+    }
+    m->unk = entry_at(x, id);
+}
+
+/* Before or behind every prompt: whether, says a switch where there is one; an id beyond the list counts as none. */
+static enum vs_code set_edge(struct teaching *x, const char *which, struct vs_edge *out)
+{
+    const struct vs_jval *edge = vs_jget(x->model, which);
+    struct vs_str key = {NULL, 0}, name = {NULL, 0};
+    int64_t id = -1, given;
+    char at[100] = "", with[100] = "";
+    (void)vs_jbool(vs_jget(edge, "add"), &out->there);
+    (void)vs_ji64(&x->data, vs_jget(edge, "id"), &id);
+    if (vs_jstr(vs_jget(edge, "key"), &key))
+        snprintf(at, sizeof at, "%.*s", VS_STR(key));
+    if (vs_gguf_i64(vs_gguf_find(x->g, at), &given) && given >= 0 && given < x->l.t->rows_needed)
+        id = given;
+    if (x->pre && strcmp(which, "begin") == 0)
+        (void)vs_jbool(vs_jget(x->pre, "add_bos"), &out->there);
+    if (vs_jstr(vs_jget(edge, "switch"), &name)) {
+        snprintf(with, sizeof with, "%.*s", VS_STR(name));
+        out->there = flag(x, with, out->there);
+    }
+    if (out->there && entry_at(x, id) == VS_NO_ENTRY)
+        return refuse(x, at, "a token is to stand there in every prompt, and this key names none");
+    out->id = (uint32_t)id;
+    return VS_OK;
+}
+
+/* ---- the three kinds ---- */
+
+static enum vs_code teach_bytes(struct teaching *x)
+{
+    enum vs_code code = find_pre(x);
+    if (!code)
+        (void)vs_jbool(vs_jget(x->pre, "whole_words"), &x->l.t->ignore_merges);
+    if (!code)
+        code = split_bytes(x);
+    return code ? code : read_merges(x);
+}
+
+static enum vs_code teach_scores(struct teaching *x)
+{
+    x->l.t->fuse_unk = true;
+    enum vs_code code = spell_spaces(x);
+    return code ? code : pair_up(x);
+}
+
+/* A word begins with U+2581 in the vocabulary, and what goes on has nothing in front; no word is too long. */
+static enum vs_code teach_words(struct teaching *x)
+{
+    const struct vs_vocab *v = &x->l.impl->vocab;
+    struct vs_model *m = &x->l.impl->model;
+    m->word_begin = VS_LIT(VS_SPACE_MARK);
+    m->max_chars = UINT64_MAX;
+    for (uint32_t i = 0; i < v->count; i++)
+        m->longest = vs_vocab_text(v, i).n > m->longest ? vs_vocab_text(v, i).n : m->longest;
+    return spell_words(x);
+}
+
+static enum vs_code teach(struct teaching *x)
+{
+    enum vs_code code = look_up(x);
+    if (!code)
+        set_unknown(x);
+    if (!code)
+        code = x->l.t->kind == VS_TOK_WORDPIECE ? teach_words(x) : x->l.t->alphabet == VS_ALPHA_BYTE ? teach_bytes(x) : teach_scores(x);
+    if (!code)
+        code = cut_more(x);
+    if (!code)
+        code = set_edge(x, "begin", &x->l.impl->begin);
+    if (!code)
+        code = set_edge(x, "end", &x->l.impl->end);
+    return code ? code : vs_encoder_open(x->l.impl, x->err);
+}
+
+enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir, struct vs_tokenizer **out, struct vs_err *err)
+{
+    struct teaching x = {.g = g, .err = err};
+    struct vs_tokenizer *t = NULL;
+    *out = NULL;
+    enum vs_code code = vs_data_read(data_dir, DATA, &x.data, err);
+    if (!code && data_dir)
+        code = vs_schema_check(data_dir, "gguf-text", &x.data, err);
+    if (!code)
+        code = vs_tokenizer_from_gguf(g, &t, err);
+    if (!code) {
+        x.l = (struct vs_load){.impl = t->impl, .t = t};
+        code = teach(&x);
+    }
+    vs_jdoc_free(&x.data);
+    if (code)
+        vs_tokenizer_close(t);
+    else
+        *out = t;
+    return code;
+}
