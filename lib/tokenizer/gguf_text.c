@@ -275,6 +275,42 @@ static enum vs_code cut_more(struct teaching *x)
     return code;
 }
 
+/* Does the key's value, in lower case, hold one of the words? */
+static bool holds(const struct teaching *x, const struct vs_jval *strip)
+{
+    struct vs_str key = {NULL, 0}, value, word;
+    char at[100] = "", lower[200];
+    if (vs_jstr(vs_jget(strip, "key"), &key))
+        snprintf(at, sizeof at, "%.*s", VS_STR(key));
+    if (!vs_gguf_string(vs_gguf_find(x->g, at), &value))
+        return false;
+    size_t n = value.n < sizeof lower ? value.n : sizeof lower;
+    for (size_t i = 0; i < n; i++)
+        lower[i] = value.p[i] >= 'A' && value.p[i] <= 'Z' ? (char)(value.p[i] + 'a' - 'A') : value.p[i];
+    for (const struct vs_jval *w = vs_jget(strip, "holds")->child; w; w = w->next)
+        if (vs_jstr(w, &word) && memmem(lower, n, word.p, word.n))
+            return true;
+    return false;
+}
+
+/* Tokens that take the blanks on one side with them. No key says so: llama.cpp goes by names. */
+static void set_strips(struct teaching *x)
+{
+    const struct vs_jval *strip = vs_jget(x->data.root, "strips")->child;
+    struct vs_tokenizer *t = x->l.t;
+    struct vs_str side = {NULL, 0};
+    while (strip && !holds(x, strip))
+        strip = strip->next;
+    if (!strip || !vs_jstr(vs_jget(strip, "side"), &side))
+        return;
+    for (uint32_t i = 0; i < t->added_count; i++) {
+        const struct vs_jval *only = vs_jget(strip, "only");
+        if ((only && !lists(only, t->added[i].content)) || lists(vs_jget(strip, "but"), t->added[i].content))
+            continue;
+        *(vs_str_is(side, "left") ? &t->added[i].lstrip : &t->added[i].rstrip) = true;
+    }
+}
+
 static void set_unknown(struct teaching *x)
 {
     struct vs_model *m = &x->l.impl->model;
@@ -352,6 +388,8 @@ static enum vs_code teach(struct teaching *x)
         code = x->l.t->kind == VS_TOK_WORDPIECE ? teach_words(x) : x->l.t->alphabet == VS_ALPHA_BYTE ? teach_bytes(x) : teach_scores(x);
     if (!code)
         code = cut_more(x);
+    if (!code)
+        set_strips(x);
     if (!code)
         code = set_edge(x, "begin", &x->l.impl->begin);
     if (!code)
