@@ -7,7 +7,7 @@
 #include <string.h>
 #include "json/schema.h"
 #include "tokenizer/alphabet.h"
-#include "tokenizer/bpe_scores.h"
+#include "tokenizer/gguf_text.h"
 #include "tokenizer/load.h"
 #include "tokenizer/load_gguf.h"
 
@@ -22,16 +22,14 @@ struct teaching {
     struct vs_err *err;
 };
 
-/* A file that is sound as far as it goes, but not for text. */
-static enum vs_code refuse(struct teaching *x, const char *key, const char *fmt, ...) VS_PRINTF(3, 4);
-static enum vs_code refuse(struct teaching *x, const char *key, const char *fmt, ...)
+enum vs_code vs_gguf_no_text(const struct vs_gguf *g, struct vs_err *err, const char *key, const char *fmt, ...)
 {
     char text[VS_ERR_MAX * 3 / 4];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return vs_fail(x->err, VS_EUNSUPPORTED, "%s: %s: %s; text is not encoded for this file: give --prompt-ids", x->g->path, key, text);
+    return vs_fail(err, VS_EUNSUPPORTED, "%s: %s: %s; text is not encoded for this file: give --prompt-ids", g->path, key, text);
 }
 
 static uint32_t entry_at(const struct teaching *x, int64_t id)
@@ -54,8 +52,8 @@ static enum vs_code find_model(struct teaching *x)
             x->model = m;
         vs_buf_printf(&known, "%s%.*s", known.n ? ", " : "", VS_STR(m->key));
     }
-    enum vs_code code = x->model ? VS_OK : refuse(x, P "model", "found \"%s\", expected one of %s", vs_escape(shown, sizeof shown, name),
-                                                   known.p ? known.p : "");
+    enum vs_code code = x->model ? VS_OK : vs_gguf_no_text(x->g, x->err, P "model", "found \"%s\", expected one of %s",
+                                                           vs_escape(shown, sizeof shown, name), known.p ? known.p : "");
     vs_buf_free(&known);
     return code;
 }
@@ -77,7 +75,7 @@ static enum vs_code find_pre(struct teaching *x)
     char shown[100];
     struct vs_buf known = {0};
     if (kv && !vs_gguf_string(kv, &name))
-        return refuse(x, P "pre", "found %s, expected a string", vs_gguf_type_name(kv->type));
+        return vs_gguf_no_text(x->g, x->err, P "pre", "found %s, expected a string", vs_gguf_type_name(kv->type));
     if (!name.n)
         name = VS_LIT("default");
     for (const struct vs_jval *p = vs_jget(x->data.root, "pre")->child; p; p = p->next) {
@@ -88,8 +86,8 @@ static enum vs_code find_pre(struct teaching *x)
             if (vs_jstr(n, &s))
                 vs_buf_printf(&known, "%s%.*s", known.n ? " " : "", VS_STR(s));
     }
-    enum vs_code code = x->pre ? VS_OK : refuse(x, P "pre", "found \"%s\", expected one of the names that are known: %s", vs_escape(shown, sizeof shown, name),
-                                               known.p ? known.p : "");
+    enum vs_code code = x->pre ? VS_OK : vs_gguf_no_text(x->g, x->err, P "pre", "found \"%s\", expected one of the names that are known: %s",
+                                                         vs_escape(shown, sizeof shown, name), known.p ? known.p : "");
     vs_buf_free(&known);
     return code;
 }
@@ -100,8 +98,8 @@ static enum vs_code look_up(struct teaching *x)
     char shown[100];
     enum vs_code code = find_model(x);
     if (!code && t->repeat_count)
-        code = refuse(x, P "tokens", "\"%s\" stands there twice, with ids %u and %u: which one is a text to have?",
-                      vs_escape(shown, sizeof shown, t->repeats[0].token), t->repeats[0].first, t->repeats[0].last);
+        code = vs_gguf_no_text(x->g, x->err, P "tokens", "\"%s\" stands there twice, with ids %u and %u: which one is a text to have?",
+                               vs_escape(shown, sizeof shown, t->repeats[0].token), t->repeats[0].first, t->repeats[0].last);
     return code;
 }
 
@@ -155,98 +153,11 @@ static enum vs_code spell_words(struct teaching *x)
     vs_buf_puts(&b, "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\s\"}, \"content\": \" \"}, ");
     if (strip)
         vs_buf_puts(&b, "{\"type\": \"NFD\"}, {\"type\": \"StripAccents\"}, ");
-    vs_buf_printf(&b, "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": false, \"lowercase\": %s}]}",
-                  lower ? "true" : "false");
+    vs_buf_puts(&b, "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": false, ");
+    vs_buf_printf(&b, "\"lowercase\": %s}]}", lower ? "true" : "false");
     enum vs_code code = set_section(x, VS_SEC_NORMALIZER, &b);
     vs_buf_puts(&b, "{\"type\": \"BertPreTokenizer\"}");
     return code ? code : set_section(x, VS_SEC_PRE_TOKENIZER, &b);
-}
-
-/* ---- merges ---- */
-
-static enum vs_code no_part(struct teaching *x, uint64_t i, const char *role, struct vs_str text)
-{
-    char shown[200];
-    return refuse(x, P "merges", "entry %llu: its %s \"%s\" is no token, and a merge is of two tokens that make one", (unsigned long long)i, role,
-                  vs_escape(shown, sizeof shown, text));
-}
-
-/* The loader of ids has seen that there is a space behind the first byte. */
-static enum vs_code read_merge(struct teaching *x, uint64_t i, struct vs_str s, struct vs_buf *product, struct vs_bpe_merge *out)
-{
-    const struct vs_vocab *v = &x->l.impl->vocab;
-    const char *space = memchr(s.p + 1, ' ', s.n - 1);
-    const struct vs_str left = {s.p, (size_t)(space - s.p)}, right = {space + 1, s.n - left.n - 1};
-    product->n = 0;
-    vs_buf_str(product, left);
-    vs_buf_str(product, right);
-    if (product->failed)
-        return vs_enomem(x->err, "a merge", product->n);
-    const struct vs_str whole = {product->p, product->n};
-    *out = (struct vs_bpe_merge){vs_vocab_find(v, left), vs_vocab_find(v, right), vs_vocab_find(v, whole)};
-    if (out->left == VS_NO_ENTRY)
-        return no_part(x, i, "left part", left);
-    if (out->right == VS_NO_ENTRY)
-        return no_part(x, i, "right part", right);
-    return out->product == VS_NO_ENTRY ? no_part(x, i, "product", whole) : VS_OK;
-}
-
-static enum vs_code read_merges(struct teaching *x)
-{
-    const struct vs_gguf_kv *kv = vs_gguf_find(x->g, P "merges");
-    struct vs_buf product = {0};
-    struct vs_str s;
-    uint64_t at = 0, n = 0, twin = 0;
-    if (!kv)
-        return refuse(x, P "merges", "no such key, and tokenizer.ggml.model has no other way to make tokens of bytes");
-    struct vs_bpe_merge *merges = vs_realloc_array(NULL, kv->count + 1, sizeof *merges);
-    enum vs_code code = merges ? VS_OK : vs_enomem(x->err, "merges", kv->count * sizeof *merges);
-    while (!code && vs_gguf_next(kv, &at, &s)) {
-        code = read_merge(x, n, s, &product, &merges[n]);
-        n++;
-    }
-    if (!code)
-        code = vs_bpe_build(merges, NULL, n, &x->l.impl->bpe, &twin, x->err);
-    if (!code && twin < n)
-        code = refuse(x, P "merges", "entry %llu repeats a pair that stands before it: which rank is meant?", (unsigned long long)twin);
-    vs_buf_free(&product);
-    vs_free(merges);
-    return code;
-}
-
-/* ---- scores ---- */
-
-/* *scores: one per entry, 0 without the key. */
-static enum vs_code read_scores(struct teaching *x, float *scores, bool *apart)
-{
-    const struct vs_gguf_kv *kv = vs_gguf_find(x->g, P "scores");
-    const struct vs_vocab *v = &x->l.impl->vocab;
-    for (uint32_t i = 0; i < v->count; i++) {
-        double score = 0;
-        int64_t whole;
-        if (kv && vs_gguf_item_i64(kv, v->ids[i], &whole))
-            score = (double)whole;
-        else if (kv && !vs_gguf_item_f64(kv, v->ids[i], &score))
-            return refuse(x, P "scores", "found no number for token %u, expected one for every token", v->ids[i]);
-        if (score != score)
-            return refuse(x, P "scores", "found NaN for token %u", v->ids[i]);
-        scores[i] = (float)score;
-        apart[i] = vs_gguf_token_type(x->g, v->ids[i]) == VS_GGUF_BYTE;
-    }
-    return VS_OK;
-}
-
-static enum vs_code pair_up(struct teaching *x)
-{
-    const uint32_t count = x->l.impl->vocab.count;
-    float *scores = vs_realloc_array(NULL, count + (size_t)1, sizeof *scores);
-    bool *apart = vs_realloc_array(NULL, count + (size_t)1, sizeof *apart);
-    enum vs_code code = scores && apart ? read_scores(x, scores, apart) : vs_enomem(x->err, "scores", count * (uint64_t)sizeof *scores);
-    if (!code)
-        code = vs_bpe_by_score(&x->l.impl->vocab, scores, apart, &x->l.impl->bpe, x->err);
-    vs_free(scores);
-    vs_free(apart);
-    return code;
 }
 
 /* ---- tokens with a part of their own ---- */
@@ -343,7 +254,7 @@ static enum vs_code set_edge(struct teaching *x, const char *which, struct vs_ed
         out->there = flag(x, with, out->there);
     }
     if (out->there && entry_at(x, id) == VS_NO_ENTRY)
-        return refuse(x, at, "a token is to stand there in every prompt, and this key names none");
+        return vs_gguf_no_text(x->g, x->err, at, "a token is to stand there in every prompt, and this key names none");
     out->id = (uint32_t)id;
     return VS_OK;
 }
@@ -357,14 +268,14 @@ static enum vs_code teach_bytes(struct teaching *x)
         (void)vs_jbool(vs_jget(x->pre, "whole_words"), &x->l.t->ignore_merges);
     if (!code)
         code = split_bytes(x);
-    return code ? code : read_merges(x);
+    return code ? code : vs_gguf_read_merges(x->g, x->l.impl, x->err);
 }
 
 static enum vs_code teach_scores(struct teaching *x)
 {
     x->l.t->fuse_unk = true;
     enum vs_code code = spell_spaces(x);
-    return code ? code : pair_up(x);
+    return code ? code : vs_gguf_read_scores(x->g, x->l.impl, x->err);
 }
 
 /* A word begins with U+2581 in the vocabulary, and what goes on has nothing in front; no word is too long. */

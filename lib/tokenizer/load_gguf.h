@@ -31,9 +31,12 @@ enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, struct vs_tokenizer
  *                            the longest there; so are texts that end generation, whatever their type
  *     add_bos_token, add_eos_token   the ids that vs_encode_prompt puts before and behind; bert: always
  *
- * Other than llama.cpp: it cuts the longest token first, wherever it stands (tokens that overlap in a text are cut otherwise then).
- * A character that is no token takes part in no merge. Of a syllable of Hangul llama.cpp's bert keeps the first letter alone, here all are
- * kept, as BERT's own tokenizer does. A model or a pre that is not known is VS_EUNSUPPORTED, and so is a list of tokens or merges that repeats one.
+ * Other than llama.cpp, which cuts the longest of all tokens first, wherever it stands: tokens that overlap in a text are cut otherwise.
+ * A character that is no token takes part in no merge; one of a gpt2 vocabulary is left out before pairs merge, as tokenizers does. Blanks
+ * that a special token takes with it (Phi-3, Jina) are of every kind, not of ASCII alone. Of a syllable of Hangul llama.cpp's bert keeps
+ * the first letter, here all of them stay, as in BERT's own tokenizer.
+ *
+ * A model or a pre that is not known is VS_EUNSUPPORTED, and so is a list of tokens or merges that repeats one.
  * data_dir: NULL, or where a gguf-text.json is looked for first. */
 enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir, struct vs_tokenizer **out, struct vs_err *err) VS_NODISCARD;
 
