@@ -74,6 +74,7 @@ static enum vs_code find_pre(struct teaching *x)
     const struct vs_gguf_kv *kv = vs_gguf_find(x->g, P "pre");
     char shown[100];
     struct vs_buf known = {0};
+    unsigned count = 0;
     if (kv && !vs_gguf_string(kv, &name))
         return vs_gguf_no_text(x->g, x->err, P "pre", "found %s, expected a string", vs_gguf_type_name(kv->type));
     if (!name.n)
@@ -82,12 +83,12 @@ static enum vs_code find_pre(struct teaching *x)
         const struct vs_jval *names = vs_jget(p, "names");
         if (lists(names, name))
             x->pre = p;
-        for (const struct vs_jval *n = names->child; n; n = n->next)
-            if (vs_jstr(n, &s))
-                vs_buf_printf(&known, "%s%.*s", known.n ? " " : "", VS_STR(s));
+        if (vs_jstr(names->child, &s))
+            vs_buf_printf(&known, "%s%.*s", known.n ? ", " : "", VS_STR(s));
+        count += names->count;
     }
-    enum vs_code code = x->pre ? VS_OK : vs_gguf_no_text(x->g, x->err, P "pre", "found \"%s\", expected one of the names that are known: %s",
-                                                         vs_escape(shown, sizeof shown, name), known.p ? known.p : "");
+    enum vs_code code = x->pre ? VS_OK : vs_gguf_no_text(x->g, x->err, P "pre", "found \"%s\", expected one of the %u names of " DATA " (%s and their like)",
+                                                         vs_escape(shown, sizeof shown, name), count, known.p ? known.p : "");
     vs_buf_free(&known);
     return code;
 }

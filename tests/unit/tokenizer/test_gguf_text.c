@@ -279,7 +279,7 @@ Test(gguf_text, models_and_names_that_are_not_known)
     gg_string(&g, P "model", "t5");
     refused(&g, "model: found \"t5\", expected one of llama, gpt2, bert");
     g = bytes_with("my\x1bpre");
-    refused(&g, "pre: found \"my\\x1Bpre\", expected one of the names that are known: default gpt-2 ");
+    refused(&g, "pre: found \"my\\x1Bpre\", expected one of the ");
     g = bytes(NULL);
     gg_u32(&g, P "pre", 7);
     refused(&g, "pre: found u32, expected a string");
@@ -417,6 +417,32 @@ Test(gguf_text, shipped_data_is_as_its_schema_says)
     cr_assert_eq(vs_data_read(NULL, "gguf-text.json", &d, &err), VS_OK, "%s", err.message);
     cr_expect_eq(vs_schema_check(NULL, "gguf-text", &d, &err), VS_OK, "%s", err.message);
     vs_jdoc_free(&d);
+}
+
+/* A folder of one's own comes first, and is checked. */
+Test(gguf_text, data_of_ones_own)
+{
+    const char *dir = vst_tempdir(), *path = vst_path(dir, "gguf-text.json");
+    struct vs_jdoc d = {0};
+    struct vs_err err;
+    struct vs_tokenizer *t = NULL;
+    struct gg g = bytes_with("mine");
+    struct opened o;
+    cr_expect_eq(open_file(&o, &g), VS_EUNSUPPORTED);
+    cr_assert_eq(vs_data_read(NULL, "gguf-text.json", &d, &err), VS_OK, "%s", err.message);
+    const char *at = strstr(d.text.p, "\"gpt-2\"");
+    cr_assert(at);
+    vst_write_text(path, vst_format("%.*s\"mine\", %s", (int)(at - d.text.p), d.text.p, at));
+    cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, &t, &err), VS_OK, "%s", err.message);
+    cr_expect_str_eq(prompt(t, "abc"), "0 4");
+    vs_tokenizer_close(t);
+    vst_write_text(path, vst_format("%.*s7, %s", (int)(at - d.text.p), d.text.p, at));
+    cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, &t, &err), VS_EFORMAT);
+    cr_expect(strstr(err.message, "gguf-text.json"), "%s", err.message);
+    close_file(&o);
+    gg_free(&g);
+    vs_jdoc_free(&d);
+    vst_cleanup();
 }
 
 /* Every name once, and its patterns are ones that this library runs. */
