@@ -223,31 +223,36 @@ static void set_strips(struct teaching *x)
     }
 }
 
+/* An id beyond the list counts as none. */
+static int64_t id_at(const struct teaching *x, const char *key, int64_t otherwise)
+{
+    int64_t id;
+    return vs_gguf_i64(vs_gguf_find(x->g, key), &id) && id >= 0 && id < x->l.t->rows_needed ? id : otherwise;
+}
+
 static void set_unknown(struct teaching *x)
 {
     struct vs_model *m = &x->l.impl->model;
     int64_t id = -1;
-    (void)vs_ji64(&x->data, vs_jget(x->model, "unknown"), &id);
-    if (id >= 0) { /* a vocabulary of bytes has no such token */
-        (void)vs_gguf_i64(vs_gguf_find(x->g, P "unknown_token_id"), &id);
+    if (vs_ji64(&x->data, vs_jget(x->model, "unknown"), &id)) { /* a vocabulary of bytes has no such token */
+        id = id_at(x, P "unknown_token_id", id);
         m->unk_token = VS_LIT("<unk>");
     }
     m->unk = entry_at(x, id);
 }
 
-/* Before or behind every prompt: whether, says a switch where there is one; an id beyond the list counts as none. */
+/* Before or behind every prompt: whether, says a switch where there is one. */
 static enum vs_code set_edge(struct teaching *x, const char *which, struct vs_edge *out)
 {
     const struct vs_jval *edge = vs_jget(x->model, which);
     struct vs_str key = {NULL, 0}, name = {NULL, 0};
-    int64_t id = -1, given;
+    int64_t id = -1;
     char at[100] = "", with[100] = "";
     (void)vs_jbool(vs_jget(edge, "add"), &out->there);
     (void)vs_ji64(&x->data, vs_jget(edge, "id"), &id);
     if (vs_jstr(vs_jget(edge, "key"), &key))
         snprintf(at, sizeof at, "%.*s", VS_STR(key));
-    if (vs_gguf_i64(vs_gguf_find(x->g, at), &given) && given >= 0 && given < x->l.t->rows_needed)
-        id = given;
+    id = id_at(x, at, id);
     if (x->pre && strcmp(which, "begin") == 0)
         (void)vs_jbool(vs_jget(x->pre, "add_bos"), &out->there);
     if (vs_jstr(vs_jget(edge, "switch"), &name)) {

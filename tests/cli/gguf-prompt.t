@@ -19,7 +19,8 @@ By merges: tokenizer.ggml.pre names the patterns that cut the text first, and wh
   vocab-check: --prompt: the text has no token
   [2]
 
-What is not known is refused, with what is; ids run all the same, and a model with a bos_token_id is continued from there.
+What is not known is refused, with what is; ids run all the same.
+A continuation of nothing begins with bos_token_id, without one with a text.
 
   $ make_gguf.py gpt2 mine odd.gguf && make_gguf.py t5 default t5.gguf
   $ vocab-check odd.gguf --prompt "abc" --device cpu
@@ -34,3 +35,9 @@ What is not known is refused, with what is; ids run all the same, and a model wi
   $ vocab-check odd.gguf --generate 1 --device cpu -q
   generated  1 id +1: <s>
   no errors and no warnings in odd.gguf
+  $ make_gguf.py llama default open.gguf tokenizer.ggml.bos_token_id && make_gguf.py gpt2 mine shut.gguf tokenizer.ggml.bos_token_id
+  $ vocab-check open.gguf --generate 1 --device cpu --json | grep -o '"prompt":[^]]*]'
+  "prompt":[1,3,94,114,111]
+  $ vocab-check shut.gguf --generate 1 --device cpu -q
+  vocab-check: --generate: what shall be continued? this model names no bos_token_id to begin with; give --prompt-ids
+  [2]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small Llama as a .gguf file that runs, for transcripts.
 
-    make_gguf.py MODEL PRE FILE       tokenizer.ggml.model and .pre as given; gpt2 has merges, anything else scores
+    make_gguf.py MODEL PRE FILE [KEY...]     tokenizer.ggml.model and .pre as given, without the keys; gpt2 has merges, anything else scores
 """
 import random
 import struct
@@ -31,7 +31,7 @@ def key(name, value):
 
 
 def main():
-    model, pre, path = sys.argv[1:]
+    model, pre, path, *omitted = sys.argv[1:]
     tokens = TEXTS.get(model, TEXTS['llama'])
     special = {'<unk>': 2, '<s>': 3, '</s>': 3}
     keys = {'general.architecture': 'llama', 'llama.embedding_length': WIDTH, 'llama.block_count': 1, 'llama.attention.head_count': 2,
@@ -43,6 +43,7 @@ def main():
         keys['tokenizer.ggml.merges'] = ['a b', 'ab c', '\u0120 a']
     else:
         keys['tokenizer.ggml.scores'] = [-float(i) for i in range(len(tokens))]
+    keys = {k: v for k, v in keys.items() if k not in omitted}
     shapes = {'token_embd': (len(tokens), WIDTH), 'blk.0.attn_norm': (WIDTH,), 'blk.0.attn_q': (WIDTH, WIDTH), 'blk.0.attn_k': (DIM, WIDTH),
               'blk.0.attn_v': (DIM, WIDTH), 'blk.0.attn_output': (WIDTH, WIDTH), 'blk.0.ffn_norm': (WIDTH,), 'blk.0.ffn_gate': (INNER, WIDTH),
               'blk.0.ffn_up': (INNER, WIDTH), 'blk.0.ffn_down': (WIDTH, INNER), 'output_norm': (WIDTH,)}
