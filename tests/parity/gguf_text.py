@@ -4,8 +4,8 @@
 
     gguf_text.py GGUF_LINES LIBRARY_DIR CORPUS DATA [NAME...]      prints TAP
 
-llama.cpp: the vocabularies of the corpus, two real models, and every tokenizer.ggml.pre of DATA (gguf-text.json) on GPT-2's
-vocabulary. The Rust library: the tokenizer.json files that such keys stand for. Texts: lines in 76 languages, awkward ones,
+llama.cpp: the vocabularies of the corpus, two real models, random vocabularies with scores, and every tokenizer.ggml.pre of DATA
+(gguf-text.json) on GPT-2's vocabulary. The Rust library: the tokenizer.json files that such keys stand for. Texts: lines in 76 languages, awkward ones,
 random ones.
 """
 import glob
@@ -166,6 +166,35 @@ def pre_names(folder):
             against_llama(f'pre {name}', path, TEXTS)
 
 
+def random_scores(folder, count=40):
+    """Few letters, many tokens of them, scores that are often equal: any pair that makes a token merges, the leftmost of equals first."""
+    texts_each, right, wrong = 50, 0, ''
+    for seed in range(count if wanted('random') else 0):
+        rng = random.Random(seed)
+        letters = ['a', 'b', 'c', '\u2581', '\u00e9', '\u4e2d'][:rng.randrange(2, 7)]
+        tokens = letters + sorted({''.join(rng.choice(letters) for _ in range(rng.randrange(2, 7))) for _ in range(rng.randrange(5, 60))})
+        user = [''.join(rng.choice('abx') for _ in range(4))] if rng.random() < 0.3 else []
+        tokens = ['<unk>', '<s>', '</s>'] + [f'<0x{i:02X}>' for i in range(256)] + tokens + [u for u in user if u not in tokens]
+        types = [2, 3, 3] + [6] * 256 + [4 if t in user else 1 for t in tokens[259:]]
+        scores = [float(-rng.randrange(rng.choice([1, 4, 100]))) for _ in tokens]
+        keys = [key('general.architecture', 'llama'), key('tokenizer.ggml.model', 'llama'), key('tokenizer.ggml.tokens', tokens),
+                key('tokenizer.ggml.token_type', types), key('tokenizer.ggml.scores', scores), key('tokenizer.ggml.add_space_prefix', rng.random() < 0.5),
+                key('tokenizer.ggml.add_bos_token', rng.random() < 0.5), key('tokenizer.ggml.add_eos_token', rng.random() < 0.5)]
+        path = os.path.join(folder, 'random.gguf')
+        write(path, keys)
+        texts = made(texts_each, letters + [' ', 'x', '\U0001f600', '</s>'], seed)
+        model = llama_cpp.Vocabulary(library, path)
+        found, said = ours(path, texts)
+        for i, t in enumerate(texts):
+            expected = [str(n) for n in model.tokens(t)]
+            right += i < len(found) and found[i] == expected
+            if said or found[i] != expected:
+                wrong += f'seed {seed}, {t!a}: found {found[i] if not said else said}, expected {expected}\n'
+        model.close()
+    if wanted('random'):
+        check(f'{count} random vocabularies with scores, llama.cpp: {right} of {count * texts_each} texts equal', not wrong, '\n'.join(wrong.split('\n')[:6]))
+
+
 def rust_ids(name, texts):
     peer = tokenizers.Tokenizer.from_file(os.path.join(CORPUS, 'tokenizers', name, 'tokenizer.json'))
     peer.no_padding()
@@ -209,6 +238,7 @@ with tempfile.TemporaryDirectory() as work:
     corpus_files()
     real_models(work)
     bert_words()
+    random_scores(work)
     rust_files(work)
     pre_names(work)
 print(f'1..{len(results)}')
