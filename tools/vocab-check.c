@@ -34,7 +34,8 @@ static const struct cli_tool tool = {
     .description =
         "Opens everything from disk again and checks it: structure (L0), bytes against the base (L1), rows and head (L2). Every id that\n"
         "can occur is looked up in the table with strict range checks, on CUDA when there is a device, else on the CPU.\n\n"
-        "DIR may be a .gguf file: its list of tokens is checked against its tables and its keys.\n\n"
+        "DIR may be a .gguf file: its list of tokens is checked against its tables and its keys, and --prompt is encoded with them as llama.cpp\n"
+        "does (tokenizer.ggml.model gpt2, llama or bert, and the names of tokenizer.ggml.pre in schemas/gguf-text.json).\n\n"
         "With --forward the model runs on prompts that cover old ids by a sample, every new id and the special ids (L3): hidden states and\n"
         "logits must be finite, logits of old ids those of the base to the last bit, and no row without a token may win. Where the bytes do\n"
         "not prove the two trunks equal, both run (L4). Weights stream through --memory. --prompt-ids, --prompt, --generate, --dump-logits,\n"

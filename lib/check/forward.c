@@ -4,6 +4,7 @@
  * base must run as well.
  */
 #include "check/forward.h"
+#include "tokenizer/load_gguf.h"
 
 #define PROMPT_LENGTH 8u
 #define SAMPLE_CPU 24u   /* old ids; as many tokens again for new and special ones make a batch that costs no more than reading */
@@ -119,7 +120,9 @@ static enum vs_code add_text(struct forward *f, const char *text)
 {
     struct checker *k = f->k;
     const struct vs_tokenizer_options options = {.lenient = true, .repeats = true};
-    enum vs_code code = k->t && !f->encoder ? vs_tokenizer_open(k->q->path, &options, &f->encoder, k->err) : VS_OK;
+    enum vs_code code = !k->t || f->encoder ? VS_OK :
+                        k->c->gguf ? vs_encoder_from_gguf(k->c->gguf, k->q->data_dir, &f->encoder, k->err) :
+                                     vs_tokenizer_open(k->q->path, &options, &f->encoder, k->err);
     return code ? code : vs_prompts_text(f->encoder, text, &f->prompts, k->err);
 }
 
@@ -128,11 +131,13 @@ static enum vs_code add_opening(struct forward *f)
 {
     struct checker *k = f->k;
     const struct vs_config_int *bos = special(k, "bos_token_id");
-    if ((!bos || (uint64_t)bos->value >= f->rows) && k->t && !k->c->gguf)
-        return add_text(f, "The");
-    if (!bos || (uint64_t)bos->value >= f->rows)
+    const bool named = bos && (uint64_t)bos->value < f->rows;
+    enum vs_code code = !named && k->t ? add_text(f, "The") : VS_EUNSUPPORTED;
+    if (code != VS_EUNSUPPORTED)
+        return code;
+    if (!named)
         return vs_fail(k->err, VS_EUSAGE, "--generate: what shall be continued? this model names no bos_token_id to begin with; give --prompt-ids");
-    enum vs_code code = vs_prompts_begin(&f->prompts, VS_PROMPT_USER, k->err);
+    code = vs_prompts_begin(&f->prompts, VS_PROMPT_USER, k->err);
     return code ? code : vs_prompts_add(&f->prompts, bos->value, k->err);
 }
 
@@ -211,8 +216,6 @@ static enum vs_code make_prompts(struct forward *f)
 {
     struct checker *k = f->k;
     enum vs_code code = f->q->prompt_ids ? vs_prompts_parse(f->q->prompt_ids, &f->prompts, k->err) : VS_OK;
-    if (!code && f->q->prompt && k->c->gguf)
-        code = vs_fail(k->err, VS_EUSAGE, "--prompt: text is not encoded with the keys of a .gguf file; give --prompt-ids");
     if (!code && f->q->prompt)
         code = add_text(f, f->q->prompt);
     if (!code && !f->prompts.count && f->q->generate)

@@ -68,6 +68,7 @@ bool vs_gguf_bool(const struct vs_gguf_kv *kv, bool *out);
 bool vs_gguf_string(const struct vs_gguf_kv *kv, struct vs_str *out);
 bool vs_gguf_is_array(const struct vs_gguf_kv *kv, enum vs_gguf_type element);
 bool vs_gguf_item_i64(const struct vs_gguf_kv *kv, uint64_t i, int64_t *out);
+bool vs_gguf_item_f64(const struct vs_gguf_kv *kv, uint64_t i, double *out);
 /* The strings of an array in order: *at starts as 0; false behind the last one. */
 bool vs_gguf_next(const struct vs_gguf_kv *kv, uint64_t *at, struct vs_str *out);
 

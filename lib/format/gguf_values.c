@@ -104,6 +104,12 @@ bool vs_gguf_item_i64(const struct vs_gguf_kv *kv, uint64_t i, int64_t *out)
     return kv && kv->type == VS_GGUF_ARRAY && i < kv->count && integer(kv->element, kv->value.p, i, out);
 }
 
+bool vs_gguf_item_f64(const struct vs_gguf_kv *kv, uint64_t i, double *out)
+{
+    const unsigned bytes = kv && kv->element == VS_GGUF_F64 ? 8 : 4;
+    return kv && kv->type == VS_GGUF_ARRAY && i < kv->count && number(kv->element, kv->value.p + i * bytes, out);
+}
+
 bool vs_gguf_next(const struct vs_gguf_kv *kv, uint64_t *at, struct vs_str *out)
 {
     if (!vs_gguf_is_array(kv, VS_GGUF_STRING) || *at >= kv->value.n)

@@ -147,7 +147,7 @@ enum vs_code vs_prompts_text(const struct vs_tokenizer *t, const char *text, str
     struct vs_ids ids = {0};
     if (!t)
         return vs_fail(err, VS_EUSAGE, "--prompt: the model has no tokenizer that this library reads; give --prompt-ids");
-    enum vs_code code = vs_encode(t, vs_cstr(text), &ids, err);
+    enum vs_code code = vs_encode_prompt(t, vs_cstr(text), &ids, err);
     if (!code && !ids.count)
         code = vs_fail(err, VS_EUSAGE, "--prompt: the text has no token");
     if (!code)

@@ -97,7 +97,7 @@ static bool grow(struct vs_bpe *b)
     return true;
 }
 
-enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, uint64_t count, struct vs_bpe **out, uint64_t *twin,
+enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, const uint32_t *ranks, uint64_t count, struct vs_bpe **out, uint64_t *twin,
                           struct vs_err *err)
 {
     struct vs_bpe *b;
@@ -118,7 +118,7 @@ enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, uint64_t count, str
             vs_bpe_free(b);
             return VS_OK;
         }
-        b->slots[at] = (struct vs_bpe_slot){key, (uint32_t)i, merges[i].product};
+        b->slots[at] = (struct vs_bpe_slot){key, ranks ? ranks[i] : (uint32_t)i, merges[i].product};
     }
     b->count = (uint32_t)count;
     return VS_OK;

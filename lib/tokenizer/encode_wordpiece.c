@@ -22,10 +22,11 @@ static size_t count_chars(struct vs_str s)
 }
 
 /* The longest piece that begins at text.p; prefix.p precedes the text in one buffer. Returns its bytes, 0 for none. */
-static size_t longest(const struct vs_vocab *v, const char *begin, size_t prefix, size_t n, uint32_t *entry)
+static size_t longest(const struct vs_tokenizer_impl *impl, const char *begin, size_t prefix, size_t n, uint32_t *entry)
 {
-    for (size_t end = n; end > 0;) {
-        *entry = vs_vocab_find(v, (struct vs_str){begin, prefix + end});
+    const size_t most = impl->model.longest ? impl->model.longest : n;
+    for (size_t end = n < most ? n : most; end > 0;) {
+        *entry = vs_vocab_find(&impl->vocab, (struct vs_str){begin, prefix + end});
         if (*entry != VS_NO_ENTRY)
             return end;
         for (end--; end > 0 && (begin[prefix + end] & 0xc0) == 0x80; end--)
@@ -38,22 +39,24 @@ enum vs_code vs_encode_wordpiece(const struct vs_tokenizer_impl *impl, struct vs
                                  struct vs_err *err)
 {
     const struct vs_model *m = &impl->model;
-    size_t from = out->count, at = 0;
+    size_t from = out->count, at = 0, n = piece.n + (inside ? 0 : m->word_begin.n);
     if (count_chars(piece) > m->max_chars)
         return unknown_word(impl, out, err);
     /* word[0 .. prefix.n) is room for the prefix in front of whatever is left of the word. */
     struct vs_buf word = {0};
     vs_buf_str(&word, m->prefix);
+    if (!inside)
+        vs_buf_str(&word, m->word_begin);
     vs_buf_str(&word, piece);
     enum vs_code code = word.failed ? vs_enomem(err, "a word", piece.n) : VS_OK;
-    while (code == VS_OK && at < piece.n) {
+    while (code == VS_OK && at < n) {
         uint32_t entry;
         size_t used;
         char *begin = word.p + m->prefix.n + at;
         size_t prefix = at || inside ? m->prefix.n : 0;
         if (prefix)
             memcpy(begin -= prefix, m->prefix.p, prefix); /* over what has been matched already */
-        used = longest(&impl->vocab, begin, prefix, piece.n - at, &entry);
+        used = longest(impl, begin, prefix, n - at, &entry);
         if (used == 0) {
             out->count = from;
             code = unknown_word(impl, out, err);

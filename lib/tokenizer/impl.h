@@ -20,6 +20,8 @@ struct vs_model {
     struct vs_str prefix, suffix;            /* continuing_subword_prefix, end_of_word_suffix; empty: none */
     uint32_t unk;                            /* entry of the unknown token, or VS_NO_ENTRY */
     uint64_t max_chars;                      /* WordPiece: max_input_chars_per_word */
+    struct vs_str word_begin;                /* WordPiece: what the vocabulary spells in front of a word; a continuation has prefix */
+    size_t longest;                          /* WordPiece: bytes of the longest entry; 0: not known */
     double *scores;                          /* Unigram: one per entry */
     uint32_t byte_entry[256];                /* of <0x00> ... <0xFF>, or VS_NO_ENTRY; filled with byte_fallback */
 };
@@ -27,6 +29,9 @@ struct vs_model {
 /* Who has an id: an entry, or an added token where ADDED is set. */
 #define VS_OWNER_ADDED 0x80000000u
 struct vs_owner { uint32_t id, who; };
+
+/* A token that stands around every prompt (load_gguf.h). */
+struct vs_edge { bool there; uint32_t id; };
 
 struct vs_encoder;  /* encode.h: everything beyond facts; NULL with ids_only */
 
@@ -40,6 +45,7 @@ struct vs_tokenizer_impl {
     struct vs_owner *owners;    /* ascending id, one per id: without holes the owner of an id stands at its number */
     uint32_t owner_count;
     struct vs_jdoc sections[VS_SECTIONS];
+    struct vs_edge begin, end;
     struct vs_encoder *encoder;
 };
 

@@ -198,7 +198,7 @@ static bool build(struct vs_load *l, struct batch *b, size_t begin, struct vs_er
 {
     uint64_t twin;
     char left[100], right[100];
-    if (vs_bpe_build(b->merges, b->merge_count, &l->impl->bpe, &twin, err))
+    if (vs_bpe_build(b->merges, NULL, b->merge_count, &l->impl->bpe, &twin, err))
         return vs_json_fail(&l->j, err->code, "%s", err->message);
     if (twin == b->merge_count)
         return true;

@@ -67,6 +67,23 @@ static void vocabulary(const struct vs_gguf *g)
     vs_tokenizer_close(t);
 }
 
+/* Ids that the file has, or a reason why there are none. */
+static void text(const struct vs_gguf *g)
+{
+    struct vs_tokenizer *t = NULL;
+    struct vs_ids ids = {0};
+    struct vs_err err = {0};
+    if (!vs_gguf_has_vocab(g))
+        return;
+    enum vs_code code = vs_encoder_from_gguf(g, NULL, &t, &err);
+    fuzz_assert(code == VS_OK || (!t && err.message[0]));
+    if (!code && vs_encode_prompt(t, VS_LIT("a ab\xc3\xa9 12 <s></s>Hello, world!\n\n  b"), &ids, &err) == VS_OK)
+        for (size_t i = 0; i < ids.count; i++)
+            fuzz_assert(vs_token_text(t, ids.ids[i]).p);
+    vs_ids_free(&ids);
+    vs_tokenizer_close(t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct vs_arena a = {0};
@@ -79,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!code) {
         look_at(&g);
         vocabulary(&g);
+        text(&g);
         fuzz_assert(vs_gguf_parse("in", (const char *)data, n / 2, n, 0, &a, &part, &more, &err) == VS_OK); /* half of a sound file: read more */
         vs_gguf_free(&part);
     }

@@ -27,6 +27,8 @@ class Batch(ctypes.Structure):
 N_CTX, N_BATCH, N_UBATCH = (0, 512), (1, 2048), (2, 512)
 OUTPUTS, OUTPUTS_PER_SEQ, THREADS, THREADS_BATCH, FLASH = (5, 0), (6, 1), (7, 4), (8, 4), (13, 0xffffffff)
 TYPE_K, TYPE_V = (26, 1), (27, 1)
+# the switches of llama_model_params, a byte each: vocab_only and check_tensors off, use_extra_bufts on, no_host off
+VOCAB_ONLY = (18, 0x10000)
 LAYOUT = (N_CTX, N_BATCH, N_UBATCH, OUTPUTS, OUTPUTS_PER_SEQ, THREADS, THREADS_BATCH, FLASH, TYPE_K, TYPE_V)
 QUIET = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda level, text, user: None)
 
@@ -60,6 +62,32 @@ class Library:
         params = self.c.llama_context_default_params()
         if any(params.word[at] != value for at, value in LAYOUT):
             raise OSError(f'{folder}: llama_context_params has another layout than expected')
+        if self.c.llama_model_default_params().word[VOCAB_ONLY[0]] != VOCAB_ONLY[1]:
+            raise OSError(f'{folder}: llama_model_params has another layout than expected')
+
+
+def tokenize(c, vocab, text, parse_special):
+    data, room = text.encode(), (ctypes.c_int32 * (2 * len(text.encode()) + 8))()
+    return list(room[:c.llama_tokenize(vocab, data, len(data), room, len(room), True, parse_special)])
+
+
+class Vocabulary:
+    """The keys of a GGUF file alone."""
+
+    def __init__(self, library, path):
+        self.c = library.c
+        params = self.c.llama_model_default_params()
+        params.word[VOCAB_ONLY[0]] |= 1
+        self.model = self.c.llama_model_load_from_file(path.encode(), params)
+        if not self.model:
+            raise ValueError(f'{path}: llama.cpp does not load it')
+
+    def tokens(self, text):
+        """With the special tokens that the file asks for, and those that the text spells."""
+        return tokenize(self.c, self.c.llama_model_get_vocab(self.model), text, True)
+
+    def close(self):
+        self.c.llama_model_free(self.model)
 
 
 class Model:
@@ -81,8 +109,7 @@ class Model:
 
     def tokens(self, text):
         """As llama.cpp encodes a prompt: with the special tokens that the model asks for."""
-        data, room = text.encode(), (ctypes.c_int32 * (len(text.encode()) + 8))()
-        return list(room[:self.c.llama_tokenize(self.c.llama_model_get_vocab(self.model), data, len(data), room, len(room), True, False)])
+        return tokenize(self.c, self.c.llama_model_get_vocab(self.model), text, False)
 
     def logits(self, ids, last_only=False):
         """Continues with ids: their logits, float32 [positions, rows] (or of the last position alone)."""

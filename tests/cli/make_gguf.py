@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A small Llama as a .gguf file that runs, for transcripts.
+
+    make_gguf.py MODEL PRE FILE [KEY...]     tokenizer.ggml.model and .pre as given, without the keys; gpt2 has merges, anything else scores
+"""
+import random
+import struct
+import sys
+
+WIDTH, DIM, INNER = 16, 8, 12
+SPACE = '\u2581'
+TEXTS = {'gpt2': ['a', 'b', 'c', 'ab', 'abc', '\u0120', '\u0120a', '<s>', '</s>'],
+         'llama': ['<unk>', '<s>', '</s>', SPACE, 'a', 'b', 'c', SPACE + 'a', 'bc', 'ab'] + [f'<0x{i:02X}>' for i in range(256)]}
+
+
+def text(s):
+    return struct.pack('<Q', len(s.encode())) + s.encode()
+
+
+def key(name, value):
+    if isinstance(value, str):
+        return text(name) + struct.pack('<I', 8) + text(value)
+    if isinstance(value, int):
+        return text(name) + struct.pack('<II', 4, value)
+    if isinstance(value, float):
+        return text(name) + struct.pack('<If', 6, value)
+    kind, items = (8, b''.join(map(text, value))) if isinstance(value[0], str) else \
+        (5, struct.pack(f'<{len(value)}i', *value)) if isinstance(value[0], int) else (6, struct.pack(f'<{len(value)}f', *value))
+    return text(name) + struct.pack('<IIQ', 9, kind, len(value)) + items
+
+
+def main():
+    model, pre, path, *omitted = sys.argv[1:]
+    tokens = TEXTS.get(model, TEXTS['llama'])
+    special = {'<unk>': 2, '<s>': 3, '</s>': 3}
+    keys = {'general.architecture': 'llama', 'llama.embedding_length': WIDTH, 'llama.block_count': 1, 'llama.attention.head_count': 2,
+            'llama.attention.head_count_kv': 1, 'llama.feed_forward_length': INNER, 'llama.context_length': 64, 'llama.rope.dimension_count': DIM,
+            'llama.attention.layer_norm_rms_epsilon': 1e-6, 'tokenizer.ggml.model': model, 'tokenizer.ggml.pre': pre, 'tokenizer.ggml.tokens': tokens,
+            'tokenizer.ggml.token_type': [special.get(t, 6 if t.startswith('<0x') else 1) for t in tokens],
+            'tokenizer.ggml.bos_token_id': tokens.index('<s>'), 'tokenizer.ggml.eos_token_id': tokens.index('</s>')}
+    if model == 'gpt2':
+        keys['tokenizer.ggml.merges'] = ['a b', 'ab c', '\u0120 a']
+    else:
+        keys['tokenizer.ggml.scores'] = [-float(i) for i in range(len(tokens))]
+    keys = {k: v for k, v in keys.items() if k not in omitted}
+    shapes = {'token_embd': (len(tokens), WIDTH), 'blk.0.attn_norm': (WIDTH,), 'blk.0.attn_q': (WIDTH, WIDTH), 'blk.0.attn_k': (DIM, WIDTH),
+              'blk.0.attn_v': (DIM, WIDTH), 'blk.0.attn_output': (WIDTH, WIDTH), 'blk.0.ffn_norm': (WIDTH,), 'blk.0.ffn_gate': (INNER, WIDTH),
+              'blk.0.ffn_up': (INNER, WIDTH), 'blk.0.ffn_down': (WIDTH, INNER), 'output_norm': (WIDTH,)}
+    rng, infos, data = random.Random(5), b'', b''
+    for name, shape in shapes.items():
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        data += b'\0' * (-len(data) % 32)
+        infos += text(name + '.weight') + struct.pack(f'<I{len(shape)}QIQ', len(shape), *reversed(shape), 0, len(data))
+        data += struct.pack(f'<{count}f', *(rng.uniform(-1, 1) for _ in range(count)))
+    header = b'GGUF' + struct.pack('<IQQ', 3, len(shapes), len(keys)) + b''.join(key(k, v) for k, v in keys.items()) + infos
+    with open(path, 'wb') as f:
+        f.write(header + b'\0' * (-len(header) % 32) + data)
+
+
+main()
