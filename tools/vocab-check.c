@@ -38,8 +38,9 @@ static const struct cli_tool tool = {
         "does (tokenizer.ggml.model gpt2, llama or bert, and the names of tokenizer.ggml.pre in schemas/gguf-text.json).\n\n"
         "With --forward the model runs on prompts that cover old ids by a sample, every new id and the special ids (L3): hidden states and\n"
         "logits must be finite, logits of old ids those of the base to the last bit, and no row without a token may win. Where the bytes do\n"
-        "not prove the two trunks equal, both run (L4). Weights stream through --memory. --prompt-ids, --prompt, --generate, --dump-logits,\n"
-        "--fast and --arch-desc imply --forward; --fast has no --base. An architecture without a description is checked up to L2, and the report says why.",
+        "not prove the two trunks equal, both run (L4). Weights stream through --memory. --prompt gets the tokens around it that the\n"
+        "post-processor of tokenizer.json adds (or add_bos_token of a .gguf file). --prompt-ids, --prompt, --generate, --dump-logits, --fast\n"
+        "and --arch-desc imply --forward; --fast has no --base. An architecture without a description is checked up to L2, and the report says why.",
     .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --forward\n"

@@ -274,15 +274,6 @@ enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct 
     return code;
 }
 
-enum vs_code vs_encode_prompt(const struct vs_tokenizer *t, struct vs_str text, struct vs_ids *out, struct vs_err *err)
-{
-    const struct vs_edge *begin = &t->impl->begin, *end = &t->impl->end;
-    enum vs_code code = begin->there ? vs_ids_add(out, begin->id, err) : VS_OK;
-    if (!code)
-        code = vs_encode(t, text, out, err);
-    return code || !end->there ? code : vs_ids_add(out, end->id, err);
-}
-
 /* ---- parts of it ---- */
 
 enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, struct vs_buf *out, struct vs_err *err)

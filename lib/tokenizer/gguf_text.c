@@ -241,28 +241,44 @@ static void set_unknown(struct teaching *x)
     m->unk = entry_at(x, id);
 }
 
-/* Before or behind every prompt: whether, says a switch where there is one. */
-static enum vs_code set_edge(struct teaching *x, const char *which, struct vs_edge *out)
+/* The token before or behind every prompt, or -1: whether, says a switch where there is one. */
+static enum vs_code edge(struct teaching *x, const char *which, int64_t *out)
 {
-    const struct vs_jval *edge = vs_jget(x->model, which);
+    const struct vs_jval *data = vs_jget(x->model, which);
     struct vs_str key = {NULL, 0}, name = {NULL, 0};
     int64_t id = -1;
+    bool there = false;
     char at[100] = "", with[100] = "";
-    (void)vs_jbool(vs_jget(edge, "add"), &out->there);
-    (void)vs_ji64(&x->data, vs_jget(edge, "id"), &id);
-    if (vs_jstr(vs_jget(edge, "key"), &key))
+    (void)vs_jbool(vs_jget(data, "add"), &there);
+    (void)vs_ji64(&x->data, vs_jget(data, "id"), &id);
+    if (vs_jstr(vs_jget(data, "key"), &key))
         snprintf(at, sizeof at, "%.*s", VS_STR(key));
     id = id_at(x, at, id);
     if (x->pre && strcmp(which, "begin") == 0)
-        (void)vs_jbool(vs_jget(x->pre, "add_bos"), &out->there);
-    if (vs_jstr(vs_jget(edge, "switch"), &name)) {
+        (void)vs_jbool(vs_jget(x->pre, "add_bos"), &there);
+    if (vs_jstr(vs_jget(data, "switch"), &name)) {
         snprintf(with, sizeof with, "%.*s", VS_STR(name));
-        out->there = flag(x, with, out->there);
+        there = flag(x, with, there);
     }
-    if (out->there && entry_at(x, id) == VS_NO_ENTRY)
+    if (there && entry_at(x, id) == VS_NO_ENTRY)
         return vs_gguf_no_text(x->g, x->err, at, "a token is to stand there in every prompt, and this key names none");
-    out->id = (uint32_t)id;
+    *out = there ? id : -1;
     return VS_OK;
+}
+
+static enum vs_code put_edges(struct teaching *x)
+{
+    struct vs_buf b = {0};
+    int64_t begin, end;
+    enum vs_code code = edge(x, "begin", &begin);
+    if (!code)
+        code = edge(x, "end", &end);
+    if (code)
+        return code;
+    vs_buf_printf(&b, "{\"type\": \"TemplateProcessing\", \"single\": [%s{\"Sequence\": {\"id\": \"A\"}}%s], \"special_tokens\": "
+                  "{\"begin\": {\"ids\": [%lld]}, \"end\": {\"ids\": [%lld]}}}", begin < 0 ? "" : "{\"SpecialToken\": {\"id\": \"begin\"}}, ",
+                  end < 0 ? "" : ", {\"SpecialToken\": {\"id\": \"end\"}}", (long long)begin, (long long)end);
+    return set_section(x, VS_SEC_POST_PROCESSOR, &b);
 }
 
 /* ---- the three kinds ---- */
@@ -308,9 +324,7 @@ static enum vs_code teach(struct teaching *x)
     if (!code)
         set_strips(x);
     if (!code)
-        code = set_edge(x, "begin", &x->l.impl->begin);
-    if (!code)
-        code = set_edge(x, "end", &x->l.impl->end);
+        code = put_edges(x);
     return code ? code : vs_encoder_open(x->l.impl, x->err);
 }
 

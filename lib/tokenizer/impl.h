@@ -30,9 +30,6 @@ struct vs_model {
 #define VS_OWNER_ADDED 0x80000000u
 struct vs_owner { uint32_t id, who; };
 
-/* A token that stands around every prompt (load_gguf.h). */
-struct vs_edge { bool there; uint32_t id; };
-
 struct vs_encoder;  /* encode.h: everything beyond facts; NULL with ids_only */
 
 struct vs_tokenizer_impl {
@@ -45,7 +42,6 @@ struct vs_tokenizer_impl {
     struct vs_owner *owners;    /* ascending id, one per id: without holes the owner of an id stands at its number */
     uint32_t owner_count;
     struct vs_jdoc sections[VS_SECTIONS];
-    struct vs_edge begin, end;
     struct vs_encoder *encoder;
 };
 

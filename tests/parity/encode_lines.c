@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encode-lines TOKENIZER < TEXT: the ids of each line, as the library encodes it, or "!" and why not. For comparison with other
- * libraries.
+ * encode-lines TOKENIZER [prompt] < TEXT: the ids of each line, as the library encodes it, or "!" and why not. prompt: with what the
+ * post-processor puts around it. For comparison with other libraries.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +15,13 @@ int main(int argc, char **argv)
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;
-    enum vs_code code = argc == 2 ? vs_tokenizer_open(argv[1], &(struct vs_tokenizer_options){.lenient = true}, &t, &err) : VS_EUSAGE;
+    enum vs_code code = argc == 2 || argc == 3 ? vs_tokenizer_open(argv[1], &(struct vs_tokenizer_options){.lenient = true}, &t, &err) : VS_EUSAGE;
     if (code)
         fprintf(stderr, "%s\n", err.message);
     while (t && (n = getline(&line, &cap, stdin)) >= 0) {
         ids.count = 0;
         n -= n > 0 && line[n - 1] == '\n';
-        if (vs_encode(t, (struct vs_str){line, (size_t)n}, &ids, &err))
+        if ((argc == 3 ? vs_encode_prompt : vs_encode)(t, (struct vs_str){line, (size_t)n}, &ids, &err))
             printf("! %s", err.message);
         else
             for (size_t i = 0; i < ids.count; i++)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Ids of real texts against the Rust tokenizers library, one test a tokenizer.
+"""Ids of real texts against the Rust tokenizers library, alone and with what stands around every text: two tests a tokenizer.
 
     tokenizer_ids.py ENCODE_LINES CORPUS      prints TAP
 """
@@ -38,20 +38,20 @@ def main():
         return 0
     lines = lines_of(corpus)
     failed = 0
-    for number, name in enumerate(NAMES, 1):
+    for number, (name, prompt) in enumerate([(name, prompt) for name in NAMES for prompt in (False, True)], 1):
         path = os.path.join(corpus, 'tokenizers', name, 'tokenizer.json')
         peer = tokenizers.Tokenizer.from_file(path)
         peer.no_padding()
         peer.no_truncation()
-        done = subprocess.run([program, path], input='\n'.join(lines) + '\n', capture_output=True, text=True)
+        done = subprocess.run([program, path] + ['prompt'] * prompt, input='\n'.join(lines) + '\n', capture_output=True, text=True)
         ours = [line.split() for line in done.stdout.split('\n')[:-1]]
-        theirs = [[str(i) for i in e.ids] for e in peer.encode_batch(lines, add_special_tokens=False)]
+        theirs = [[str(i) for i in e.ids] for e in peer.encode_batch(lines, add_special_tokens=prompt)]
         wrong = [i for i in range(len(lines)) if i >= len(ours) or ours[i] != theirs[i]]
         failed += bool(wrong)
-        print(f'{"not ok" if wrong else "ok"} {number} - {name}: {len(lines)} lines, {len(wrong)} differ', flush=True)
+        print(f'{"not ok" if wrong else "ok"} {number} - {name}{", as prompts" if prompt else ""}: {len(lines)} lines, {len(wrong)} differ', flush=True)
         for i in wrong[:3]:
             print(f'# {lines[i][:60]!a}: found {ours[i][:12] if i < len(ours) else done.stderr}, expected {theirs[i][:12]}')
-    print(f'1..{len(NAMES)}')
+    print(f'1..{2 * len(NAMES)}')
     return 1 if failed else 0
 
 

@@ -13,7 +13,7 @@ VS_C_BEGIN
 /* All strings may be NULL. */
 struct vs_forward_request {
     const char *prompt_ids;   /* "1 2 3", or a file with one prompt a line */
-    const char *prompt;       /* text, encoded by the model's tokenizer without its post-processor */
+    const char *prompt;       /* text, encoded as vs_encode_prompt() does */
     const char *arch_desc;    /* a description of the architecture, schemas/arch */
     const char *dump_logits;  /* a .npy file: float32 [positions, rows] of the prompts of prompt_ids, one behind the other;
                                  of an encoder the hidden states [positions, hidden] */

@@ -103,7 +103,8 @@ enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token
 /* The whole pipeline as shipped, without the post-processor: added tokens, normalizer, pre-tokenizer, model. text is
  * UTF-8. A pipeline component that is not handled is VS_EUNSUPPORTED with its name. */
 enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct vs_ids *out, struct vs_err *err) VS_NODISCARD;
-/* The same between the tokens that a .gguf file wants around a prompt (add_bos_token ...). */
+/* The same with what stands around every text: what the post-processor puts there, or the keys of a .gguf file (add_bos_token ...).
+ * A post-processor that is not handled is VS_EUNSUPPORTED. */
 enum vs_code vs_encode_prompt(const struct vs_tokenizer *t, struct vs_str text, struct vs_ids *out, struct vs_err *err) VS_NODISCARD;
 
 VS_C_END
