@@ -5,7 +5,6 @@
 #ifndef VS_FORWARD_BATCH_H
 #define VS_FORWARD_BATCH_H
 
-#include "format/npy.h"
 #include "forward/run.h"
 
 struct entry { uint64_t key; bool old; uint32_t prompt; };

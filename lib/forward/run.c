@@ -355,14 +355,15 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
         begin_task(&k);
     while (!code && k.at < k.entry_count)
         code = run_batch(&k, err);
-    if (!code && k.dump) {
-        code = vs_npy_commit(k.dump, err);
-        k.dump = code ? k.dump : NULL;
-    }
     if (!code && k.entry_count)
         sum_up(&k, vs_forward_now() - began);
     if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
         code = vs_generate(j, k.trunk, k.head, arena, r, err);
+    if (!code && j->q->dump_logits) {
+        *j->dump = k.dump;
+        k.dump = NULL;
+    }
+    v->stopped = code && (vs_weights_stopped(k.trunk) || vs_weights_stopped(k.head));
     finish(&k);
-    return code;
+    return v->stopped ? VS_OK : code;
 }

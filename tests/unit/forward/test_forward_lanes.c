@@ -37,6 +37,7 @@ static const float *logits_of(const char *dir, struct vs_prompts *prompts, const
     struct vs_forward_verdicts v;
     struct vs_dev *dev = open_device(way->apart);
     const char *out = vst_path(vst_tempdir(), "logits.npy");
+    struct vs_npy *dump;
     const uint8_t classes[ROWS] = {0};
     uint64_t rows, cols;
     cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
@@ -44,8 +45,9 @@ static const float *logits_of(const char *dir, struct vs_prompts *prompts, const
     cr_assert_eq(m.obstacle.kind, VS_RUNNABLE, "%s", m.obstacle.at);
     struct vs_run run = {.memory = way->memory};
     struct vs_forward_request q = {.dump_logits = out, .generate = way->generate};
-    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = prompts, .row_class = classes, .tap = way->tap};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = prompts, .row_class = classes, .tap = way->tap, .dump = &dump};
     cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_npy_commit(dump, &err), VS_OK, "%s", err.message);
     for (uint32_t i = 0; i < way->generate; i++)
         way->continued[i] = r.generated[0].ids[i];
     *positions = r.positions;
