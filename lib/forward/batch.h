@@ -14,6 +14,7 @@ struct runner {
     struct vs_forward_report *r;
     struct vs_forward_verdicts *v;
     struct entry *entries; uint32_t entry_count, at; /* prompts in the order of running */
+    unsigned halvings;                               /* of what the memory of the device suggests */
     uint64_t longest;
     uint32_t limit, room;                            /* tokens that there is workspace for; of a batch: more when layers compute slices */
     struct vs_weights *trunk, *head, *base_trunk, *base_head;

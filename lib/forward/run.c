@@ -10,6 +10,7 @@
 #include "forward/batch.h"
 
 #define BATCH_MOST 4096u /* tokens of the workspace; more only when one prompt is longer */
+#define HALVINGS 3u      /* of the memory, when the device runs out of it */
 
 double vs_forward_now(void)
 {
@@ -244,7 +245,8 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
     enum vs_code code = VS_OK;
     if (!vs_dev_shares(j->dev)) {
         code = vs_dev_memory(j->dev, &room, &total, err);
-        memory = keep && room / 4 * 3 > memory ? room / 4 * 3 : memory;
+        room = room / 4 * 3 >> k->halvings;
+        memory = keep && room > memory ? room : memory;
     }
     if (!code)
         code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, sliced ? VS_LAYERS : VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run, &k->trunk, err);
@@ -333,10 +335,10 @@ static void sum_up(struct runner *k, double seconds)
     k->v->compared = k->j->base != NULL;
 }
 
-enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
-                            struct vs_err *err)
+static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, struct vs_arena *arena, struct vs_forward_report *r,
+                             struct vs_forward_verdicts *v, struct vs_err *err)
 {
-    struct runner k = {.j = j, .r = r, .v = v};
+    struct runner k = {.j = j, .r = r, .v = v, .halvings = halvings};
     double began = vs_forward_now();
     *v = (struct vs_forward_verdicts){.first_different_id = UINT64_MAX};
     *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1,
@@ -366,4 +368,25 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
     v->stopped = code && (vs_weights_stopped(k.trunk) || vs_weights_stopped(k.head));
     finish(&k);
     return v->stopped ? VS_OK : code;
+}
+
+enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
+                            struct vs_err *err)
+{
+    struct vs_run less = *j->run;
+    struct vs_forward_job job = *j;
+    enum vs_code code = run_once(j, 0, arena, r, v, err);
+    job.run = &less;
+    for (unsigned n = 1; code == VS_ENOMEM && !vs_dev_shares(j->dev) && n <= HALVINGS; n++) {
+        struct vs_err last;
+        less.memory = vs_batch_memory(j->run) >> n;
+        less.memory = less.memory ? less.memory : 1;
+        enum vs_code next = run_once(&job, n, arena, r, v, &last);
+        if (next == VS_ELIMIT) /* of the memory that was tried, not of the one that was given */
+            break;
+        code = next;
+        if (code)
+            *err = last;
+    }
+    return code;
 }

@@ -42,7 +42,7 @@ struct vs_forward_verdicts {
     bool stopped;                                      /* by the tap, half way: nothing else is said here, in the report or in a dump */
 };
 
-/* Results in *r and *v; strings and lists go into the arena. */
+/* Results in *r and *v; strings and lists go into the arena. A device with less room than was thought gets smaller tiles and batches. */
 enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
                             struct vs_err *err) VS_NODISCARD;
 
