@@ -199,6 +199,29 @@ Test(forward_rules, a_base_of_another_depth)
     vst_cleanup();
 }
 
+/* What makes a prompt too long: its own ids, or what continues it. Of several the longest is told. */
+Test(forward_rules, too_many_positions)
+{
+    static const struct { const char *prompts; uint32_t generate; const char *message; } cases[] = {
+        {"1 2 3 4 5 6 7 8 9 10\n", 0, "a prompt has 10 positions; the model has 9"},
+        {"1 2 3 4 5 6 7 8 9 10\n", 1, "a prompt has 10 positions; the model has 9"},
+        {"1 2 3 4 5 6 7\n", 5, "a prompt has 11 positions, 7 of its own and 4 that --generate 5 continues it by; the model has 9"},
+        {"1 2 3 4 5 6 7\n1 2 3 4 5 6 7 8\n1 2 3\n", 5, "a prompt has 12 positions, 8 of its own and 4 that --generate 5 continues it by; the model has 9"},
+        {"1 2 3 4 5 6 7\n", 3, NULL},
+    };
+    const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 9"}), *file = vst_path(vst_tempdir(), "prompts");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vst_write_text(file, cases[i].prompts);
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = file, .generate = cases[i].generate}, 0);
+        const struct vs_finding *f = find(r, "VOC433");
+        cr_expect_eq(f != NULL, cases[i].message != NULL, "case %zu", i);
+        if (f && cases[i].message)
+            cr_expect_str_eq(f->message, cases[i].message);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
 /* Prompts of special ids are no longer than the model's positions. */
 Test(forward_rules, few_positions)
 {
