@@ -131,7 +131,8 @@ enum vs_code vs_level_1(struct checker *k)
     else if (base && k->c && !base->gguf != !k->c->gguf)
         k->r->levels[1].why = "the base is of another format";
     else
-        k->r->levels[1].why = !k->q->base && k->q->receipt && k->c ? "no --base; the ranges of the receipt hold" : !k->q->base ? "no --base" : "no weights on one side";
+        k->r->levels[1].why = k->q->base ? "no weights on one side" :
+                              k->q->receipt && k->c ? "no --base; the ranges of the receipt hold" : "no --base";
     return code;
 }
 
@@ -199,7 +200,8 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
 {
     const struct vs_forward_request *f = q->forward;
     if (f && f->fast && q->base)
-        return vs_fail(err, VS_EUSAGE, "--fast with --base: logits are compared with the base's to the last bit, and --fast is not bit-exact; leave one of the two out");
+        return vs_fail(err, VS_EUSAGE, "--fast with --base: logits are compared with the base's to the last bit, and --fast is not bit-exact; leave "
+                                       "one of the two out");
     if (f && f->fast && q->device == VS_DEVICE_CPU)
         return vs_fail(err, VS_EUSAGE, "--fast with --device cpu: fast mode needs a CUDA device; leave one of the two out");
     if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */

@@ -306,8 +306,8 @@ static enum vs_code run_hoping(struct forward *f, const struct vs_forward_job *j
         return code;
     if (both_run(f))
         return run_again(f, j, r, v);
-    return !v->stopped ? VS_OK : vs_fail(k->err, VS_EFORMAT, "%s: bytes that differed from the base's are equal now: a file changed while it was read; "
-                                         "check again when nobody writes", k->q->path);
+    return !v->stopped ? VS_OK : vs_fail(k->err, VS_EFORMAT, "%s: bytes that differed from the base's are equal now: a file changed while it was "
+                                         "read; check again when nobody writes", k->q->path);
 }
 
 static enum vs_code run(struct forward *f)
@@ -335,7 +335,8 @@ static enum vs_code run(struct forward *f)
         return VS_OK;
     }
     k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || r->first_differing_layer < 0) ? VS_PASS : VS_FAIL, NULL};
-    k->r->levels[two ? 3 : 4].why = two ? "L1 does not pass: both models ran, which is L4" : alone ? alone : "L1 proves the trunks equal: one run stands for both";
+    const char *instead = two ? "L1 does not pass: both models ran, which is L4" : "L1 proves the trunks equal: one run stands for both";
+    k->r->levels[two ? 3 : 4].why = alone ? alone : instead;
     return VS_OK;
 }
 

@@ -29,7 +29,8 @@ static bool is_more(const struct proof *p, const struct vs_tensor *y)
     return !(head && (p->ahead || k->r->facts->tied_stored == 1)) && !vs_checkpoint_tensor(p->a, y->name);
 }
 
-static enum vs_code walk(struct proof *p, enum vs_code (*meet)(struct proof *p, struct demand *d), void (*more)(struct proof *p, const struct vs_tensor *y))
+static enum vs_code walk(struct proof *p, enum vs_code (*meet)(struct proof *p, struct demand *d),
+                         void (*more)(struct proof *p, const struct vs_tensor *y))
 {
     enum vs_code code = VS_OK;
     for (uint64_t i = 0; !code && i < p->a->tensor_count; i++) {

@@ -148,7 +148,8 @@ struct vs_binding {
     struct vs_weight *expert;   /* [layers][experts][VS_EXPERT_ROLES], or NULL */
 };
 
-enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o,
+                     struct vs_err *err) VS_NODISCARD;
 void vs_binding_free(struct vs_binding *b); /* accepts {0} */
 
 #endif

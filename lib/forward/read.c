@@ -93,7 +93,8 @@ enum vs_code vs_view_read(struct vs_source *s, const struct vs_view *v, uint64_t
         return read_gathered(s, v, first, rows, out, scratch, scratch_bytes, err);
     for (uint64_t r = first; !code && r < first + rows; r += n) {
         n = run_of(v, r, first + rows);
-        code = read_at(s, v->tensor->file, v->tensor->begin + v->offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
+        code = read_at(s, v->tensor->file, v->tensor->begin + v->offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes,
+                       err);
     }
     return code;
 }
@@ -104,7 +105,8 @@ enum vs_code vs_view_read_scales(struct vs_source *s, const struct vs_view *v, u
     enum vs_code code = VS_OK;
     for (uint64_t r = first; !code && r < first + rows; r += n) {
         n = run_of(v, r, first + rows);
-        code = read_at(s, v->scales->file, v->scales->begin + v->scale_offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
+        code = read_at(s, v->scales->file, v->scales->begin + v->scale_offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes,
+                       n * row_bytes, err);
     }
     return code;
 }
@@ -121,7 +123,8 @@ enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v
     struct vs_source s = {0};
     for (uint64_t i = 0; i < n; i++)
         if (ids[i] >= v->rows)
-            return vs_fail(err, VS_ELIMIT, "%s: row %u is asked for, it has %llu rows", c->files[v->tensor->file].name, ids[i], (unsigned long long)v->rows);
+            return vs_fail(err, VS_ELIMIT, "%s: row %u is asked for, it has %llu rows", c->files[v->tensor->file].name, ids[i],
+                           (unsigned long long)v->rows);
     enum vs_code code = vs_file_open(c->files[v->tensor->file].path, &s.file, err);
     if (code)
         return code;

@@ -164,7 +164,8 @@ static enum vs_code factors(const struct origin *from, struct vs_arch *a, struct
     return VS_OK;
 }
 
-static enum vs_code read_class(const struct origin *from, struct vs_arch *a, struct vs_rope *r, double theta, struct vs_obstacle *o, struct vs_err *err)
+static enum vs_code read_class(const struct origin *from, struct vs_arch *a, struct vs_rope *r, double theta, struct vs_obstacle *o,
+                               struct vs_err *err)
 {
     const struct vs_describe *d = from->d;
     const struct vs_setting scaling = from->scaling;
@@ -210,8 +211,8 @@ static enum vs_code read_class(const struct origin *from, struct vs_arch *a, str
 
 /* ---- GGUF: a few keys, and divisors as tensors ---- */
 
-static enum vs_code stored_factors(const struct vs_describe *d, struct vs_arch *a, struct vs_rope *r, const char *name, double **out, struct vs_obstacle *o,
-                                   struct vs_err *err)
+static enum vs_code stored_factors(const struct vs_describe *d, struct vs_arch *a, struct vs_rope *r, const char *name, double **out,
+                                   struct vs_obstacle *o, struct vs_err *err)
 {
     const struct vs_tensor *t = vs_checkpoint_tensor(d->c, vs_cstr(name));
     struct vs_file f = {.fd = -1};

@@ -249,7 +249,8 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
         memory = keep && room > memory ? room : memory;
     }
     if (!code)
-        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, sliced ? VS_LAYERS : VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run, &k->trunk, err);
+        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, sliced ? VS_LAYERS : VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run,
+                               &k->trunk, err);
     if (!code)
         vs_weights_tap(k->trunk, j->tap);
     if (!code && two)
@@ -262,7 +263,8 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
     if (!code)
         vs_weights_tap(k->head, j->tap);
     if (!code && j->base)
-        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, sliced ? memory / 4 : memory / 2, tile, false, j->run, &k->base_head, err);
+        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, sliced ? memory / 4 : memory / 2, tile, false, j->run,
+                               &k->base_head, err);
     return code;
 }
 
@@ -270,7 +272,8 @@ static enum vs_code open_workspace(struct runner *k, struct vs_err *err)
 {
     const struct vs_forward_job *j = k->j;
     bool two = two_trunks(j);
-    uint64_t tile = k->head ? vs_weights_tile_rows(k->head) : j->model->arch.hidden, base_tile = k->base_head ? vs_weights_tile_rows(k->base_head) : 0;
+    uint64_t tile = k->head ? vs_weights_tile_rows(k->head) : j->model->arch.hidden;
+    uint64_t base_tile = k->base_head ? vs_weights_tile_rows(k->base_head) : 0;
     k->ids = vs_calloc(k->room + 1u, sizeof *k->ids);
     k->base_ids = vs_calloc(k->room + 1u, sizeof *k->base_ids);
     k->sequences = vs_calloc(k->room + 1u, sizeof *k->sequences);
