@@ -81,8 +81,8 @@ static void say_first(struct checker *k)
     const struct vs_config_int *v = vs_text_vocab(k->c);
     const unsigned long long rows = k->input->rows;
     if (k->t->moved_count)
-        vs_say(k, "first", "first write the added tokens into model.vocab under the ids that the model was trained with (VOC205, VOC206, VOC207), "
-                           "then ");
+        vs_say(k, "first", "first write the added tokens into model.vocab under the ids that the model was trained with (VOC205, VOC206, "
+                           "VOC207), then ");
     else if (contradicting_top(k))
         vs_say(k, "first", "first set both vocabulary sizes of the config to %llu (VOC112), then ", rows);
     else if (!grows_to_config(k))
