@@ -134,8 +134,8 @@ struct vs_f_stats { uint64_t nan, inf, hash; float max_abs; };
 enum vs_code vs_f_look(struct vs_dev *dev, const float *x, uint64_t n, struct vs_f_stats *out, struct vs_err *err);
 
 /* Running statistics of one position over tiles of logits, fed in ascending order of ids; start from zeroed memory. Classes of rows:
- * 0 old, 1 new, 2 surplus (no token), 3 masked (no token, and generation leaves the id out). Per class: maximum with its id (ties: lowest id), sum of exp(logit - maximum) in
- * float64, counts. A NaN is counted, never a maximum. */
+ * 0 old, 1 new, 2 surplus (no token), 3 masked (no token, and generation leaves the id out). Per class: maximum with its id (ties:
+ * lowest id), sum of exp(logit - maximum) in float64, counts. A NaN is counted, never a maximum. */
 enum { VS_F_OLD, VS_F_NEW, VS_F_SURPLUS, VS_F_MASKED, VS_F_CLASSES };
 struct vs_f_logit_class { uint64_t count, nan, inf, id; double sum_exp; float max; };
 struct vs_f_logit_stats { struct vs_f_logit_class of[VS_F_CLASSES]; };
@@ -145,8 +145,8 @@ enum vs_code vs_f_logit_tile(struct vs_dev *dev, const float *logits, uint64_t s
                              const uint8_t *row_class, struct vs_f_logit_stats *stats, struct vs_err *err);
 
 /* Bit for bit and in numbers: adds to *out. NaN beside NaN of the same bits is equal; a NaN or Inf beside anything else is
- * counted as different and left out of the sums. Waits. */
-struct vs_f_diff { uint64_t count, different, first; /* first: lowest differing position, UINT64_MAX at the start */ double max_abs, sum_squares, sum_reference; };
+ * counted as different and left out of the sums. first: lowest differing position, UINT64_MAX at the start. Waits. */
+struct vs_f_diff { uint64_t count, different, first; double max_abs, sum_squares, sum_reference; };
 enum vs_code vs_f_compare(struct vs_dev *dev, const float *reference, uint64_t ref_stride, const float *x, uint64_t x_stride, uint64_t m,
                           uint64_t n, struct vs_f_diff *out, struct vs_err *err);
 

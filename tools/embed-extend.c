@@ -43,7 +43,8 @@ static const struct cli_tool tool = {
         "New rows begin as the mean of the rows of their pieces where the map knows them, else as the mean of the rows in use. The same "
         "seed gives the same rows, whatever the number of threads, the memory and the other tokens.\n\n"
         "A tensor that has the size of the vocabulary and is not known by name stops the run: say what it is with --table or --ignore. "
-        "Where other ids follow the text (Gemma3n), --pad-multiple pads before them, so that ids without a token stand between; vocab-check warns of those.",
+        "Where other ids follow the text (Gemma3n), --pad-multiple pads before them, so that ids without a token stand between; vocab-check warns of "
+        "those.",
     .examples =
         "$ embed-extend base/ --map merged/vocab-map.json -o extended/\n"
         "after vocab-merge: all new tokens get their rows\n"

@@ -15,7 +15,8 @@ static const struct cli_option options[] = {
     {0, "add-token", "TEXT", "add TEXT as an added token that is normalised like text; may be repeated", CLI_LIST,
      offsetof(struct options, add_tokens), NULL},
     {0, "add-special", "TEXT", "add TEXT as a special token; may be repeated", CLI_LIST, offsetof(struct options, add_specials), NULL},
-    {0, "tokens-file", "FILE", "add each line of FILE as --add-token does (UTF-8); - is standard input", CLI_STREAM, offsetof(struct options, tokens_file), NULL},
+    {0, "tokens-file", "FILE", "add each line of FILE as --add-token does (UTF-8); - is standard input", CLI_STREAM,
+     offsetof(struct options, tokens_file), NULL},
     {0},
 };
 
@@ -58,8 +59,8 @@ static enum vs_code merge(struct cli *c, const struct vs_merge_request *q, struc
         code = vs_merge_plan(q, &c->run, &m, err);
     if (!code && !c->dry_run)
         code = vs_merge_stage(m, c->out, c->force, &c->run, err);
-    if (!code)
-        code = cli_render(c, render, &(struct merged){vs_merge_report(m), q}, err); /* before OUT is there: a report that cannot be written leaves nothing */
+    if (!code) /* before OUT is there: a report that cannot be written leaves nothing */
+        code = cli_render(c, render, &(struct merged){vs_merge_report(m), q}, err);
     if (!code && !c->dry_run)
         code = vs_merge_commit(m, err);
     if (!code && c->dry_run)

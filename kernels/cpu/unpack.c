@@ -58,17 +58,11 @@ static void row_dots_portable(const struct vs_mat *w, uint64_t r, uint64_t n, co
     }
 }
 
-#ifdef __clang__
-#define VS_UNROLL _Pragma("unroll")
-#else
-#define VS_UNROLL _Pragma("GCC unroll 16")
-#endif
-#define AHEAD 10240u
-
 /* The processor sees no stream in short rows side by side: the rows after these are asked for, some kilobytes ahead. */
 VS_BODY uint64_t vs_prefetch_distance(uint64_t together)
 {
-    return (AHEAD + together - 1) / together * together;
+    const uint64_t ahead = 10240;
+    return (ahead + together - 1) / together * together;
 }
 
 /* Behind the last row nothing needs to be. */

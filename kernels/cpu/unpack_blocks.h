@@ -22,6 +22,12 @@
  * are values of 4 bits at low, with 2 bits of the bytes at high (which ones is for part to say), less 32.
  */
 
+#ifdef __clang__
+#define VS_UNROLL _Pragma("unroll")
+#else
+#define VS_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #define COUNTING BYTES16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
 /* ---- blocks of 32 values: one step ---- */
@@ -251,3 +257,4 @@ TARGET static void V(row_dots)(const struct vs_mat *w, uint64_t r, uint64_t n, c
 }
 
 #undef COUNTING
+#undef VS_UNROLL

@@ -93,7 +93,8 @@ enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_st
 /* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink). *how may be NULL. */
 enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *source, bool hardlink,
                             const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_outdir_mkdir(struct vs_outdir *d, const char *name, struct vs_err *err) VS_NODISCARD; /* for copied sub-directories; names may then be "sub/file" */
+/* For copied sub-directories; names may then be "sub/file". */
+enum vs_code vs_outdir_mkdir(struct vs_outdir *d, const char *name, struct vs_err *err) VS_NODISCARD;
 const char *vs_outdir_path(const struct vs_outdir *d, const char *name, struct vs_arena *a); /* where NAME is now */
 /* vs_outdir_commit and vs_outdir_abort: <vs/output.h> */
 

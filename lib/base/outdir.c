@@ -74,8 +74,8 @@ static enum vs_code check_target(const char *out, bool force, const char *const 
 {
     enum vs_code code = vs_target_check(out, inputs, count, t, err);
     if (!code && t->other[0])
-        code = vs_fail(err, VS_EEXIST, "%s: exists and holds %s, but no receipt, config or tokenizer: it is no output of these tools, and --force does "
-                       "not replace it; choose another name", out, t->other);
+        code = vs_fail(err, VS_EEXIST, "%s: exists and holds %s, but no receipt, config or tokenizer: it is no output of these tools, and --force "
+                       "does not replace it; choose another name", out, t->other);
     if (!code && !t->empty && !force)
         code = vs_fail(err, VS_EEXIST, "%s: exists and is not empty; --force replaces it", out);
     return code;

@@ -196,7 +196,8 @@ static enum vs_code check_input(const struct check *c, const char *input, struct
 /* Somebody's directory that happens to have the name of OUT is not replaced, whatever was asked for. */
 static void look_for_other(const char *const *names, size_t count, struct vs_target *t)
 {
-    static const char *const known[] = {"config.json", "tokenizer.json", "tokenizer_config.json", "receipt.json", "offset-receipt.json", "vocab-map.json"};
+    static const char *const known[] = {"config.json", "tokenizer.json", "tokenizer_config.json", "receipt.json", "offset-receipt.json",
+                                        "vocab-map.json"};
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
             if (strcmp(names[i], known[k]) == 0)

@@ -100,20 +100,20 @@ static void level_0(struct checker *k)
 /* What L1 needs to see of the weights, before anybody reads them. */
 static enum vs_code expect(struct checker *k)
 {
-    bool base = vs_can_prove(k), receipt = k->q->receipt && k->c, unlike = false;
+    bool base = vs_can_prove(k), receipt = k->q->receipt && k->c, possible = true;
     k->same_config = true;
     if (!base && !receipt)
         return VS_OK;
     enum vs_code code = vs_watch_new(base ? k->impl->base->checkpoint : NULL, &k->watch, k->err);
     if (!code && base)
-        code = vs_expect_bytes(k, &unlike);
+        code = vs_expect_bytes(k, &possible);
     if (!code && receipt)
         code = vs_expect_hashes(k);
     if (!code && base)
         code = vs_prove_config(k, &k->same_config);
     if (!code)
         vs_watch_begin(k->watch);
-    k->hopeful = base && !unlike && k->same_config;
+    k->l1 = base && possible && k->same_config ? L1_HOPED : L1_FIRST;
     return code;
 }
 
@@ -125,13 +125,14 @@ enum vs_code vs_level_1(struct checker *k)
     enum vs_code code = k->q->receipt && k->c ? vs_check_receipt(k, &receipt) : VS_OK;
     if (!code && run)
         code = vs_prove_bytes(k, &bytes);
-    k->decided = true;
+    k->l1 = L1_DECIDED;
     if (run || k->impl->another_model || !receipt)
         set_level(k, 1, bytes && receipt && k->same_config && !k->impl->another_model, NULL);
     else if (base && k->c && !base->gguf != !k->c->gguf)
         k->r->levels[1].why = "the base is of another format";
     else
-        k->r->levels[1].why = !k->q->base && k->q->receipt && k->c ? "no --base; the ranges of the receipt hold" : !k->q->base ? "no --base" : "no weights on one side";
+        k->r->levels[1].why = k->q->base ? "no weights on one side" :
+                              k->q->receipt && k->c ? "no --base; the ranges of the receipt hold" : "no --base";
     return code;
 }
 
@@ -199,7 +200,8 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
 {
     const struct vs_forward_request *f = q->forward;
     if (f && f->fast && q->base)
-        return vs_fail(err, VS_EUSAGE, "--fast with --base: logits are compared with the base's to the last bit, and --fast is not bit-exact; leave one of the two out");
+        return vs_fail(err, VS_EUSAGE, "--fast with --base: logits are compared with the base's to the last bit, and --fast is not bit-exact; leave "
+                                       "one of the two out");
     if (f && f->fast && q->device == VS_DEVICE_CPU)
         return vs_fail(err, VS_EUSAGE, "--fast with --device cpu: fast mode needs a CUDA device; leave one of the two out");
     if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */
@@ -227,14 +229,13 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         code = open_inputs(&k);
     if (!code)
         code = run_rules(&k);
-    bool later = q->forward && k.hopeful && !vs_watch_saw_change(k.watch); /* the pass reads what L1 compares */
-    if (!code && !later)
+    if (!code && (k.l1 == L1_FIRST || !q->forward || vs_watch_saw_change(k.watch)))
         code = vs_level_1(&k);
     if (!code)
         code = level_2(&k);
     if (!code && q->forward)
         code = vs_check_forward(&k);
-    if (!code && !k.decided) /* nothing could be run */
+    if (!code && k.l1 != L1_DECIDED) /* nothing could be run */
         code = vs_level_1(&k);
     if (!code && k.stopped)
         code = err->code;
@@ -243,6 +244,11 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
         if (r->finding_count)
             qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
     }
+    if (!code && k.dump) {
+        code = vs_npy_commit(k.dump, err);
+        k.dump = code ? k.dump : NULL;
+    }
+    vs_npy_abort(k.dump);
     vs_watch_free(k.watch);
     vs_dev_close(k.dev);
     if (code)

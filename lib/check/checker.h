@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "check/facts.h"
 #include "check/watch.h"
+#include "format/npy.h"
 #include "json/dom.h"
 
 /* What one pass over the rows of a table left: one entry a row. */
@@ -31,6 +32,13 @@ struct vs_check_impl {
     uint64_t gathered, bad_count;          /* of the range-checked gather */
 };
 
+/* How far L1 is. */
+enum l1 {
+    L1_FIRST,   /* it cannot hold, or there is nothing to compare with: it is decided before the model runs */
+    L1_HOPED,   /* neither headers nor configs speak against it: the bytes are compared while the model runs */
+    L1_DECIDED, /* the level has its state */
+};
+
 struct checker {
     const struct vs_check_request *q;
     const struct vs_run *run;
@@ -41,8 +49,9 @@ struct checker {
     const struct vs_table *input, *head;   /* head is NULL when none is stored */
     struct vs_dev *dev;
     struct vs_watch *watch;                /* what L1 needs to see of the weights; NULL when there is nothing, or before that is known */
+    struct vs_npy *dump;                   /* the logits, complete; they get their name when all went well */
     bool same_config;                      /* L1 found no key that computes something else */
-    bool hopeful, decided;                 /* there is a base, and neither headers nor configs speak against L1; L1 has its state */
+    enum l1 l1;
     struct vs_value values[20];            /* of the finding at hand */
     uint32_t value_count;
     bool stopped;                          /* memory ran short: err says so */
@@ -106,10 +115,10 @@ void vs_rules_pair(struct checker *k);     /* against the map and the base's siz
 
 /* Measuring: each reads weights. */
 enum vs_code vs_measure_rows(struct checker *k) VS_NODISCARD;
-enum vs_code vs_level_1(struct checker *k) VS_NODISCARD; /* once: k->decided is set */
+enum vs_code vs_level_1(struct checker *k) VS_NODISCARD; /* once: decides k->l1 */
 bool vs_can_prove(const struct checker *k); /* there is a base of the same format, and it is no other model */
-/* What L1 will compare is told to k->watch beforehand. *unlike: headers say already that it fails. */
-enum vs_code vs_expect_bytes(struct checker *k, bool *unlike) VS_NODISCARD;
+/* What L1 will compare is told to k->watch beforehand. *possible: headers do not say already that it fails. */
+enum vs_code vs_expect_bytes(struct checker *k, bool *possible) VS_NODISCARD;
 enum vs_code vs_expect_hashes(struct checker *k) VS_NODISCARD;
 enum vs_code vs_prove_bytes(struct checker *k, bool *good) VS_NODISCARD;  /* like vs_expect_bytes() only when vs_can_prove() */
 enum vs_code vs_prove_config(struct checker *k, bool *good) VS_NODISCARD;

@@ -263,32 +263,21 @@ static const char *why_not_compared(const struct forward *f)
     return !f->base.c ? "no --base" : f->base.obstacle.kind ? "the base cannot be run" : another_model(f) ? "the base is another model" : NULL;
 }
 
-/* Until L1 is decided its outcome is taken for granted: the pass reads what it compares. *complete: it was not given up half way,
- * because the trunk is unlike that of a base that has to run then. */
-static enum vs_code first_run(struct forward *f, const struct vs_forward_job *j, struct vs_forward_report *r, struct vs_forward_verdicts *v, bool *complete)
+/* L1 is decided. Nothing stands for the base then but its own trunk? */
+static bool both_run(const struct forward *f)
 {
-    struct checker *k = f->k;
-    struct vs_forward_job job = *j;
-    job.same_trunk = !k->decided || k->r->levels[1].state == VS_PASS;
-    job.tap = k->decided ? NULL : vs_watch_tap(k->watch);
-    vs_watch_stop(k->watch, j->base != NULL);
-    enum vs_code code = vs_forward_run(&job, &k->impl->arena, r, v, k->err);
-    vs_watch_stop(k->watch, false);
-    *complete = !code;
-    if (code == VS_EMISMATCH && job.tap && vs_watch_saw_change(k->watch))
-        code = VS_OK;
-    return code || k->decided ? code : vs_level_1(k);
+    return !why_not_compared(f) && f->k->r->levels[1].state != VS_PASS;
 }
 
-/* The trunks differ, which the first run did not know: both run. What it wrote and continued when it came to its end is the
- * model's own, and stays. */
-static enum vs_code second_run(struct forward *f, const struct vs_forward_job *j, bool complete, struct vs_forward_report *r, struct vs_forward_verdicts *v)
+/* The trunks differ, which the first run did not know. What it wrote and continued when it came to its end is the model's own,
+ * and stays. */
+static enum vs_code run_again(struct forward *f, const struct vs_forward_job *j, struct vs_forward_report *r, struct vs_forward_verdicts *v)
 {
     struct checker *k = f->k;
     struct vs_forward_report first = *r;
     struct vs_forward_request q = *j->q;
     struct vs_forward_job job = *j;
-    if (!complete)
+    if (v->stopped)
         return vs_forward_run(&job, &k->impl->arena, r, v, k->err);
     q.generate = 0;
     q.dump_logits = NULL;
@@ -300,26 +289,45 @@ static enum vs_code second_run(struct forward *f, const struct vs_forward_job *j
     return code;
 }
 
+/* While L1 is hoped for, one trunk is taken for both and compared as it is read: that decides L1. Where the bytes part, a run that
+ * stood for the base too stops. */
+static enum vs_code run_hoping(struct forward *f, const struct vs_forward_job *j, struct vs_forward_report *r, struct vs_forward_verdicts *v)
+{
+    struct checker *k = f->k;
+    struct vs_forward_job job = *j;
+    job.same_trunk = true;
+    job.tap = vs_watch_tap(k->watch);
+    vs_watch_stop(k->watch, j->base != NULL);
+    enum vs_code code = vs_forward_run(&job, &k->impl->arena, r, v, k->err);
+    vs_watch_stop(k->watch, false);
+    if (!code)
+        code = vs_level_1(k);
+    if (code)
+        return code;
+    if (both_run(f))
+        return run_again(f, j, r, v);
+    return !v->stopped ? VS_OK : vs_fail(k->err, VS_EFORMAT, "%s: bytes that differed from the base's are equal now: a file changed while it was "
+                                         "read; check again when nobody writes", k->q->path);
+}
+
 static enum vs_code run(struct forward *f)
 {
     struct checker *k = f->k;
     const char *alone = why_not_compared(f);
-    bool compare = !alone, waits = !k->decided, complete = true, good;
+    bool good;
     struct vs_forward_verdicts v;
     const struct vs_forward_job j = {
-        .dev = k->dev, .run = k->run, .q = f->q, .model = &f->model, .base = compare ? &f->base : NULL, .tokenizer = k->t,
-        .prompts = &f->prompts, .row_class = f->classes, .shift_at = k->impl->shift.at, .shift_by = k->impl->shift.by,
-        .fresh = f->fresh->words, .eos = f->eos, .eos_count = f->eos_count,
-        .old_end = compare ? old_end(f, f->base.binding.model[f->model.arch.encoder ? VS_W_EMBED : VS_W_HEAD].weight.rows) : 0};
+        .dev = k->dev, .run = k->run, .q = f->q, .model = &f->model, .base = alone ? NULL : &f->base, .same_trunk = k->r->levels[1].state == VS_PASS,
+        .tokenizer = k->t, .prompts = &f->prompts, .row_class = f->classes, .shift_at = k->impl->shift.at, .shift_by = k->impl->shift.by,
+        .fresh = f->fresh->words, .eos = f->eos, .eos_count = f->eos_count, .dump = &k->dump,
+        .old_end = alone ? 0 : old_end(f, f->base.binding.model[f->model.arch.encoder ? VS_W_EMBED : VS_W_HEAD].weight.rows)};
     struct vs_forward_report *r = vs_arena_alloc(&k->impl->arena, sizeof *r);
-    enum vs_code code = r ? first_run(f, &j, r, &v, &complete) : vs_enomem(k->err, "a report", sizeof *r);
-    bool two = compare && k->r->levels[1].state != VS_PASS;
-    if (!code && !complete && !two)
-        code = vs_fail(k->err, VS_EFORMAT, "%s: bytes that differed from the base's are equal now: a file changed while it was read; check again when nobody writes", k->q->path);
-    if (!code && waits && two)
-        code = second_run(f, &j, complete, r, &v);
+    if (!r)
+        return vs_enomem(k->err, "a report", sizeof *r);
+    enum vs_code code = k->l1 == L1_HOPED ? run_hoping(f, &j, r, &v) : vs_forward_run(&j, &k->impl->arena, r, &v, k->err);
     if (code)
         return code;
+    bool two = both_run(f);
     k->r->forward = r;
     vs_forward_findings(k, &f->model, &v, two, &good);
     if (!r->prompts) {
@@ -327,7 +335,8 @@ static enum vs_code run(struct forward *f)
         return VS_OK;
     }
     k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || r->first_differing_layer < 0) ? VS_PASS : VS_FAIL, NULL};
-    k->r->levels[two ? 3 : 4].why = two ? "L1 does not pass: both models ran, which is L4" : compare ? "L1 proves the trunks equal: one run stands for both" : alone;
+    const char *instead = two ? "L1 does not pass: both models ran, which is L4" : "L1 proves the trunks equal: one run stands for both";
+    k->r->levels[two ? 3 : 4].why = alone ? alone : instead;
     return VS_OK;
 }
 

@@ -33,7 +33,8 @@ static void say_source(struct checker *k, const struct vs_obstacle *o)
         vs_say(k, "cure", "take config.json of the revision that the weights are from");
     else
         vs_say(k, "cure", "%s", config ? "correct the description" :
-               "there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model (--arch-desc FILE)");
+               "there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model "
+               "(--arch-desc FILE)");
 }
 
 const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o)

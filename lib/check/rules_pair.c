@@ -31,7 +31,8 @@ static void map_ids(struct checker *k)
         vs_say_text(k, "token", map->news[i].token);
         vs_say(k, "found", id == VS_NO_ID ? "absent" : "%u", id);
         vs_say(k, "here", id == VS_NO_ID ? "is absent" : "is id %u", id);
-        vs_say(k, "right", "%s", beside && strcmp(beside, k->r->map) != 0 ? beside : "the vocab-map.json that was written with these tokenizer files");
+        vs_say(k, "right", "%s", beside && strcmp(beside, k->r->map) != 0 ? beside :
+               "the vocab-map.json that was written with these tokenizer files");
         vs_say(k, "expected", "%u", map->news[i].id);
         vs_say(k, "also_file", "%s", k->r->map);
         vs_say(k, "also_at", "/new/%u", i);

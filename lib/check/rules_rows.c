@@ -266,7 +266,8 @@ static void report_new(struct checker *k, const struct id_set *s, double ratio, 
     vs_say(k, "found", "%.2g", ratio);
     vs_say(k, "expected", "0.5 to 2");
     vs_say(k, "how", ratio > 1 ? "too long, up to" : "short, down to");
-    vs_say(k, "reason", "%s", ratio > 1 ? "rows that are longer than trained ones draw predictions" : "means are shorter than trained rows and grow in training");
+    vs_say(k, "reason", "%s", ratio > 1 ? "rows that are longer than trained ones draw predictions" :
+           "means are shorter than trained rows and grow in training");
     vs_say(k, "init", "%s", ratio > 1 ? "pieces" : "normal");
     vs_say(k, "cure", "%s", ratio > 1 ? "makes means of old rows, which are shorter; or train them" : "draws them as long as the base's are");
     vs_found_as(k, "VOC411", severity);

@@ -19,7 +19,8 @@ const struct vs_jval *vs_known_model(const struct checker *k, const char *key, i
     for (const struct vs_jval *m = list ? list->child : NULL; m; m = m->next) {
         struct vs_str type;
         int64_t value;
-        bool same = vs_jstr(vs_jget(m, "model_type"), &type) && (vs_str_eq(type, k->c->config.model_type) || vs_str_eq(type, k->c->config.text_model_type));
+        bool same = vs_jstr(vs_jget(m, "model_type"), &type) &&
+                    (vs_str_eq(type, k->c->config.model_type) || vs_str_eq(type, k->c->config.text_model_type));
         if (same && vs_ji64(&k->impl->known_good, vs_jget(m, key), &value) && (wanted < 0 || value == wanted))
             return m;
     }
@@ -80,7 +81,8 @@ static void say_first(struct checker *k)
     const struct vs_config_int *v = vs_text_vocab(k->c);
     const unsigned long long rows = k->input->rows;
     if (k->t->moved_count)
-        vs_say(k, "first", "first write the added tokens into model.vocab under the ids that the model was trained with (VOC205, VOC206, VOC207), then ");
+        vs_say(k, "first", "first write the added tokens into model.vocab under the ids that the model was trained with (VOC205, VOC206, "
+                           "VOC207), then ");
     else if (contradicting_top(k))
         vs_say(k, "first", "first set both vocabulary sizes of the config to %llu (VOC112), then ", rows);
     else if (!grows_to_config(k))
@@ -315,7 +317,8 @@ static void surplus(struct checker *k)
         vs_say(k, "first", "%u", k->t->rows_needed);
         vs_found(k, "VOC107");
     } else if (f->surplus == VS_SURPLUS_ODD) {
-        vs_say(k, "hint", "%s", k->impl->base ? "the base has fewer rows, and nothing says what the others are for" : n < 20 ? "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
+        vs_say(k, "hint", "%s", k->impl->base ? "the base has fewer rows, and nothing says what the others are for" : n < 20 ?
+               "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
         vs_found(k, "VOC108");
     }
     k->value_count = 0;

@@ -36,7 +36,8 @@ static void say_broken(struct checker *k, const struct vs_config_int *s, const c
         vs_say_also_table(k, k->c, k->input);
         vs_say(k, "expected", "an id below %llu", (unsigned long long)rows);
         vs_say(k, "last", "%llu", (unsigned long long)rows - 1);
-        vs_say(k, "row", "%s", k->t && s->value >= 0 && vs_has_token(k, (uint64_t)s->value) ? "; where it is this one, VOC101 says how it gets a row" : "");
+        vs_say(k, "row", "%s", k->t && s->value >= 0 && vs_has_token(k, (uint64_t)s->value) ?
+               "; where it is this one, VOC101 says how it gets a row" : "");
         vs_found(k, rule);
     } else {
         vs_say(k, "expected", "the id of a token");

@@ -28,8 +28,8 @@ static void holes(struct checker *k)
         return;
     place(k, "/model/vocab");
     vs_say_ids(k, &s);
-    vs_say(k, "cure", "%s", padding ? "they are the padding before the blocks: no text gives them, and nothing need be done where this library adds no more tokens; "
-           "without --pad-multiple, embed-extend leaves no hole there" : "give the ids a name in tokenizer.json");
+    vs_say(k, "cure", "%s", padding ? "they are the padding before the blocks: no text gives them, and nothing need be done where this library adds "
+           "no more tokens; without --pad-multiple, embed-extend leaves no hole there" : "give the ids a name in tokenizer.json");
     vs_found(k, "VOC201");
 }
 

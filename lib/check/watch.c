@@ -342,14 +342,15 @@ static bool saw(void *user, const struct vs_file *f, uint32_t number, uint64_t a
 
 /* ---- what came of it ---- */
 
-bool vs_watch_knows(const struct vs_watch *w, const struct vs_stretch *s)
+struct vs_stretch vs_watch_unknown(const struct vs_watch *w, const struct vs_stretch *s)
 {
     size_t i = w ? find_place(w->same, w->same_count, sizeof *w->same, s->file, s->begin) : 0;
     const struct same *x = w && i < w->same_count ? &w->same[i] : NULL;
     if (!x || x->at.file != s->file || x->at.begin > s->begin || x->at.end < s->end || x->base_file != s->base_file ||
         x->base_begin + (s->begin - x->at.begin) != s->base_begin)
-        return false;
-    return next_gap(x, s->begin, s->end).begin == s->end;
+        return *s;
+    const struct span gap = next_gap(x, s->begin, s->end);
+    return (struct vs_stretch){s->file, gap.begin, gap.end, s->base_file, s->base_begin + (gap.begin - s->begin)};
 }
 
 const char *vs_watch_hash_of(const struct vs_watch *w, uint32_t file, uint64_t begin, uint64_t end)

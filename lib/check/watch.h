@@ -3,7 +3,7 @@
  * What a check expects of the bytes of a checkpoint, told beforehand: whoever reads them, for whatever purpose, then proves it
  * on the way. Only what nobody read, or what is unlike, has to be read for the proof's own sake.
  *
- *     new -> same, hash ... -> begin -> (a reader's tap) -> end -> knows, hash_of ... -> free
+ *     new -> same, hash ... -> begin -> (a reader's tap) -> end -> unknown, hash_of ... -> free
  */
 #ifndef VS_CHECK_WATCH_H
 #define VS_CHECK_WATCH_H
@@ -28,8 +28,8 @@ void vs_watch_stop(struct vs_watch *w, bool at_change);      /* the reader is to
 /* Before what was seen is asked for: files that are not what they were when they were read are forgotten. Accepts NULL. */
 void vs_watch_end(struct vs_watch *w, const struct vs_checkpoint *checked);
 
-/* All accept NULL: nothing is known then. The bytes of s were seen, and the base has them where s says? */
-bool vs_watch_knows(const struct vs_watch *w, const struct vs_stretch *s);
+/* All accept NULL: nothing is known then. The first part of s that nobody saw to be the base's; empty, at its end, when all of it was. */
+struct vs_stretch vs_watch_unknown(const struct vs_watch *w, const struct vs_stretch *s);
 const char *vs_watch_hash_of(const struct vs_watch *w, uint32_t file, uint64_t begin, uint64_t end); /* NULL: not seen from end to end, in order */
 bool vs_watch_saw_change(const struct vs_watch *w); /* bytes unlike the base's, where equal ones were expected */
 

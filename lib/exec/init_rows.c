@@ -141,7 +141,8 @@ static enum vs_code combine(struct vs_job *j, struct vs_table_io *io, const stru
     }
     map_pieces(run, b);
     if ((b->unique_count + b->rows) * io->row_bytes > j->work_size) {
-        code = vs_fail(err, VS_ELIMIT, "%.*s is made of %u pieces: more rows than half of --memory holds; raise it", VS_STR(run->token), run->piece_count);
+        code = vs_fail(err, VS_ELIMIT, "%.*s is made of %u pieces: more rows than half of --memory holds; raise it", VS_STR(run->token),
+                       run->piece_count);
         goto out;
     }
     struct vs_rows window = {j->work, io->dtype, 0, b->unique_count, b->unique_count, io->cols};

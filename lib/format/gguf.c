@@ -211,7 +211,8 @@ static bool read_kv(struct reader *r)
     if (!string(r, &kv.key))
         return false;
     if (kv.key.n == 0 || kv.key.n > VS_GGUF_KEY_MAX)
-        return fail(r, VS_EFORMAT, "key at byte %llu: found a name of %zu bytes, expected 1 to %u", (unsigned long long)at, kv.key.n, VS_GGUF_KEY_MAX);
+        return fail(r, VS_EFORMAT, "key at byte %llu: found a name of %zu bytes, expected 1 to %u", (unsigned long long)at, kv.key.n,
+                    VS_GGUF_KEY_MAX);
     r->what = "key";
     r->name = kv.key;
     if (!check_text(r, kv.key))
@@ -418,8 +419,8 @@ static bool check_layout(struct reader *r)
         if (t->begin < at)
             return fail(r, VS_EFORMAT, "begins at byte %llu, inside of tensor \"%s\", which ends at %llu", (unsigned long long)t->begin,
                         vs_escape(before, sizeof before, t[-1].name), (unsigned long long)at);
-        if (t->begin - at >= g->alignment && !warn(r, "a gap of %llu bytes before it: readers that want tensors one behind the other refuse this file",
-                                                   (unsigned long long)(t->begin - at)))
+        if (t->begin - at >= g->alignment && !warn(r, "a gap of %llu bytes before it: readers that want tensors one behind the other refuse this "
+                                                   "file", (unsigned long long)(t->begin - at)))
             return false;
         at = t->end;
     }

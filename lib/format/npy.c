@@ -75,7 +75,8 @@ enum vs_code vs_npy_begin(const char *path, bool force, uint64_t rows, uint64_t 
     uint64_t bytes;
     *out = NULL;
     if (!vs_mul(rows, cols, &bytes) || !vs_mul(bytes, sizeof(float), &bytes) || bytes > INT64_MAX - HEADER)
-        return vs_fail(err, VS_ELIMIT, "%s: %llu rows of %llu values: larger than any file", path, (unsigned long long)rows, (unsigned long long)cols);
+        return vs_fail(err, VS_ELIMIT, "%s: %llu rows of %llu values: larger than any file", path, (unsigned long long)rows,
+                       (unsigned long long)cols);
     struct vs_npy *f = vs_calloc(1, sizeof *f);
     if (!f)
         return vs_enomem(err, path, sizeof *f);

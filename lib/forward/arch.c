@@ -3,6 +3,7 @@
  * From settings to the numbers of a forward pass.
  */
 #include <math.h>
+#include <stdio.h>
 #include "forward/arch.h"
 
 #define SMALL_MOST 65536u
@@ -16,6 +17,15 @@ static void bad(const struct vs_describe *d, struct vs_obstacle *o, const char *
     vs_obstacle_expected(o, "%s", expected);
 }
 
+/* It is looked up, and nobody has it: the description's own file is named, for the number may stand there. */
+static void absent(const struct vs_describe *d, struct vs_obstacle *o, const char *name)
+{
+    char key[96], found[160];
+    vs_setting_key(d, name, key, sizeof key);
+    snprintf(found, sizeof found, "%s of config.json, which is absent", key);
+    bad(d, o, name, d->gguf || d->config ? "absent" : found, "a whole number above 0");
+}
+
 /* A size of the model: present, above zero. */
 static uint64_t size(const struct vs_describe *d, const char *name, uint64_t fallback, struct vs_obstacle *o)
 {
@@ -23,8 +33,10 @@ static uint64_t size(const struct vs_describe *d, const char *name, uint64_t fal
     struct vs_setting s = vs_setting(d, name);
     if (vs_setting_there(s) && !vs_setting_u64(s, &v))
         bad(d, o, name, "no whole number", "a whole number above 0");
+    else if (!v && !vs_setting_there(s))
+        absent(d, o, name);
     else if (v == 0 || v > UINT32_MAX)
-        bad(d, o, name, vs_setting_there(s) ? "0, or more than 32 bits" : d->gguf || d->config ? "absent" : "a key of config.json, which is absent", "a whole number above 0");
+        bad(d, o, name, "0, or more than 32 bits", "a whole number above 0");
     return v;
 }
 
@@ -110,8 +122,9 @@ static void refuse_beyond(const struct vs_describe *d, const struct vs_arch *a, 
             vs_obstacle_found(o, "true");
         }
     if (a->act == VS_F_SWIGLU_OAI && (real(d, "swiglu_alpha", 1.702) != 1.702f || real(d, "swiglu_limit", 7) != 7) && !o->kind) {
-        vs_obstacle_set(o, VS_BEYOND, "config.json", "swiglu_alpha, swiglu_limit");
-        vs_obstacle_found(o, "other values than 1.702 and 7");
+        const bool alpha = real(d, "swiglu_alpha", 1.702) != 1.702f;
+        vs_obstacle_setting(o, VS_BEYOND, d, alpha ? "swiglu_alpha" : "swiglu_limit");
+        vs_obstacle_found(o, alpha ? "another value than 1.702" : "another value than 7");
     }
 }
 

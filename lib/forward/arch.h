@@ -29,6 +29,7 @@ void vs_obstacle_set(struct vs_obstacle *o, enum vs_obstacle_kind kind, const ch
 struct vs_describe;
 /* A setting by the name that the config, the file or the description itself has for it, and where it stands. */
 void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, const struct vs_describe *d, const char *name);
+void vs_setting_key(const struct vs_describe *d, const char *name, char *out, size_t n); /* what a config calls it, or "a key" */
 void vs_obstacle_found(struct vs_obstacle *o, const char *fmt, ...) VS_PRINTF(2, 3);
 void vs_obstacle_expected(struct vs_obstacle *o, const char *fmt, ...) VS_PRINTF(2, 3);
 
@@ -85,6 +86,7 @@ double vs_rope_frequencies(const struct vs_rope *r, uint64_t length, double *inv
 void vs_rope_table(const struct vs_rope *r, uint64_t length, uint64_t positions, float *cos_sin, double *inv_freq);
 /* Sequences that may share a table have the same key: their length where the table depends on it, else 0 or 1. */
 uint64_t vs_rope_key(const struct vs_rope *r, uint64_t length);
+double vs_yarn_mscale(double factor, double mscale);
 
 /* ---- the numbers ---- */
 
@@ -146,7 +148,8 @@ struct vs_binding {
     struct vs_weight *expert;   /* [layers][experts][VS_EXPERT_ROLES], or NULL */
 };
 
-enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o,
+                     struct vs_err *err) VS_NODISCARD;
 void vs_binding_free(struct vs_binding *b); /* accepts {0} */
 
 #endif

@@ -5,7 +5,6 @@
 #ifndef VS_FORWARD_BATCH_H
 #define VS_FORWARD_BATCH_H
 
-#include "format/npy.h"
 #include "forward/run.h"
 
 struct entry { uint64_t key; bool old; uint32_t prompt; };
@@ -15,6 +14,7 @@ struct runner {
     struct vs_forward_report *r;
     struct vs_forward_verdicts *v;
     struct entry *entries; uint32_t entry_count, at; /* prompts in the order of running */
+    unsigned halvings;                               /* of what the memory of the device suggests */
     uint64_t longest;
     uint32_t limit, room;                            /* tokens that there is workspace for; of a batch: more when layers compute slices */
     struct vs_weights *trunk, *head, *base_trunk, *base_head;

@@ -183,7 +183,9 @@ static uint64_t stored_rows(const struct vs_arch *a, const struct side *s, const
 {
     bool mlp = r->name[0] == 'g' || r->name[0] == 'u' || r->name[0] == 'e';
     uint64_t qkv = (a->heads + 2ull * a->kv_heads) * a->head_dim;
-    return s->part == STACK ? (mlp ? 2 * r->rows : qkv) : s->part == BY_HEAD ? 3ull * a->heads * a->head_dim : s->part == INTERLEAVE ? 2 * r->rows : r->rows;
+    if (s->part == STACK)
+        return mlp ? 2 * r->rows : qkv;
+    return s->part == BY_HEAD ? 3ull * a->heads * a->head_dim : s->part == INTERLEAVE ? 2 * r->rows : r->rows;
 }
 
 /* Dimensions after those of the experts must be these. */
@@ -218,7 +220,8 @@ static void view_matrix(const struct binder *k, const struct side *s, struct rol
     bool stacked = experts && t->ndim > 2, blocks = scales != NULL;
     r->stored_rows = stored_rows(k->a, s, r);
     uint64_t plain[2] = {r->stored_rows, r->cols}, turned[2] = {r->cols, r->stored_rows}, mx[3] = {r->stored_rows, r->cols / 32, 16};
-    bool fits = blocks ? r->cols % 32 == 0 && has_shape(t, stacked, mx, 3) && has_shape(scales, stacked, mx, 2) : has_shape(t, stacked, s->transposed ? turned : plain, 2);
+    bool fits = blocks ? r->cols % 32 == 0 && has_shape(t, stacked, mx, 3) && has_shape(scales, stacked, mx, 2) :
+                has_shape(t, stacked, s->transposed ? turned : plain, 2);
     fits = fits || (r->rows == 1 && r->stored_rows == 1 && has_shape(t, 0, &r->cols, 1));
     if (!fits || (stacked && t->shape[0] != experts)) {
         wrong_shape(k, t, r, s->transposed);
@@ -299,7 +302,8 @@ static bool may_lack_bias(const struct binder *k, struct vs_setting role)
 /* No model is without these, where it has the layer at all. */
 static bool is_required(const struct binder *k, const char *name)
 {
-    static const char *const names[] = {"embed", "q", "k", "v", "o", "up", "down", "router", "expert_up", "expert_down", "shared_router", "shared_up", "shared_down"};
+    static const char *const names[] = {"embed", "q", "k", "v", "o", "up", "down", "router", "expert_up", "expert_down", "shared_router", "shared_up",
+                                        "shared_down"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -258,6 +258,13 @@ void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, cons
     vs_obstacle_set(o, kind, v ? doc->file : d->docs[0].file, key);
 }
 
+void vs_setting_key(const struct vs_describe *d, const char *name, char *out, size_t n)
+{
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *keys = vs_jget(member(d, "settings", name, &doc), "config");
+    snprintf(out, n, "%.*s", VS_STR(keys && keys->child ? keys->child->str : VS_LIT("a key")));
+}
+
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name)
 {
     const struct vs_jdoc *doc = NULL;

@@ -132,11 +132,13 @@ static enum vs_code make_room(struct writer *k, struct vs_weights *head, struct 
     if (!k->lengths || !k->out || !k->step || !k->ids || !k->last_rows || !k->sequences || !k->stats || !k->ended || !k->cache.slot)
         return vs_enomem(err, "a continuation", n * k->j->q->generate * sizeof *k->out);
     const struct { void *out; uint64_t bytes; } wanted[] = {
-        {&k->cache.k, cache}, {&k->cache.v, cache}, {&k->last, n * a->hidden * 4}, {&k->logits, n * tile * 4}, {&k->rows, n * 4}, {&k->classes, tile}};
+        {&k->cache.k, cache}, {&k->cache.v, cache}, {&k->last, n * a->hidden * 4}, {&k->logits, n * tile * 4}, {&k->rows, n * 4},
+        {&k->classes, tile}};
     enum vs_code code = VS_OK;
     for (size_t i = 0; !code && i < sizeof wanted / sizeof *wanted; i++)
         code = vs_dev_alloc(dev, wanted[i].bytes + 4, wanted[i].out, err);
-    return code ? code : vs_pass_open(dev, k->j->model, (uint32_t)k->tokens, (uint32_t)(k->longest > k->tokens ? k->longest : k->tokens), &k->pass, err);
+    const uint64_t keys = k->longest > k->tokens ? k->longest : k->tokens;
+    return code ? code : vs_pass_open(dev, k->j->model, (uint32_t)k->tokens, (uint32_t)keys, &k->pass, err);
 }
 
 static void list_prompts(struct writer *k)
@@ -184,8 +186,8 @@ static enum vs_code keep_results(struct writer *k, struct vs_arena *arena, struc
     return code;
 }
 
-static enum vs_code write_group(struct writer *k, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena, struct vs_forward_report *r,
-                                struct pace *pace, struct vs_err *err)
+static enum vs_code write_group(struct writer *k, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena,
+                                struct vs_forward_report *r, struct pace *pace, struct vs_err *err)
 {
     for (uint32_t s = 0; s < k->n; s++) {
         const struct vs_prompt *x = &k->j->prompts->list[k->turns[s].prompt];
@@ -246,8 +248,9 @@ static enum vs_code check_cache(const struct vs_forward_job *j, const struct tur
     uint64_t memory = vs_batch_memory(j->run), bytes = 0;
     if (vs_mul(slots_of(j, t), slot_bytes(&j->model->arch), &bytes) && bytes <= (memory > CACHE_LEAST ? memory : CACHE_LEAST))
         return VS_OK;
-    return vs_fail(err, VS_ELIMIT, "--generate %u: keys and values of a prompt of %u tokens and its continuation take %llu bytes, --memory is %llu; give fewer "
-                   "tokens or more memory", j->q->generate, j->prompts->list[t->prompt].count, (unsigned long long)bytes, (unsigned long long)memory);
+    return vs_fail(err, VS_ELIMIT, "--generate %u: keys and values of a prompt of %u tokens and its continuation take %llu bytes, --memory is %llu; "
+                   "give fewer tokens or more memory", j->q->generate, j->prompts->list[t->prompt].count, (unsigned long long)bytes,
+                   (unsigned long long)memory);
 }
 
 /* The user's prompts in the order of writing. */

@@ -53,8 +53,8 @@ static enum vs_code compare_run(struct runner *k, const struct side *base, const
 {
     struct vs_f_diff diff = {.first = UINT64_MAX};
     uint64_t n = end - begin;
-    enum vs_code code = vs_f_compare(k->j->dev, base->logits + (begin - base->first), base->rows, now->logits + (here(k->j, begin) - now->first), now->rows,
-                                     k->old_tokens, n, &diff, err);
+    enum vs_code code = vs_f_compare(k->j->dev, base->logits + (begin - base->first), base->rows, now->logits + (here(k->j, begin) - now->first),
+                                     now->rows, k->old_tokens, n, &diff, err);
     if (code || !diff.different)
         return code;
     k->v->logits_different += diff.different;

@@ -39,7 +39,8 @@ static enum vs_code route(struct vs_pass *p, const struct vs_weight *w, const fl
     if (code)
         return code;
     for (uint32_t t = 0; t < m; t++)
-        vs_f_route(a->route, p->host + (uint64_t)t * a->experts, a->experts, k, a->renorm, p->chosen + (uint64_t)t * k, p->chosen_weights + (uint64_t)t * k);
+        vs_f_route(a->route, p->host + (uint64_t)t * a->experts, a->experts, k, a->renorm, p->chosen + (uint64_t)t * k,
+                   p->chosen_weights + (uint64_t)t * k);
     for (uint32_t e = 0; e < a->experts; e++) {
         starts[e] = n;
         for (uint32_t t = 0; t < m; t++)
@@ -54,7 +55,8 @@ static enum vs_code route(struct vs_pass *p, const struct vs_weight *w, const fl
     return code ? code : vs_dev_put(p->dev, p->row_weights, weights, n * sizeof *weights, err);
 }
 
-static enum vs_code one_expert(struct vs_pass *p, const struct vs_weight *x, const float *h, uint32_t begin, uint32_t n, float *out, struct vs_err *err)
+static enum vs_code one_expert(struct vs_pass *p, const struct vs_weight *x, const float *h, uint32_t begin, uint32_t n, float *out,
+                               struct vs_err *err)
 {
     const struct vs_arch *a = p->a;
     enum vs_code code = VS_OK;

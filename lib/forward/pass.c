@@ -49,8 +49,8 @@ static enum vs_code device_buffers(struct vs_pass *p, struct vs_err *err)
     uint64_t n = p->tokens, h = n * a->hidden, q = n * a->heads * a->head_dim, kv = n * a->kv_heads * a->head_dim, mlp = n * widest_mlp(a);
     uint64_t places = p->keys > p->tokens ? p->keys : p->tokens, used = n * (a->experts_used ? a->experts_used : 1);
     const struct { void *out; uint64_t bytes; } wanted[] = {
-        {&p->residual, (uint64_t)p->room * a->hidden * 4}, {&p->h, h * 4}, {&p->branch, h * 4}, {&p->other, h * 4}, {&p->q, q * 4}, {&p->k, kv * 4}, {&p->v, kv * 4},
-        {&p->heads, q * 4}, {&p->gate, mlp * 4}, {&p->up, mlp * 4}, {&p->scores, scores_needed(p) * 4},
+        {&p->residual, (uint64_t)p->room * a->hidden * 4}, {&p->h, h * 4}, {&p->branch, h * 4}, {&p->other, h * 4}, {&p->q, q * 4}, {&p->k, kv * 4},
+        {&p->v, kv * 4}, {&p->heads, q * 4}, {&p->gate, mlp * 4}, {&p->up, mlp * 4}, {&p->scores, scores_needed(p) * 4},
         {&p->rope[0], places * 2 * a->rope[0].pairs * 4}, {&p->rope[1], places * 2 * a->rope[1].pairs * 4},
         {&p->gathered, a->experts ? h * 4 : 0}, {&p->router, n * a->experts * 4}, {&p->share, a->experts ? n * 4 : 0},
         {&p->position, n * 4}, {&p->rows, used * 4}, {&p->row_weights, used * 4}};

@@ -17,7 +17,8 @@ struct vs_model {
     struct vs_binding binding;
     struct vs_obstacle obstacle; /* kind VS_RUNNABLE: the rest is complete */
 };
-enum vs_code vs_model_open(const struct vs_checkpoint *c, const char *data_dir, const char *arch_desc, struct vs_model *m, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_model_open(const struct vs_checkpoint *c, const char *data_dir, const char *arch_desc, struct vs_model *m,
+                           struct vs_err *err) VS_NODISCARD;
 void vs_model_close(struct vs_model *m); /* accepts {0} */
 
 /* Tokens of several sequences, one behind the other. Sequence s: tokens [begin, begin + count), the first at position past. */
@@ -34,13 +35,15 @@ struct vs_cache { float *k, *v; uint64_t slots; uint32_t *slot; };
 struct vs_pass;
 /* Workspace for batches of up to `tokens` tokens and `keys` keys a sequence. The second one takes batches of up to `room` tokens:
  * there is workspace for `tokens` of them, each layer computes slices of so many; weights of VS_LAYERS, no cache, no sequence longer. */
-enum vs_code vs_pass_open(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, struct vs_pass **out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_pass_open(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, struct vs_pass **out,
+                          struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_pass_open_sliced(struct vs_dev *dev, const struct vs_model *m, uint32_t tokens, uint32_t keys, uint32_t room, struct vs_pass **out,
                                  struct vs_err *err) VS_NODISCARD;
 void vs_pass_close(struct vs_pass *p); /* accepts NULL */
 
 /* Positions of rope tables and spans for this batch. cache may be NULL. */
-enum vs_code vs_pass_run(struct vs_pass *p, struct vs_weights *trunk, const struct vs_batch *batch, const struct vs_cache *cache, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_pass_run(struct vs_pass *p, struct vs_weights *trunk, const struct vs_batch *batch, const struct vs_cache *cache,
+                         struct vs_err *err) VS_NODISCARD;
 const float *vs_pass_hidden(const struct vs_pass *p);              /* [count][hidden], device memory, behind the final norm */
 /* [layers + 2]: embedded tokens, each layer, behind the final norm; of the first tokens, as split says, and of the others. */
 const struct vs_f_stats *vs_pass_old_looks(const struct vs_pass *p);

@@ -81,8 +81,8 @@ static enum vs_code no_id(const char *name, uint64_t line, size_t column, struct
     char shown[40], place[40] = "";
     if (line)
         snprintf(place, sizeof place, "line %llu, ", (unsigned long long)line);
-    return vs_fail(err, VS_EUSAGE, "%s, %scolumn %zu: found \"%s\", token ids are expected: integers, with spaces or commas between them%s", name, place,
-                   column, vs_escape(shown, sizeof shown, rest), line ? "" : "; and there is no file of that name");
+    return vs_fail(err, VS_EUSAGE, "%s, %scolumn %zu: found \"%s\", token ids are expected: integers, with spaces or commas between them%s", name,
+                   place, column, vs_escape(shown, sizeof shown, rest), line ? "" : "; and there is no file of that name");
 }
 
 /* A line is a prompt; an empty one is none. */
@@ -194,7 +194,8 @@ enum vs_code vs_prompts_sample(const uint64_t *is_old, uint64_t rows, uint64_t n
     return code;
 }
 
-enum vs_code vs_prompts_every(const uint64_t *set, uint64_t rows, uint32_t length, enum vs_prompt_origin origin, struct vs_prompts *p, struct vs_err *err)
+enum vs_code vs_prompts_every(const uint64_t *set, uint64_t rows, uint32_t length, enum vs_prompt_origin origin, struct vs_prompts *p,
+                              struct vs_err *err)
 {
     enum vs_code code = VS_OK;
     uint64_t n = 0;

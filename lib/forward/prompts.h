@@ -23,9 +23,11 @@ enum vs_code vs_prompts_parse(const char *text, struct vs_prompts *p, struct vs_
 enum vs_code vs_prompts_text(const struct vs_tokenizer *t, const char *text, struct vs_prompts *p, struct vs_err *err) VS_NODISCARD;
 
 /* Old ids in a stratified sample with the first and the last, in prompts of `length`; n ids at most. is_old: bitmap over rows. */
-enum vs_code vs_prompts_sample(const uint64_t *is_old, uint64_t rows, uint64_t n, uint32_t length, struct vs_prompts *p, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_prompts_sample(const uint64_t *is_old, uint64_t rows, uint64_t n, uint32_t length, struct vs_prompts *p,
+                               struct vs_err *err) VS_NODISCARD;
 /* Every id of the bitmap, packed into prompts of `length`. */
-enum vs_code vs_prompts_every(const uint64_t *set, uint64_t rows, uint32_t length, enum vs_prompt_origin origin, struct vs_prompts *p, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_prompts_every(const uint64_t *set, uint64_t rows, uint32_t length, enum vs_prompt_origin origin, struct vs_prompts *p,
+                              struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_prompts_add(struct vs_prompts *p, int64_t id, struct vs_err *err) VS_NODISCARD; /* to the last prompt */
 enum vs_code vs_prompts_begin(struct vs_prompts *p, enum vs_prompt_origin origin, struct vs_err *err) VS_NODISCARD;
 

@@ -39,17 +39,15 @@ uint64_t vs_view_scratch(const struct vs_view *v)
     return row;
 }
 
-/* Nobody is told of this end: who had the tap stop it knows why. */
-static enum vs_code read_at(const struct vs_source *s, uint32_t file, uint64_t at, uint8_t *out, uint64_t n, struct vs_err *err)
+static enum vs_code read_at(struct vs_source *s, uint32_t file, uint64_t at, uint8_t *out, uint64_t n, struct vs_err *err)
 {
     enum vs_code code = vs_file_pread(&s->file, at, out, n, err);
-    if (!code && s->tap && !s->tap->saw(s->tap->user, &s->file, file, at, out, n))
-        return vs_fail(err, VS_EMISMATCH, "%s: the pass was given up", s->file.path);
-    return code;
+    s->stopped = !code && s->tap && !s->tap->saw(s->tap->user, &s->file, file, at, out, n);
+    return s->stopped ? vs_fail(err, VS_ECANCELED, "%s: the pass was given up", s->file.path) : code;
 }
 
 /* Many short runs: the whole stretch is read, then picked apart. */
-static enum vs_code read_gathered(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+static enum vs_code read_gathered(struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                                   uint64_t scratch_bytes, struct vs_err *err)
 {
     uint64_t row_bytes = vs_view_row_bytes(v), room = scratch_bytes / row_bytes, base = v->tensor->begin + v->offset;
@@ -67,7 +65,7 @@ static enum vs_code read_gathered(const struct vs_source *s, const struct vs_vie
 }
 
 /* Stored [cols][stored_rows]: rows are columns there. */
-static enum vs_code read_transposed(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+static enum vs_code read_transposed(struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                                     uint64_t scratch_bytes, struct vs_err *err)
 {
     uint64_t size = value_bits(v) / 8, row_bytes = vs_view_row_bytes(v), base = v->tensor->begin + v->offset;
@@ -84,7 +82,7 @@ static enum vs_code read_transposed(const struct vs_source *s, const struct vs_v
     return code;
 }
 
-enum vs_code vs_view_read(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+enum vs_code vs_view_read(struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                           uint64_t scratch_bytes, struct vs_err *err)
 {
     uint64_t row_bytes = vs_view_row_bytes(v), n;
@@ -95,18 +93,20 @@ enum vs_code vs_view_read(const struct vs_source *s, const struct vs_view *v, ui
         return read_gathered(s, v, first, rows, out, scratch, scratch_bytes, err);
     for (uint64_t r = first; !code && r < first + rows; r += n) {
         n = run_of(v, r, first + rows);
-        code = read_at(s, v->tensor->file, v->tensor->begin + v->offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
+        code = read_at(s, v->tensor->file, v->tensor->begin + v->offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes,
+                       err);
     }
     return code;
 }
 
-enum vs_code vs_view_read_scales(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, struct vs_err *err)
+enum vs_code vs_view_read_scales(struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, struct vs_err *err)
 {
     uint64_t row_bytes = v->cols / 32, n;
     enum vs_code code = VS_OK;
     for (uint64_t r = first; !code && r < first + rows; r += n) {
         n = run_of(v, r, first + rows);
-        code = read_at(s, v->scales->file, v->scales->begin + v->scale_offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes, n * row_bytes, err);
+        code = read_at(s, v->scales->file, v->scales->begin + v->scale_offset + stored_row(v, r) * row_bytes, out + (r - first) * row_bytes,
+                       n * row_bytes, err);
     }
     return code;
 }
@@ -123,7 +123,8 @@ enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v
     struct vs_source s = {0};
     for (uint64_t i = 0; i < n; i++)
         if (ids[i] >= v->rows)
-            return vs_fail(err, VS_ELIMIT, "%s: row %u is asked for, it has %llu rows", c->files[v->tensor->file].name, ids[i], (unsigned long long)v->rows);
+            return vs_fail(err, VS_ELIMIT, "%s: row %u is asked for, it has %llu rows", c->files[v->tensor->file].name, ids[i],
+                           (unsigned long long)v->rows);
     enum vs_code code = vs_file_open(c->files[v->tensor->file].path, &s.file, err);
     if (code)
         return code;

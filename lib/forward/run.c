@@ -10,6 +10,7 @@
 #include "forward/batch.h"
 
 #define BATCH_MOST 4096u /* tokens of the workspace; more only when one prompt is longer */
+#define HALVINGS 3u      /* of the memory, when the device runs out of it */
 
 double vs_forward_now(void)
 {
@@ -244,10 +245,12 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
     enum vs_code code = VS_OK;
     if (!vs_dev_shares(j->dev)) {
         code = vs_dev_memory(j->dev, &room, &total, err);
-        memory = keep && room / 4 * 3 > memory ? room / 4 * 3 : memory;
+        room = room / 4 * 3 >> k->halvings;
+        memory = keep && room > memory ? room : memory;
     }
     if (!code)
-        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, sliced ? VS_LAYERS : VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run, &k->trunk, err);
+        code = vs_weights_open(j->dev, m->c, &m->arch, &m->binding, sliced ? VS_LAYERS : VS_TRUNK, two ? memory / 2 : memory, 0, keep, j->run,
+                               &k->trunk, err);
     if (!code)
         vs_weights_tap(k->trunk, j->tap);
     if (!code && two)
@@ -260,7 +263,8 @@ static enum vs_code open_weights(struct runner *k, bool keep, struct vs_err *err
     if (!code)
         vs_weights_tap(k->head, j->tap);
     if (!code && j->base)
-        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, sliced ? memory / 4 : memory / 2, tile, false, j->run, &k->base_head, err);
+        code = vs_weights_open(j->dev, j->base->c, &j->base->arch, &j->base->binding, VS_HEAD, sliced ? memory / 4 : memory / 2, tile, false, j->run,
+                               &k->base_head, err);
     return code;
 }
 
@@ -268,7 +272,8 @@ static enum vs_code open_workspace(struct runner *k, struct vs_err *err)
 {
     const struct vs_forward_job *j = k->j;
     bool two = two_trunks(j);
-    uint64_t tile = k->head ? vs_weights_tile_rows(k->head) : j->model->arch.hidden, base_tile = k->base_head ? vs_weights_tile_rows(k->base_head) : 0;
+    uint64_t tile = k->head ? vs_weights_tile_rows(k->head) : j->model->arch.hidden;
+    uint64_t base_tile = k->base_head ? vs_weights_tile_rows(k->base_head) : 0;
     k->ids = vs_calloc(k->room + 1u, sizeof *k->ids);
     k->base_ids = vs_calloc(k->room + 1u, sizeof *k->base_ids);
     k->sequences = vs_calloc(k->room + 1u, sizeof *k->sequences);
@@ -333,10 +338,10 @@ static void sum_up(struct runner *k, double seconds)
     k->v->compared = k->j->base != NULL;
 }
 
-enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
-                            struct vs_err *err)
+static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, struct vs_arena *arena, struct vs_forward_report *r,
+                             struct vs_forward_verdicts *v, struct vs_err *err)
 {
-    struct runner k = {.j = j, .r = r, .v = v};
+    struct runner k = {.j = j, .r = r, .v = v, .halvings = halvings};
     double began = vs_forward_now();
     *v = (struct vs_forward_verdicts){.first_different_id = UINT64_MAX};
     *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1,
@@ -355,14 +360,36 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
         begin_task(&k);
     while (!code && k.at < k.entry_count)
         code = run_batch(&k, err);
-    if (!code && k.dump) {
-        code = vs_npy_commit(k.dump, err);
-        k.dump = code ? k.dump : NULL;
-    }
     if (!code && k.entry_count)
         sum_up(&k, vs_forward_now() - began);
     if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
         code = vs_generate(j, k.trunk, k.head, arena, r, err);
+    if (!code && j->q->dump_logits) {
+        *j->dump = k.dump;
+        k.dump = NULL;
+    }
+    v->stopped = code && (vs_weights_stopped(k.trunk) || vs_weights_stopped(k.head));
     finish(&k);
+    return v->stopped ? VS_OK : code;
+}
+
+enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
+                            struct vs_err *err)
+{
+    struct vs_run less = *j->run;
+    struct vs_forward_job job = *j;
+    enum vs_code code = run_once(j, 0, arena, r, v, err);
+    job.run = &less;
+    for (unsigned n = 1; code == VS_ENOMEM && !vs_dev_shares(j->dev) && n <= HALVINGS; n++) {
+        struct vs_err last;
+        less.memory = vs_batch_memory(j->run) >> n;
+        less.memory = less.memory ? less.memory : 1;
+        enum vs_code next = run_once(&job, n, arena, r, v, &last);
+        if (next == VS_ELIMIT) /* of the memory that was tried, not of the one that was given */
+            break;
+        code = next;
+        if (code)
+            *err = last;
+    }
     return code;
 }

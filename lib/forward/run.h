@@ -6,6 +6,7 @@
 #define VS_FORWARD_RUN_H
 
 #include <vs/forward.h>
+#include "format/npy.h"
 #include "forward/pass.h"
 #include "forward/prompts.h"
 
@@ -22,8 +23,10 @@ struct vs_forward_job {
     const uint8_t *row_class;          /* [head rows], VS_F_OLD ... */
     uint64_t old_end;                  /* base ids below it are compared */
     uint64_t shift_at, shift_by;       /* base id i is i + shift_by here from shift_at on */
-    const struct vs_tap *tap;          /* sees what is read of the model's trunk and head, and may end the run: VS_EMISMATCH; or NULL */
+    const struct vs_tap *tap;          /* sees what is read of the model's trunk and head, and may stop the run; or NULL */
     const uint64_t *fresh;             /* bitmap over rows: new tokens; or NULL */
+    struct vs_npy **dump;              /* out, where q->dump_logits is given: the complete file, to be committed by whoever is content
+                                          with the rest too, or aborted; NULL when no prompt could be run */
 };
 
 #define VS_SHOWN_IDS 6
@@ -36,9 +39,10 @@ struct vs_forward_verdicts {
     uint64_t live_positions, live_ids[VS_SHOWN_IDS]; uint32_t live_shown; /* the highest logit is a row without a token */
     uint64_t intrusions;                               /* prompts of old ids whose highest logit is a new row */
     bool compared;
+    bool stopped;                                      /* by the tap, half way: nothing else is said here, in the report or in a dump */
 };
 
-/* Results in *r and *v; strings and lists go into the arena. */
+/* Results in *r and *v; strings and lists go into the arena. A device with less room than was thought gets smaller tiles and batches. */
 enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
                             struct vs_err *err) VS_NODISCARD;
 

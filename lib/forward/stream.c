@@ -98,6 +98,14 @@ void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap)
         w->sources[i].tap = tap;
 }
 
+bool vs_weights_stopped(const struct vs_weights *w)
+{
+    for (uint32_t i = 0; w && i < w->c->file_count; i++)
+        if (w->sources[i].stopped)
+            return true;
+    return false;
+}
+
 void vs_weights_task(struct vs_weights *w, struct vs_task *task)
 {
     w->task = task;

@@ -187,7 +187,8 @@ enum vs_code vs_weights_open(struct vs_dev *dev, const struct vs_checkpoint *c, 
         k.lane = ENDLESS;
     add_all(&k, a, b, part);
     w->lanes = k.by_layer && vs_stream_largest(w) > memory / 4 ? 1 : 2;
-    enum vs_code code = k.code ? k.code : vs_stream_open(w, dev, c, keep && w->bytes <= memory, scratch, vector, run, part == VS_HEAD ? "head" : "forward", err);
+    const char *what = part == VS_HEAD ? "head" : "forward";
+    enum vs_code code = k.code ? k.code : vs_stream_open(w, dev, c, keep && w->bytes <= memory, scratch, vector, run, what, err);
     if (code)
         vs_weights_close(w);
     else

@@ -39,8 +39,9 @@ uint64_t vs_weights_tile_rows(const struct vs_weights *w);  /* the most rows tha
 enum vs_code vs_weights_begin(struct vs_weights *w, struct vs_err *err) VS_NODISCARD;
 /* Passes from the next one on are parts of the task, by the bytes that vs_weights_bytes counts; without one each draws its own bar. */
 void vs_weights_task(struct vs_weights *w, struct vs_task *task);
-/* From the next pass on the tap (NULL: none) sees what is read; it must outlive w. */
+/* From the next pass on the tap (NULL: none) sees what is read; it must outlive w. When it has enough the pass fails, and this is why. */
 void vs_weights_tap(struct vs_weights *w, const struct vs_tap *tap);
+bool vs_weights_stopped(const struct vs_weights *w);        /* by the tap; asked between passes. False for NULL */
 /* out->of is NULL behind the last piece. */
 enum vs_code vs_weights_next(struct vs_weights *w, struct vs_piece *out, struct vs_err *err) VS_NODISCARD;
 /* Of VS_LAYERS: the layer at hand once more, from its first piece on. Nothing is read for it. */
@@ -53,12 +54,12 @@ enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v
 uint64_t vs_view_row_room(const struct vs_view *v);
 
 /* read.c */
-struct vs_source { struct vs_file file; const struct vs_tap *tap; }; /* tap: NULL when nobody looks on */
+struct vs_source { struct vs_file file; const struct vs_tap *tap; bool stopped; }; /* tap: NULL when nobody looks on; stopped: by it */
 uint64_t vs_view_row_bytes(const struct vs_view *v);
 /* Rows [first, first + rows) as they are stored, put in order; scratch: room of scratch_bytes, at least vs_view_scratch(). */
-enum vs_code vs_view_read(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
+enum vs_code vs_view_read(struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,
                           uint64_t scratch_bytes, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_view_read_scales(const struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out,
+enum vs_code vs_view_read_scales(struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out,
                                  struct vs_err *err) VS_NODISCARD;
 uint64_t vs_view_scratch(const struct vs_view *v);
 

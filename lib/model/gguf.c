@@ -73,8 +73,8 @@ static enum vs_code check_first(const struct vs_checkpoint *c, int64_t count, co
     if (count < 1 || count > UINT16_MAX)
         return vs_fail(err, VS_EFORMAT, "%s: split.count: found %lld, expected 1 to 65535", c->path, (long long)count);
     if (no != 0)
-        return vs_fail(err, VS_EMISMATCH, "%s: split.no: found %lld: this is part %lld of %lld; name the first part, which ends in -00001-of-%05lld.gguf",
-                       c->path, (long long)no, (long long)no + 1, (long long)count, (long long)count);
+        return vs_fail(err, VS_EMISMATCH, "%s: split.no: found %lld: this is part %lld of %lld; name the first part, which ends in "
+                       "-00001-of-%05lld.gguf", c->path, (long long)no, (long long)no + 1, (long long)count, (long long)count);
     if (!*number || part != 1 || of != count)
         return vs_fail(err, VS_EMISMATCH, "%s: split.count: found %lld parts, but the name does not end in -00001-of-%05lld.gguf: "
                        "rename the parts as they were", c->path, (long long)count, (long long)count);

@@ -67,12 +67,13 @@ static enum vs_code no_weights(struct vs_checkpoint *c, const struct choice *x, 
         return vs_fail(err, VS_EUNSUPPORTED, "%s/tokenizer.model: found %s alone, which is not handled yet: expected a tokenizer.json", c->dir,
                        vs_foreign_tokenizer("tokenizer.model"));
     if (vs_path_has(c->dir, "snapshots"))
-        return vs_fail(err, VS_EFORMAT, "%s: found an entry of a Hugging Face cache, expected one of its snapshots: %s/snapshots/...", c->dir, c->dir);
+        return vs_fail(err, VS_EFORMAT, "%s: found an entry of a Hugging Face cache, expected one of its snapshots: %s/snapshots/...", c->dir,
+                       c->dir);
     if (x->tokenizer_json)
         return vs_fail(err, VS_EFORMAT, "%s: found a tokenizer alone, expected a model: config.json, *.safetensors, or shards with their "
                        "model.safetensors.index.json", c->dir);
-    return vs_fail(err, VS_EFORMAT, "%s: no tokenizer.json, no config.json and no weights: expected *.safetensors, or shards with their model.safetensors.index.json",
-                   c->dir);
+    return vs_fail(err, VS_EFORMAT, "%s: no tokenizer.json, no config.json and no weights: expected *.safetensors, or shards with their "
+                   "model.safetensors.index.json", c->dir);
 }
 
 static enum vs_code add_file(struct vs_checkpoint *c, const char *name, struct vs_err *err)
@@ -134,8 +135,8 @@ static enum vs_code take_index(struct vs_checkpoint *c, const char *name, struct
 static enum vs_code choose(struct vs_checkpoint *c, const struct choice *x, struct vs_st_index *index, struct vs_err *err)
 {
     if (x->single && x->index) {
-        enum vs_code code = vs_ckpt_note(c, VS_EMISMATCH, err, "%s: both " SINGLE " and %s: transformers loads the first, others the second; remove the stale one",
-                                         c->dir, x->index);
+        enum vs_code code = vs_ckpt_note(c, VS_EMISMATCH, err, "%s: both " SINGLE " and %s: transformers loads the first, others the second; remove "
+                                         "the stale one", c->dir, x->index);
         return code ? code : take_single(c, x->single, err);
     }
     if (x->indexes > 1 && strcmp(x->index, "model" INDEX) != 0)
@@ -159,7 +160,8 @@ enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *i
         if (vs_foreign_weights(base))
             return unsupported(c, base, err);
         if (vs_foreign_tokenizer(base))
-            return vs_fail(err, VS_EUNSUPPORTED, "%s: found %s, which is not handled yet: expected a tokenizer.json", c->path, vs_foreign_tokenizer(base));
+            return vs_fail(err, VS_EUNSUPPORTED, "%s: found %s, which is not handled yet: expected a tokenizer.json", c->path,
+                           vs_foreign_tokenizer(base));
         return take_single(c, base, err);
     }
     for (size_t i = 0; i < c->impl->name_count; i++)

@@ -115,8 +115,8 @@ static enum vs_code check_sizes(struct vs_planner *p, bool rows_counted, struct 
     const struct vs_table *input = &c->tables[p->plan->tables[0].table];
     bool reached = v && v->value > 0 && (uint64_t)v->value > p->x->rows_before && (uint64_t)v->value <= p->x->rows_after;
     if (v && (uint64_t)v->value != p->x->rows_before && !rows_counted && !reached)
-        return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %llu: %.*s has so many rows; correct the config first", c->dir, v->file, v->at,
-                       (long long)v->value, (unsigned long long)p->x->rows_before, VS_STR(c->tensors[input->tensor].name));
+        return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %llu: %.*s has so many rows; correct the config first", c->dir, v->file,
+                       v->at, (long long)v->value, (unsigned long long)p->x->rows_before, VS_STR(c->tensors[input->tensor].name));
     for (size_t i = 0; i < c->config.vocab_size_count; i++) {
         v = &c->config.vocab_sizes[i];
         top = strcmp(v->at, "/vocab_size") == 0 ? v : top;
@@ -127,8 +127,8 @@ static enum vs_code check_sizes(struct vs_planner *p, bool rows_counted, struct 
     if (top->value != c->config.top_size_default || (uint64_t)text->value != p->x->rows_before)
         return vs_fail(err, VS_EMISMATCH, "%s/%s: %s: found %lld, expected %lld as in %s; correct the config first", c->dir, top->file, top->at,
                        (long long)top->value, (long long)text->value, text->at);
-    return vs_plan_note(p->plan, err, "%s: %s stays %lld, the default of its class: the rows are counted by %s (%lld)", top->file, top->at, (long long)top->value, text->at,
-                        (long long)text->value);
+    return vs_plan_note(p->plan, err, "%s: %s stays %lld, the default of its class: the rows are counted by %s (%lld)", top->file, top->at,
+                        (long long)top->value, text->at, (long long)text->value);
 }
 
 static enum vs_code edit_config(struct vs_planner *p, const struct vs_jdoc *doc, struct vs_str value, struct vs_edits *e, struct vs_err *err)

@@ -9,7 +9,8 @@ static enum vs_code check_usage(const struct vs_extend_request *q, struct vs_err
 {
     int asked = (q->map != NULL) + (q->tokenizer != NULL) + (q->add >= 0) + (q->rows >= 0);
     if (asked > 1)
-        return vs_fail(err, VS_EUSAGE, "--map, --tokenizer, --add and --rows each say how many rows are needed: expected one of them, found %d", asked);
+        return vs_fail(err, VS_EUSAGE, "--map, --tokenizer, --add and --rows each say how many rows are needed: expected one of them, found %d",
+                       asked);
     if (asked == 0 && q->pad_multiple == 0)
         return vs_fail(err, VS_EUSAGE, "nothing to do: expected one of --map, --tokenizer, --add, --rows (or --pad-multiple alone)");
     return VS_OK;

@@ -219,9 +219,9 @@ static enum vs_code check_rows(struct vs_planner *p, const struct vs_table_plan 
     if (t->rows_before == p->x->rows_before)
         return VS_OK;
     if (vs_role_is_output(table->role) && t->rows_before < p->x->rows_before)
-        return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, expected %llu as in %.*s: another height of a table (%s), without rows from id %llu on. If it was "
-                       "cut, take the %s of the original model; where it is lower by design, the family's own rule is needed", p->request->model,
-                       VS_STR(table_name(p, table)), (unsigned long long)t->rows_before, (unsigned long long)p->x->rows_before,
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, expected %llu as in %.*s: another height of a table (%s), without rows from id "
+                       "%llu on. If it was cut, take the %s of the original model; where it is lower by design, the family's own rule is needed",
+                       p->request->model, VS_STR(table_name(p, table)), (unsigned long long)t->rows_before, (unsigned long long)p->x->rows_before,
                        VS_STR(table_name(p, first)), role, (unsigned long long)t->rows_before, role);
     return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s has %llu rows, %.*s has %llu: another height of a table (%s) needs the family's own rule; "
                    "--ignore %.*s leaves it as it is", p->request->model, VS_STR(table_name(p, table)),
@@ -235,9 +235,10 @@ static enum vs_code check_ignored_heads(const struct vs_planner *p, struct vs_er
     for (uint32_t i = 0; i < p->checkpoint->table_count; i++) {
         const struct vs_table *t = &p->checkpoint->tables[i];
         if (vs_role_is_output(t->role) && !t->suspect && ignored(p, t) && t->rows < p->x->rows_after)
-            return vs_fail(err, VS_EMISMATCH, "--ignore %.*s: it is the model's %s and has %llu rows, the input would have %llu: such a model does not "
-                           "load; %s", VS_STR(table_name(p, t)), vs_role_name(t->role), (unsigned long long)t->rows, (unsigned long long)p->x->rows_after,
-                           t->rows < p->x->rows_before ? "take the head of the original model" : "let it grow with the input");
+            return vs_fail(err, VS_EMISMATCH, "--ignore %.*s: it is the model's %s and has %llu rows, the input would have %llu: such a model does "
+                           "not load; %s", VS_STR(table_name(p, t)), vs_role_name(t->role), (unsigned long long)t->rows,
+                           (unsigned long long)p->x->rows_after, t->rows < p->x->rows_before ? "take the head of the original model" :
+                           "let it grow with the input");
     }
     return VS_OK;
 }

@@ -179,8 +179,8 @@ enum vs_code vs_extend_inits(struct vs_planner *p, struct vs_err *err)
         if (code)
             return code;
         if (given[i].init.method == VS_INIT_PIECES && p->x->token_count && !p->x->pieces_known)
-            return vs_fail(err, VS_EUSAGE, "%s pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map, or beside the tokenizer of --tokenizer)",
-                           given[i].name);
+            return vs_fail(err, VS_EUSAGE, "%s pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map, or beside the "
+                           "tokenizer of --tokenizer)", given[i].name);
     }
     p->x->out_given = q->out_init.method != VS_INIT_DEFAULT;
     return q->init_file ? init_file(p, err) : VS_OK;

@@ -236,8 +236,8 @@ static const char *repeat_reason(struct vs_match *m, const struct subject *s, ui
 {
     char token[128], source[128], text[400];
     const struct vs_candidate *c = &m->items[earlier];
-    int n = snprintf(text, sizeof text, "of the same text as an earlier candidate: id %u \"%s\" of %s", c->source_id, vs_escape(token, sizeof token, c->text),
-                     vs_escape(source, sizeof source, c->source));
+    int n = snprintf(text, sizeof text, "of the same text as an earlier candidate: id %u \"%s\" of %s", c->source_id,
+                     vs_escape(token, sizeof token, c->text), vs_escape(source, sizeof source, c->source));
     return vs_arena_dup(&s->map->impl->arena, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 

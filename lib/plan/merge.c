@@ -150,9 +150,9 @@ static enum vs_code match_all(struct vs_merge *m, const struct vs_merge_request 
 
 static enum vs_code note_odd_lines(struct vs_merge *m, const struct vs_wishes *w, struct vs_err *err)
 {
-    return w->odd_lines ? vs_merge_note(m, err, "%zu line%s of the tokens file %s blanks at the ends or a carriage return, which belong to the token: "
-                                        "see line %zu", w->odd_lines, w->odd_lines == 1 ? "" : "s", w->odd_lines == 1 ? "has" : "have", w->first_odd)
-                        : VS_OK;
+    return w->odd_lines ? vs_merge_note(m, err, "%zu line%s of the tokens file %s blanks at the ends or a carriage return, which belong to the "
+                                        "token: see line %zu", w->odd_lines, w->odd_lines == 1 ? "" : "s", w->odd_lines == 1 ? "has" : "have",
+                        w->first_odd) : VS_OK;
 }
 
 static void fill_report(struct vs_merge *m, const struct vs_fold *fold)

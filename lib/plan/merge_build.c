@@ -182,7 +182,8 @@ static enum vs_code look_at_normalized(struct builder *b, struct vs_str content,
     struct vs_buf out = {0};
     enum vs_code code = vs_normalize(b->m->base, content, &out, err);
     if (!code && !vs_str_eq((struct vs_str){out.p, out.n}, content))
-        name_one(&b->changed, "\"%s\" as \"%s\"", vs_escape(given, sizeof given, content), vs_escape(made, sizeof made, (struct vs_str){out.p, out.n}));
+        name_one(&b->changed, "\"%s\" as \"%s\"", vs_escape(given, sizeof given, content),
+                 vs_escape(made, sizeof made, (struct vs_str){out.p, out.n}));
     vs_buf_free(&out);
     return code;
 }
@@ -209,8 +210,8 @@ static enum vs_code note_named(const struct builder *b, struct vs_err *err)
         return vs_enomem(err, "a note", 0);
     enum vs_code code = VS_OK;
     if (o->count)
-        code = vs_merge_note(b->m, err, "%u ordinary token%s of the base become%s special: %s; such text is cut out wherever it stands, inside of words too, "
-                             "and skip_special_tokens drops it", o->count, o->count == 1 ? "" : "s", o->count == 1 ? "s" : "", o->text.p);
+        code = vs_merge_note(b->m, err, "%u ordinary token%s of the base become%s special: %s; such text is cut out wherever it stands, inside of "
+                             "words too, and skip_special_tokens drops it", o->count, o->count == 1 ? "" : "s", o->count == 1 ? "s" : "", o->text.p);
     if (!code && s->count)
         code = vs_merge_note(b->m, err, "%u added token%s the text of a base token, whose row is not used for it any more: %s", s->count,
                              s->count == 1 ? " takes" : "s take", s->text.p);

@@ -83,8 +83,8 @@ static enum vs_code check_new(const struct planner *p, uint32_t rank, struct vs_
     if (!token.p)
         return vs_fail(err, VS_EMISMATCH, "%s: has no token with id %u, which is new according to the map", p->tokens->path, id);
     if (map && rank < map->new_count && !vs_str_eq(map->news[rank].token, token))
-        return vs_fail(err, VS_EMISMATCH, "%s: id %u is \"%s\", the map expects \"%s\"; map and tokenizer do not belong together", p->tokens->path, id,
-                       vs_escape(shown, sizeof shown, token), vs_escape(taken, sizeof taken, map->news[rank].token));
+        return vs_fail(err, VS_EMISMATCH, "%s: id %u is \"%s\", the map expects \"%s\"; map and tokenizer do not belong together", p->tokens->path,
+                       id, vs_escape(shown, sizeof shown, token), vs_escape(taken, sizeof taken, map->news[rank].token));
     if (is.p)
         return vs_fail(err, VS_EMISMATCH, "id %u (\"%s\" in %s) is not new: %s uses it for \"%s\"; were these ids moved already?", id,
                        vs_escape(shown, sizeof shown, token), p->tokens->path, p->base->path, vs_escape(taken, sizeof taken, is));

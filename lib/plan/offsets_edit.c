@@ -59,7 +59,8 @@ static enum vs_code wrong(struct walk *w, const struct vs_jval *v, const char *e
 static enum vs_code add(struct walk *w, int64_t value, int64_t *out)
 {
     if (__builtin_add_overflow(value, (int64_t)w->l->shift.by, out))
-        return vs_fail(w->err, VS_ELIMIT, "%s: %s: %" PRId64 " and %" PRIu64 " more is beyond 64 bits", w->f->name, place_of(w), value, w->l->shift.by);
+        return vs_fail(w->err, VS_ELIMIT, "%s: %s: %" PRId64 " and %" PRIu64 " more is beyond 64 bits", w->f->name, place_of(w), value,
+                       w->l->shift.by);
     return VS_OK;
 }
 

@@ -103,7 +103,8 @@ static enum vs_code check_tensor(struct vs_layout *l, const struct vs_checkpoint
 
 /* ---- tokenizer ---- */
 
-static enum vs_code check_token(struct vs_layout *l, const struct vs_offsets_facts *f, const struct vs_rule_field *field, int pass, struct vs_err *err)
+static enum vs_code check_token(struct vs_layout *l, const struct vs_offsets_facts *f, const struct vs_rule_field *field, int pass,
+                                struct vs_err *err)
 {
     const struct vs_layout_value *v = &l->values[pass][field->symbol];
     char words[VS_RULE_WORDS];
@@ -112,8 +113,8 @@ static enum vs_code check_token(struct vs_layout *l, const struct vs_offsets_fac
         return VS_OK; /* a tokenizer without that token cannot contradict the config */
     uint64_t is = (pass == VS_AFTER ? vs_renumber_id(f->renumber, id) : id) + f->tokenizer_base;
     return vs_layout_check(l, pass, v->value >= 0 && (uint64_t)v->value == is, err, "%s is the id of %s [%" PRId64 " in %s %s, %" PRIu64
-                           " in the tokenizer]", vs_rule_words(l->rule, l->rule->symbols[field->symbol].name, words), field->token, v->value, l->rule->symbols[field->symbol].file,
-                           l->rule->symbols[field->symbol].at[0], is);
+                           " in the tokenizer]", vs_rule_words(l->rule, l->rule->symbols[field->symbol].name, words), field->token, v->value,
+                           l->rule->symbols[field->symbol].file, l->rule->symbols[field->symbol].at[0], is);
 }
 
 static enum vs_code check_tokenizer_size(struct vs_layout *l, const struct vs_offsets_facts *f, int pass, struct vs_err *err)

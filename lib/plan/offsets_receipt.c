@@ -37,11 +37,11 @@ static enum vs_code judge(const struct vs_checkpoint *c, const struct vs_jdoc *d
     if (input ? input->rows == vs_offsets_receipt_end(doc) : made_for_it)
         return VS_OK;
     if (input)
-        return vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %llu on by %llu (%s says so), but its rows were not; start from the "
-                       "model as it was, and let embed-extend move both", c->dir, (unsigned long long)s.at, (unsigned long long)s.by, path);
-    return vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %llu on by %llu (%s says so), and nothing says that these tokens are "
-                   "others; for further ones make the map of them with vocab-merge %s", c->dir, (unsigned long long)s.at, (unsigned long long)s.by,
-                   path, c->dir);
+        return vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %llu on by %llu (%s says so), but its rows were not; start from "
+                       "the model as it was, and let embed-extend move both", c->dir, (unsigned long long)s.at, (unsigned long long)s.by, path);
+    return vs_fail(err, VS_EMISMATCH, "%s: its ids were moved before: those from %llu on by %llu (%s says so), and nothing says that these tokens "
+                   "are others; for further ones make the map of them with vocab-merge %s", c->dir, (unsigned long long)s.at,
+                   (unsigned long long)s.by, path, c->dir);
 }
 
 enum vs_code vs_offsets_refuse_again(const struct vs_checkpoint *c, bool made_for_it, struct vs_err *err)
@@ -124,7 +124,8 @@ static enum vs_code put_files(cJSON *root, const struct vs_plan *plan, uint32_t 
     return code;
 }
 
-enum vs_code vs_offsets_receipt(const struct vs_layout *l, const char *dir, uint64_t tokens, uint32_t first_file, struct vs_buf *out, struct vs_err *err)
+enum vs_code vs_offsets_receipt(const struct vs_layout *l, const char *dir, uint64_t tokens, uint32_t first_file, struct vs_buf *out,
+                                struct vs_err *err)
 {
     cJSON *root = cJSON_CreateObject(), *shift;
     bool ok = root != NULL;

@@ -26,8 +26,8 @@ static bool names_one(const struct vs_planner *p, const struct vs_jdoc *doc, con
     return false;
 }
 
-static enum vs_code note_gone(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, const struct vs_jval *v, const char *at, int position,
-                              struct vs_err *err)
+static enum vs_code note_gone(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, const struct vs_jval *v, const char *at,
+                              int position, struct vs_err *err)
 {
     struct vs_buf place = {0};
     vs_buf_puts(&place, at);
@@ -38,12 +38,13 @@ static enum vs_code note_gone(struct vs_planner *p, const char *file, const stru
     vs_buf_free(&place);
     if (!kept || !before)
         return vs_enomem(err, "an edit", 0);
-    return vs_plan_add_change(p->plan, &(struct vs_json_change){file, kept, {before, v->span.end - v->span.begin}, position < 0 ? VS_LIT("null") : (struct vs_str){0}}, err);
+    const struct vs_str after = position < 0 ? VS_LIT("null") : (struct vs_str){0};
+    return vs_plan_add_change(p->plan, &(struct vs_json_change){file, kept, {before, v->span.end - v->span.begin}, after}, err);
 }
 
 /* Members go with the comma before them, those at the head of the list with the one behind; a list of which nothing stays is null. */
-static enum vs_code clean(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, const struct vs_jval *list, const char *at, struct vs_edits *e,
-                          struct vs_err *err)
+static enum vs_code clean(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, const struct vs_jval *list, const char *at,
+                          struct vs_edits *e, struct vs_err *err)
 {
     const struct vs_jval *last = NULL;
     enum vs_code code = VS_OK;
@@ -83,8 +84,8 @@ enum vs_code vs_extend_wake(struct vs_planner *p, const char *file, const struct
         if (!at)
             return vs_enomem(err, "a place", 0);
         if (list && !(code = clean(p, file, doc, list, at, e, err)))
-            code = vs_plan_note(p->plan, err, "%s: %u %s of %s %s: new tokens could not be generated", file, gone, gone == 1 ? "member" : "members", at,
-                                gone == 1 ? "goes" : "go");
+            code = vs_plan_note(p->plan, err, "%s: %u %s of %s %s: new tokens could not be generated", file, gone, gone == 1 ? "member" : "members",
+                                at, gone == 1 ? "goes" : "go");
     }
     return code;
 }

@@ -147,9 +147,11 @@ static bool keep_entry(struct reader *r, enum list list, const struct entry *e)
         (list == REJECTED && lacks(r, e->has_reason, "reason")) || lacks(r, e->has_source_id, "source_id"))
         return false;
     if (list == OVERLAP) {
-        code = vs_vocab_map_overlap(map, &(struct vs_overlap){t->token, t->source, t->source_id, t->id, e->has_kind && t->kind == VS_NEW_SPECIAL}, err);
+        code = vs_vocab_map_overlap(map, &(struct vs_overlap){t->token, t->source, t->source_id, t->id, e->has_kind && t->kind == VS_NEW_SPECIAL},
+                                    err);
     } else if (list == REJECTED) {
-        code = vs_vocab_map_reject(map, &(struct vs_rejected){.token = t->token, .source = t->source, .reason = e->reason, .source_id = t->source_id}, err);
+        code = vs_vocab_map_reject(map, &(struct vs_rejected){.token = t->token, .source = t->source, .reason = e->reason, .source_id = t->source_id},
+                                   err);
     } else {
         if (map->new_count && t->id <= map->news[map->new_count - 1].id)
             return vs_json_fail(&r->j, VS_EFORMAT, "found id %u after %u, expected ascending ids", t->id, map->news[map->new_count - 1].id);

@@ -46,7 +46,8 @@ static bool add_device(cJSON *top, const struct vs_check_result *r)
 static bool add_gather(cJSON *top, const struct vs_check_result *r)
 {
     cJSON *g = cJSON_AddObjectToObject(top, "gather");
-    bool good = g && cJSON_AddNumberToObject(g, "checked", (double)r->gather.checked) && cJSON_AddNumberToObject(g, "bad_count", (double)r->gather.bad_count);
+    bool good = g && cJSON_AddNumberToObject(g, "checked", (double)r->gather.checked) &&
+                cJSON_AddNumberToObject(g, "bad_count", (double)r->gather.bad_count);
     cJSON *bad = good ? cJSON_AddArrayToObject(g, "bad") : NULL;
     for (uint32_t i = 0; bad && good && i < r->gather.shown; i++) {
         cJSON *b = cJSON_CreateObject();
@@ -100,10 +101,11 @@ static bool add_forward(cJSON *top, const struct vs_check_result *r)
     if (!f)
         return cJSON_AddNullToObject(top, "forward") != NULL;
     cJSON *o = cJSON_AddObjectToObject(top, "forward");
-    return o && add(o, "architecture", f->architecture) && add_number(o, "prompts", f->prompts, true) && add_number(o, "positions", (double)f->positions, true) &&
-           add_number(o, "mass_new_max", f->mass_new_max, f->mass_new_max >= 0) && add_number(o, "mass_new_mean", f->mass_new_mean, f->mass_new_mean >= 0) &&
-           add_number(o, "mass_surplus_max", f->mass_surplus_max, true) && add_number(o, "kl_max", f->kl_max, f->mass_new_max >= 0) &&
-           add_number(o, "hidden_nmse", f->hidden_nmse, f->hidden_nmse >= 0) && add_number(o, "logits_max_abs", f->logits_max_abs, f->logits_max_abs >= 0) &&
+    return o && add(o, "architecture", f->architecture) && add_number(o, "prompts", f->prompts, true) &&
+           add_number(o, "positions", (double)f->positions, true) && add_number(o, "mass_new_max", f->mass_new_max, f->mass_new_max >= 0) &&
+           add_number(o, "mass_new_mean", f->mass_new_mean, f->mass_new_mean >= 0) && add_number(o, "mass_surplus_max", f->mass_surplus_max, true) &&
+           add_number(o, "kl_max", f->kl_max, f->mass_new_max >= 0) && add_number(o, "hidden_nmse", f->hidden_nmse, f->hidden_nmse >= 0) &&
+           add_number(o, "logits_max_abs", f->logits_max_abs, f->logits_max_abs >= 0) &&
            add_number(o, "first_differing_layer", (double)f->first_differing_layer, f->first_differing_layer >= 0) &&
            add_number(o, "row_sum_error", f->row_sum_error, f->row_sum_error >= 0);
 }
@@ -146,7 +148,8 @@ static bool add_generated(cJSON *top, const struct vs_check_result *r)
     for (uint32_t i = 0; good && f && i < f->generated_count; i++) {
         const struct vs_generated *g = &f->generated[i];
         cJSON *o = cJSON_CreateObject();
-        good = o && cJSON_AddItemToArray(list, o) && add_ids(o, "prompt", g->prompt, g->prompt_count) && add_ids(o, "ids", g->ids, g->count) && add_text(o, g->text);
+        good = o && cJSON_AddItemToArray(list, o) && add_ids(o, "prompt", g->prompt, g->prompt_count) && add_ids(o, "ids", g->ids, g->count) &&
+               add_text(o, g->text);
     }
     return good && add_number(top, "tokens_per_second", f ? f->tokens_per_second : 0, f && f->tokens_per_second > 0);
 }
@@ -154,9 +157,9 @@ static bool add_generated(cJSON *top, const struct vs_check_result *r)
 enum vs_code vs_check_json(const struct vs_check_result *r, struct vs_buf *out, struct vs_err *err)
 {
     cJSON *top = cJSON_CreateObject(), *facts = vs_facts_to_json(r->facts);
-    bool good = top && facts && add(top, "schema", "vocabsurgeon/findings/1") && add(top, "path", r->facts->path) && add(top, "verdict", verdict(r)) &&
-                add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_head(top, r) && add_forward(top, r) && add_generated(top, r) &&
-                add_findings(top, r);
+    bool good = top && facts && add(top, "schema", "vocabsurgeon/findings/1") && add(top, "path", r->facts->path) &&
+                add(top, "verdict", verdict(r)) && add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_head(top, r) &&
+                add_forward(top, r) && add_generated(top, r) && add_findings(top, r);
     if (good) {
         good = vs_json_put(top, "facts", facts);
         facts = NULL;

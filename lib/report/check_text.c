@@ -41,7 +41,8 @@ static void put_levels(const struct vs_check_result *r, const struct vs_look *lo
     static const enum vs_color colors[] = {VS_PLAIN, VS_GREEN, VS_RED};
     for (int i = 0; i < 5; i++) {
         const struct vs_level *l = &r->levels[i];
-        vs_buf_printf(b, "%-10s %-17s %s%s%s", i ? "" : "levels", names[i], vs_color_on(look, colors[l->state]), states[l->state], vs_color_off(look));
+        vs_buf_printf(b, "%-10s %-17s %s%s%s", i ? "" : "levels", names[i], vs_color_on(look, colors[l->state]), states[l->state],
+                      vs_color_off(look));
         if (l->why)
             vs_buf_printf(b, " (%s)", l->why);
         vs_buf_puts(b, "\n");
@@ -93,7 +94,8 @@ static void put_found(const struct vs_check_result *r, struct vs_buf *b)
 static void put_head(const struct vs_check_result *r, struct vs_buf *b)
 {
     if (r->head.count && r->head.above)
-        vs_buf_printf(b, "head       %u of %u probes predict a row at or above %llu\n", r->head.above, r->head.count, (unsigned long long)r->head.end);
+        vs_buf_printf(b, "head       %u of %u probes predict a row at or above %llu\n", r->head.above, r->head.count,
+                      (unsigned long long)r->head.end);
     else if (r->head.count)
         vs_buf_printf(b, "head       %u probes: argmax never at or above %llu\n", r->head.count, (unsigned long long)r->head.end);
 }
@@ -103,7 +105,8 @@ static void put_forward(const struct vs_forward_report *f, const struct vs_look 
     vs_buf_printf(b, "forward    %s: %u prompt%s, %llu positions, %.1f s", f->architecture, f->prompts, f->prompts == 1 ? "" : "s",
                   (unsigned long long)f->positions, f->seconds);
     if (f->mass_new_max >= 0)
-        vs_buf_printf(b, "; new tokens take %.2g of the probability at most, %.2g on average (KL %.2g)", f->mass_new_max, f->mass_new_mean, f->kl_max);
+        vs_buf_printf(b, "; new tokens take %.2g of the probability at most, %.2g on average (KL %.2g)", f->mass_new_max, f->mass_new_mean,
+                      f->kl_max);
     if (f->mass_surplus_max > 0)
         vs_buf_printf(b, "; rows without a token %.2g", f->mass_surplus_max);
     if (f->hidden_nmse >= 0)

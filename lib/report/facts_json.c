@@ -90,7 +90,8 @@ static bool add_config(cJSON *top, const struct vs_checkpoint *c)
         cJSON *s = append(sizes);
         good = s && add_text(s, "file", vs_cstr(v->file)) && add_text(s, "at", vs_cstr(v->at)) && add_number(s, "value", (double)v->value);
     }
-    return sizes && good && add(o, "tie_word_embeddings", c->config.tie == VS_TIE_UNKNOWN ? cJSON_CreateNull() : cJSON_CreateBool(c->config.tie == VS_TIE_TRUE));
+    return sizes && good && add(o, "tie_word_embeddings", c->config.tie == VS_TIE_UNKNOWN ? cJSON_CreateNull() :
+                                cJSON_CreateBool(c->config.tie == VS_TIE_TRUE));
 }
 
 static bool add_tables(cJSON *top, const struct vs_checkpoint *c)
@@ -103,7 +104,8 @@ static bool add_tables(cJSON *top, const struct vs_checkpoint *c)
         cJSON *o = append(list);
         good = o && add_text(o, "tensor", x->name) && add_text(o, "file", vs_cstr(c->files[x->file].name)) &&
                add_text(o, "role", t->suspect ? (struct vs_str){NULL, 0} : vs_cstr(vs_role_name(t->role))) &&
-               add_text(o, "dtype", vs_cstr(vs_dtype_name(x->dtype))) && add_number(o, "rows", (double)t->rows) && add_number(o, "cols", (double)t->cols);
+               add_text(o, "dtype", vs_cstr(vs_dtype_name(x->dtype))) && add_number(o, "rows", (double)t->rows) &&
+               add_number(o, "cols", (double)t->cols);
     }
     return good;
 }
@@ -117,9 +119,10 @@ static bool add_row_stats(cJSON *top, const struct vs_facts *f)
     for (uint32_t i = 0; good && i < f->checkpoint->table_count; i++) {
         const struct vs_row_stats *s = &f->row_stats[i];
         cJSON *o = append(list);
-        good = o && add_text(o, "tensor", f->checkpoint->tensors[f->checkpoint->tables[i].tensor].name) && add_number(o, "nan", (double)s->nan_rows) &&
-               add_number(o, "inf", (double)s->inf_rows) && add_number(o, "zero", (double)s->zero_rows) && add_number(o, "norm_p1", s->norm_p1) &&
-               add_number(o, "norm_median", s->norm_median) && add_number(o, "norm_p99", s->norm_p99);
+        good = o && add_text(o, "tensor", f->checkpoint->tensors[f->checkpoint->tables[i].tensor].name) &&
+               add_number(o, "nan", (double)s->nan_rows) && add_number(o, "inf", (double)s->inf_rows) &&
+               add_number(o, "zero", (double)s->zero_rows) && add_number(o, "norm_p1", s->norm_p1) && add_number(o, "norm_median", s->norm_median) &&
+               add_number(o, "norm_p99", s->norm_p99);
     }
     return good;
 }
@@ -155,7 +158,8 @@ static bool add_special_ids(cJSON *top, const struct vs_facts *f)
         const struct vs_named_token *n = &t->named[i];
         cJSON *o = append(list);
         good = o && add_text(o, "file", vs_cstr(n->file)) && add_text(o, "at", vs_cstr(n->at)) && add_text(o, "name", n->name) &&
-               add_id(o, "id", n->effective != VS_NO_ID ? n->effective : n->declared) && add_text(o, "token", n->token.n ? n->token : (struct vs_str){NULL, 0});
+               add_id(o, "id", n->effective != VS_NO_ID ? n->effective : n->declared) &&
+               add_text(o, "token", n->token.n ? n->token : (struct vs_str){NULL, 0});
     }
     return good;
 }

@@ -45,7 +45,8 @@ static void put_head(const struct out *o)
     } else {
         vs_buf_puts(o->b, c ? "   no weights" : "   tokenizer alone");
     }
-    const char *read = o->f->row_stats ? "rows were read" : !c || !c->file_count ? "tokenizer and configs only" : !o->f->tokenizer ? "headers only" : "headers and tokenizer only";
+    const char *read = o->f->row_stats ? "rows were read" : !c || !c->file_count ? "tokenizer and configs only" : !o->f->tokenizer ? "headers only" :
+                       "headers and tokenizer only";
     vs_buf_printf(o->b, "   (%s, %.0f ms)\n\n", read, o->f->seconds * 1e3);
 }
 
@@ -305,7 +306,8 @@ static void special_lines(const struct out *o, const char **label, struct column
         bool main_file = strcmp(n->file, "tokenizer_config.json") == 0 && vs_str_ends(n->name, VS_LIT("_token"));
         if (!main_file && !o->look->verbose)
             continue;
-        struct vs_config_int id = {.file = n->file, .name = n->name, .token = n->token, .value = n->effective == VS_NO_ID ? -1 : (int64_t)n->effective};
+        struct vs_config_int id = {.file = n->file, .name = n->name, .token = n->token,
+                                   .value = n->effective == VS_NO_ID ? -1 : (int64_t)n->effective};
         put_ids(o, label, columns, &id, 1);
     }
 }

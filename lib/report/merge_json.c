@@ -10,8 +10,8 @@ enum vs_code vs_merge_json(const struct vs_merge_report *r, const char *out_dir,
 {
     const struct { const char *name; double value; bool unknown; } numbers[] = {
         {"base_tokens", r->base_tokens, false}, {"extension_tokens", r->extension_tokens, false}, {"shared", r->shared, false},
-        {"rejected", r->rejected, false}, {"accepted", r->accepted, false}, {"known", r->known, false}, {"made_special", r->made_special, false}, {"new", r->new_total, false},
-        {"intermediates", r->intermediates, false}, {"added", r->added, false}, {"merged", r->merged, false},
+        {"rejected", r->rejected, false}, {"accepted", r->accepted, false}, {"known", r->known, false}, {"made_special", r->made_special, false},
+        {"new", r->new_total, false}, {"intermediates", r->intermediates, false}, {"added", r->added, false}, {"merged", r->merged, false},
         {"reachable_by_merges", r->reachable_by_merges, false}, {"text_checked", r->text_checked, !r->text_tried},
         {"reachable_by_text", r->reachable_by_text, !r->text_tried}, {"parts", r->parts, !r->text_tried}, {"rows_needed", r->rows_needed, false}};
     cJSON *top = cJSON_CreateObject();

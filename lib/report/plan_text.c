@@ -102,8 +102,8 @@ static void nameless_inside(const struct vs_plan *p, struct vs_buf *b)
     const struct vs_extend *x = vs_plan_recipe(p);
     ull named = x->token_count && x->tokens[0].token.n ? x->id_count : 0, n = p->shift.by - named;
     if (n)
-        vs_buf_printf(b, LABEL "%llu row%s no token: %llu .. %llu, between the text and the blocks: no padding can follow those, so the ids have a hole there\n", "",
-                      n, n == 1 ? " carries" : "s carry", (ull)p->shift.at + named, (ull)(p->shift.at + p->shift.by - 1));
+        vs_buf_printf(b, LABEL "%llu row%s no token: %llu .. %llu, between the text and the blocks: no padding can follow those, so the ids have a "
+                      "hole there\n", "", n, n == 1 ? " carries" : "s carry", (ull)p->shift.at + named, (ull)(p->shift.at + p->shift.by - 1));
 }
 
 static void extend_summary(const struct vs_plan *p, struct vs_buf *b)

@@ -24,8 +24,8 @@ static enum vs_code check(struct vs_charsmap *m, struct vs_err *err)
     const struct vs_buf *b = &m->bytes;
     uint32_t n = b->n >= UNIT ? u32_at(b->p) : 0;
     if (n == 0 || n % UNIT || n > b->n - UNIT)
-        return vs_fail(err, VS_EFORMAT, "%s: /normalizer: precompiled_charsmap: found an array of %u bytes in %zu: whole units of %d bytes, at least one, expected",
-                       m->file, n, b->n, UNIT);
+        return vs_fail(err, VS_EFORMAT, "%s: /normalizer: precompiled_charsmap: found an array of %u bytes in %zu: whole units of %d bytes, at least "
+                       "one, expected", m->file, n, b->n, UNIT);
     m->units = n / UNIT;
     m->blob = (struct vs_str){b->p + UNIT + n, b->n - UNIT - n};
     size_t valid = vs_utf8_valid(m->blob.p, m->blob.n);

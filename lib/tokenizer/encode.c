@@ -105,7 +105,8 @@ static enum vs_code encode_word(const struct vs_tokenizer_impl *impl, struct vs_
     if (entry == VS_NO_ENTRY)
         entry = impl->model.unk;
     if (entry == VS_NO_ENTRY)
-        return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is no token, and there is no unknown token", impl->t.path, vs_escape(shown, sizeof shown, piece));
+        return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is no token, and there is no unknown token", impl->t.path,
+                       vs_escape(shown, sizeof shown, piece));
     return vs_ids_add(out, entry, err);
 }
 

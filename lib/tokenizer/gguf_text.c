@@ -87,8 +87,9 @@ static enum vs_code find_pre(struct teaching *x)
             vs_buf_printf(&known, "%s%.*s", known.n ? ", " : "", VS_STR(s));
         count += names->count;
     }
-    enum vs_code code = x->pre ? VS_OK : vs_gguf_no_text(x->g, x->err, P "pre", "found \"%s\", expected one of the %u names of " DATA " (%s and their like)",
-                                                         vs_escape(shown, sizeof shown, name), count, known.p ? known.p : "");
+    enum vs_code code = x->pre ? VS_OK : vs_gguf_no_text(x->g, x->err, P "pre",
+                                                         "found \"%s\", expected one of the %u names of " DATA " (%s and their like)",
+                                                             vs_escape(shown, sizeof shown, name), count, known.p ? known.p : "");
     vs_buf_free(&known);
     return code;
 }

@@ -213,9 +213,9 @@ static enum vs_code find_moved(struct vs_load *l, struct vs_err *err)
             code = vs_load_finding(l, err, "added_tokens[%u]: \"%s\" is listed twice", i, name);
         else if (a->declared != VS_NO_ID && a->declared != a->effective) {
             t->moved[t->moved_count++] = i;
-            code = refuse(l, err, "added token \"%s\" declares id %u and runs as %u%s; expected the two to agree: write %u as its id, the one that libraries "
-                          "run, or give the ids before %u entries in model.vocab if the model was trained with that one", name, a->declared, a->effective,
-                          a->in_model ? ", its id in model.vocab" : "", a->effective, a->declared);
+            code = refuse(l, err, "added token \"%s\" declares id %u and runs as %u%s; expected the two to agree: write %u as its id, the one that "
+                          "libraries run, or give the ids before %u entries in model.vocab if the model was trained with that one", name, a->declared,
+                          a->effective, a->in_model ? ", its id in model.vocab" : "", a->effective, a->declared);
         }
         if (code)
             return code;

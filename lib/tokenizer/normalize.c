@@ -30,7 +30,8 @@ static enum vs_code normal_form(struct vs_str text, utf8proc_option_t form, stru
         vs_buf_str(out, text);
         return VS_OK;
     }
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n, &result, (utf8proc_option_t)(UTF8PROC_STABLE | form));
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n, &result,
+                                      (utf8proc_option_t)(UTF8PROC_STABLE | form));
     if (n < 0)
         return n == UTF8PROC_ERROR_NOMEM ? vs_enomem(err, "normalised text", text.n) : vs_fail(err, VS_EFORMAT, "text: %s", utf8proc_errmsg(n));
     vs_buf_add(out, result, (size_t)n);

@@ -195,7 +195,8 @@ static enum vs_code compile(struct vs_str pattern, const struct vs_buf *rewritte
     enum vs_code code = context ? VS_OK : vs_enomem(err, "a pattern", pattern.n);
     /* ^ and $ match at every line in Ruby */
     if (context)
-        re->code = pcre2_compile((PCRE2_SPTR)(rewritten->p ? rewritten->p : ""), rewritten->n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at, context);
+        re->code = pcre2_compile((PCRE2_SPTR)(rewritten->p ? rewritten->p : ""), rewritten->n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at,
+                                 context);
     if (context && !re->code) {
         pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);
         code = vs_fail(err, VS_EUNSUPPORTED, "the pattern \"%s\" cannot be compiled: %s", vs_escape(shown, sizeof shown, pattern), why);

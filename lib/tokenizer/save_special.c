@@ -180,7 +180,8 @@ static enum vs_code add_list(struct vs_json *j, const struct vs_save *s, struct 
 enum vs_code vs_save_list_specials(struct vs_json *j, const struct vs_save *s, bool is_config, struct vs_edits *edits, struct vs_err *err)
 {
     struct lists l = lists_of((struct vs_str){j->text, j->n});
-    bool into_extra = l.extra && !(l.extra_empty && l.additional), is_new = is_config && !l.additional && !l.extra && (l.decoder || !s->map_names_specials);
+    bool into_extra = l.extra && !(l.extra_empty && l.additional), is_new = is_config && !l.additional && !l.extra &&
+                      (l.decoder || !s->map_names_specials);
     struct vs_str key;
     enum vs_code code = VS_OK;
     if (!s->special_count || vs_json_peek(j) != VS_JSON_OBJECT)

@@ -35,7 +35,8 @@ static struct vs_str text(const struct vs_jval *v, const char *key)
 static enum vs_code refuse(struct opener *o, struct vs_str what, const char *part)
 {
     char shown[100];
-    return vs_fail(o->err, VS_EUNSUPPORTED, "%s: /%s: %s \"%s\" is not handled", o->impl->t.path, o->section, part, vs_escape(shown, sizeof shown, what));
+    return vs_fail(o->err, VS_EUNSUPPORTED, "%s: /%s: %s \"%s\" is not handled", o->impl->t.path, o->section, part,
+                   vs_escape(shown, sizeof shown, what));
 }
 
 static void close_step(struct vs_step *s)

@@ -91,7 +91,8 @@ static enum vs_code wrap(const struct wrapping *x, const struct vs_jval *v, unsi
     else if (vs_str_is(type, "BertProcessing") || vs_str_is(type, "RobertaProcessing"))
         code = fill_ends(x, v, &to);
     else
-        return unlike(x, "a type that is not known, or too deep a Sequence", "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel or a Sequence");
+        return unlike(x, "a type that is not known, or too deep a Sequence", "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel or a "
+                                                                             "Sequence");
     struct vs_ids before = *x->ids;
     if (!code)
         *x->ids = to;

@@ -19,7 +19,8 @@ static inline bool vs_is_control(uint32_t c) /* Cc, Cf, Co, Cs: what the Bert no
 {
     utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
     return c != '\t' && c != '\n' && c != '\r' &&
-           (k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CO || k == UTF8PROC_CATEGORY_CS || k == UTF8PROC_CATEGORY_CN);
+           (k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CO || k == UTF8PROC_CATEGORY_CS ||
+            k == UTF8PROC_CATEGORY_CN);
 }
 
 static inline bool vs_is_punctuation(uint32_t c)

@@ -155,7 +155,7 @@ Keys are called what the file calls them, also where there is no file.
              L2 rows and head  pass
   $ rm unsized/config.json && printf '{"schema": "vocabsurgeon/arch/1", "id": "own", "like": "llama", "model_types": [], "gguf": []}' > own.json
   $ vocab-check unsized --arch-desc own.json --device cpu | grep 'VOC421\|remedy'
-  error   VOC421  /settings/hidden: found a key of config.json, which is absent, expected a whole number above 0
+  error   VOC421  /settings/hidden: found hidden_size of config.json, which is absent, expected a whole number above 0
     remedy  there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model (--arch-desc FILE)
 
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.

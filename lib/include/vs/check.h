@@ -35,7 +35,8 @@ struct vs_facts_options {
     bool rows;
     bool repeats;                          /* as in vs_tokenizer_options */
 };
-enum vs_code vs_facts_open(const char *path, const struct vs_facts_options *options, const struct vs_run *run, struct vs_facts **out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_facts_open(const char *path, const struct vs_facts_options *options, const struct vs_run *run, struct vs_facts **out,
+                           struct vs_err *err) VS_NODISCARD;
 void vs_facts_close(struct vs_facts *f); /* accepts NULL */
 
 enum vs_severity { VS_INFO, VS_WARNING, VS_ERROR };
@@ -84,7 +85,8 @@ struct vs_check_result {
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;
 };
-enum vs_code vs_check(const struct vs_check_request *request, const struct vs_run *run, struct vs_check_result **out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_check(const struct vs_check_request *request, const struct vs_run *run, struct vs_check_result **out,
+                      struct vs_err *err) VS_NODISCARD;
 void vs_check_free(struct vs_check_result *r); /* accepts NULL */
 
 VS_C_END

@@ -24,7 +24,8 @@ enum vs_code vs_facts_text(const struct vs_facts *f, const struct vs_look *look,
 enum vs_code vs_facts_json(const struct vs_facts *f, struct vs_buf *out, struct vs_err *err) VS_NODISCARD; /* one line */
 enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look *look, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_check_json(const struct vs_check_result *r, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_merge_text(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, const struct vs_look *look, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_merge_text(const struct vs_merge_report *r, const struct vs_merge_request *q, const char *out_dir, const struct vs_look *look,
+                           struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_merge_json(const struct vs_merge_report *r, const char *out_dir, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_plan_text(const struct vs_plan *p, const struct vs_look *look, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 

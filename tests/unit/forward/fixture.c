@@ -7,7 +7,7 @@
 #include "fixture.h"
 #include "support.h"
 
-static const char *const types[KINDS] = {"llama", "qwen2", "qwen3", "gemma2"};
+static const char *const types[ALL_KINDS] = {"llama", "qwen2", "qwen3", "gemma2", "qwen2_moe", "bert"};
 
 /* ---- values ---- */
 
@@ -44,39 +44,94 @@ static void add(const struct tiny *t, const char *name, uint64_t rows, uint64_t 
     list[list_count++] = (struct vst_tensor){.name = strdup(name), .dtype = t->as_i32 && strcmp(t->as_i32, name) == 0 ? "I32" : "F32", .shape = {rows, cols}, .ndim = cols ? 2 : 1, .data = data};
 }
 
+/* With a bias, as in BERT. */
+static void add_linear(const struct tiny *t, const char *name, uint64_t rows, uint64_t cols)
+{
+    add(t, vst_format("%s.weight", name), rows, cols, !cols);
+    add(t, vst_format("%s.bias", name), rows, 0, false);
+}
+
+static void add_encoder_layer(const struct tiny *t, unsigned l)
+{
+    static const struct { const char *name; uint64_t rows, cols; } parts[] = {
+        {"attention.self.query", HIDDEN, HIDDEN}, {"attention.self.key", HIDDEN, HIDDEN}, {"attention.self.value", HIDDEN, HIDDEN},
+        {"attention.output.dense", HIDDEN, HIDDEN}, {"attention.output.LayerNorm", HIDDEN, 0}, {"intermediate.dense", INNER, HIDDEN},
+        {"output.dense", HIDDEN, INNER}, {"output.LayerNorm", HIDDEN, 0}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        add_linear(t, vst_format("encoder.layer.%u.%s", l, parts[i].name), parts[i].rows, parts[i].cols);
+}
+
+static void add_gated(const struct tiny *t, const char *name, uint64_t inner)
+{
+    add(t, vst_format("%s.gate_proj.weight", name), inner, HIDDEN, false);
+    add(t, vst_format("%s.up_proj.weight", name), inner, HIDDEN, false);
+    add(t, vst_format("%s.down_proj.weight", name), HIDDEN, inner, false);
+}
+
+static void add_experts(const struct tiny *t, unsigned l)
+{
+    const char *mlp = vst_format("model.layers.%u.mlp", l);
+    add(t, vst_format("%s.gate.weight", mlp), EXPERTS, HIDDEN, false);
+    for (unsigned e = 0; e < EXPERTS; e++)
+        add_gated(t, vst_format("%s.experts.%u", mlp, e), EXPERT_SIZE);
+    add_gated(t, vst_format("%s.shared_expert", mlp), SHARED_SIZE);
+    add(t, vst_format("%s.shared_expert_gate.weight", mlp), 1, HIDDEN, false);
+}
+
 static void add_layer(const struct tiny *t, unsigned l)
 {
     static const struct { const char *name; uint64_t rows, cols; bool norm; int kinds; } parts[] = {
-        {"input_layernorm.weight", HIDDEN, 0, true, 15},
-        {"post_attention_layernorm.weight", HIDDEN, 0, true, 15},
+        {"input_layernorm.weight", HIDDEN, 0, true, 31},
+        {"post_attention_layernorm.weight", HIDDEN, 0, true, 31},
         {"pre_feedforward_layernorm.weight", HIDDEN, 0, true, 8},
         {"post_feedforward_layernorm.weight", HIDDEN, 0, true, 8},
-        {"self_attn.q_proj.weight", HEADS * HEAD_DIM, HIDDEN, false, 15},
-        {"self_attn.k_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, 15},
-        {"self_attn.v_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, 15},
-        {"self_attn.q_proj.bias", HEADS * HEAD_DIM, 0, false, 2},
-        {"self_attn.k_proj.bias", KV_HEADS * HEAD_DIM, 0, false, 2},
-        {"self_attn.v_proj.bias", KV_HEADS * HEAD_DIM, 0, false, 2},
+        {"self_attn.q_proj.weight", HEADS * HEAD_DIM, HIDDEN, false, 31},
+        {"self_attn.k_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, 31},
+        {"self_attn.v_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, 31},
+        {"self_attn.q_proj.bias", HEADS * HEAD_DIM, 0, false, 18},
+        {"self_attn.k_proj.bias", KV_HEADS * HEAD_DIM, 0, false, 18},
+        {"self_attn.v_proj.bias", KV_HEADS * HEAD_DIM, 0, false, 18},
         {"self_attn.q_norm.weight", HEAD_DIM, 0, true, 4},
         {"self_attn.k_norm.weight", HEAD_DIM, 0, true, 4},
-        {"self_attn.o_proj.weight", HIDDEN, HEADS * HEAD_DIM, false, 15},
+        {"self_attn.o_proj.weight", HIDDEN, HEADS * HEAD_DIM, false, 31},
         {"mlp.gate_proj.weight", INNER, HIDDEN, false, 15},
         {"mlp.up_proj.weight", INNER, HIDDEN, false, 15},
         {"mlp.down_proj.weight", HIDDEN, INNER, false, 15},
     };
+    if (t->kind == BERT) {
+        add_encoder_layer(t, l);
+        return;
+    }
+    if (t->kind == QWEN2_MOE)
+        add_experts(t, l);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].kinds >> t->kind & 1)
             add(t, vst_format("model.layers.%u.%s", l, parts[i].name), parts[i].rows, parts[i].cols, parts[i].norm);
 }
 
-static void write_config(const struct tiny *t, const char *dir, unsigned rows)
+static const char *encoder_config(unsigned rows)
 {
-    const char *text = vst_format(
+    return vst_format("{\"model_type\": \"bert\", \"vocab_size\": %u, \"hidden_size\": %u, \"intermediate_size\": %u, \"num_hidden_layers\": %u,\n"
+                      " \"num_attention_heads\": %u, \"layer_norm_eps\": 1e-06, \"max_position_embeddings\": 64, \"type_vocab_size\": 2, \"hidden_act\": \"gelu\"}\n",
+                      rows, HIDDEN, INNER, LAYERS, HEADS);
+}
+
+static const char *decoder_config(const struct tiny *t, unsigned rows)
+{
+    const char *more = t->kind == GEMMA2 ? ", \"sliding_window\": 3, \"query_pre_attn_scalar\": 9, \"attn_logit_softcapping\": 4.0, \"final_logit_softcapping\": 6.0" : "";
+    if (t->kind == QWEN2_MOE)
+        more = vst_format(", \"num_experts\": %u, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": %u, \"shared_expert_intermediate_size\": %u",
+                          EXPERTS, EXPERT_SIZE, SHARED_SIZE);
+    return vst_format(
         "{\"model_type\": \"%s\", \"vocab_size\": %u, \"hidden_size\": %u, \"intermediate_size\": %u, \"num_hidden_layers\": %u,\n"
         " \"num_attention_heads\": %u, \"num_key_value_heads\": %u, \"head_dim\": %u, \"rms_norm_eps\": 1e-06, \"rope_theta\": 10000.0,\n"
         " \"max_position_embeddings\": 64, \"tie_word_embeddings\": %s, \"bos_token_id\": 1, \"eos_token_id\": null%s}\n",
-        types[t->kind], rows, HIDDEN, INNER, LAYERS, HEADS, KV_HEADS, HEAD_DIM, t->tied ? "true" : "false",
-        t->kind == GEMMA2 ? ", \"sliding_window\": 3, \"query_pre_attn_scalar\": 9, \"attn_logit_softcapping\": 4.0, \"final_logit_softcapping\": 6.0" : "");
+        types[t->kind], rows, HIDDEN, INNER, LAYERS, HEADS, KV_HEADS, HEAD_DIM, t->tied ? "true" : "false", more);
+}
+
+static void write_config(const struct tiny *t, const char *dir, unsigned rows)
+{
+    const char *text = t->kind == BERT ? encoder_config(rows) : decoder_config(t, rows);
     const char *found = t->from ? strstr(text, t->from) : NULL;
     cr_assert(!t->from || found, "%s is not in the config", t->from ? t->from : "");
     if (found)
@@ -100,17 +155,33 @@ static void write_tokenizer(const char *dir, unsigned words)
     free(text);
 }
 
+static void add_encoder_tables(const struct tiny *t, unsigned rows)
+{
+    add(t, "embeddings.word_embeddings.weight", rows, HIDDEN, false);
+    add(t, "embeddings.position_embeddings.weight", 64, HIDDEN, false);
+    add(t, "embeddings.token_type_embeddings.weight", 2, HIDDEN, false);
+    add_linear(t, "embeddings.LayerNorm", HIDDEN, 0);
+}
+
+static void add_decoder_tables(const struct tiny *t, unsigned rows)
+{
+    add(t, "model.embed_tokens.weight", rows, HIDDEN, false);
+    add(t, "model.norm.weight", HIDDEN, 0, true);
+    if (!t->tied)
+        add(t, "lm_head.weight", t->head_rows ? t->head_rows : rows, HIDDEN, false);
+}
+
 const char *make_tiny(const struct tiny *t)
 {
     const char *dir = vst_tempdir();
     unsigned rows = t->rows ? t->rows : ROWS;
     list_count = 0;
-    add(t, "model.embed_tokens.weight", rows, HIDDEN, false);
     for (unsigned l = 0; l < LAYERS; l++)
         add_layer(t, l);
-    add(t, "model.norm.weight", HIDDEN, 0, true);
-    if (!t->tied)
-        add(t, "lm_head.weight", t->head_rows ? t->head_rows : rows, HIDDEN, false);
+    if (t->kind == BERT)
+        add_encoder_tables(t, rows);
+    else
+        add_decoder_tables(t, rows);
     if (t->extra)
         add(t, t->extra, 5, 7, false);
     vst_write_safetensors(vst_path(dir, "model.safetensors"), list, list_count, NULL);

@@ -17,8 +17,11 @@
 #define KV_HEADS 2u
 #define HEAD_DIM 6u
 #define ROWS 40u
+#define EXPERTS 5u /* of QWEN2_MOE, two at a time */
+#define EXPERT_SIZE 11u
+#define SHARED_SIZE 9u
 
-enum kind { LLAMA, QWEN2, QWEN3, GEMMA2, KINDS };
+enum kind { LLAMA, QWEN2, QWEN3, GEMMA2, KINDS, QWEN2_MOE = KINDS, BERT, ALL_KINDS };
 
 struct tiny {
     enum kind kind;
@@ -42,7 +45,7 @@ struct vs_check_result *run_check(const char *dir, const char *base, const char 
 bool says(const struct vs_check_result *r, const char *rule);
 const float *read_npy(const char *path, uint64_t *rows, uint64_t *cols);
 
-/* Logits [count][ROWS] of one sequence in float64: written from the formulas, nothing of the library is used. */
+/* Logits [count][ROWS] of one sequence in float64: written from the formulas, nothing of the library is used. Of kinds below KINDS. */
 void reference_logits(enum kind kind, const uint32_t *ids, unsigned count, double *logits);
 
 #endif

@@ -182,6 +182,7 @@ static void too_many_rotated(struct gg *g) { rotated(g, DIM + 2); }
 static void none_rotated(struct gg *g) { rotated(g, 0); }
 static void one_rotated(struct gg *g) { rotated(g, 1); }
 static void negative_factor(struct gg *g) { factor(g, -4); }
+static void negative_scale(struct gg *g) { put_f32(g, "llama.rope.scale_linear", -2); }
 static void factor_nan(struct gg *g) { factor(g, NAN); }
 static void base_0(struct gg *g) { put_f32(g, "llama.rope.freq_base", 0); }
 static void few_divisors(struct gg *g) { divisors(g, "rope_freqs.weight", 3, 1); }
@@ -207,12 +208,13 @@ static const struct {
     const char *name, *omit; void (*add)(struct gg *g);
     enum vs_obstacle_kind kind; const char *at, *found;
 } bad[] = {
-    {"more dimensions than a head has", "llama.rope.dimension_count", too_many_rotated, VS_BAD_CONFIG, "rope_theta", "0 rotated pairs of 8 dimensions"},
-    {"no dimension", "llama.rope.dimension_count", none_rotated, VS_BAD_CONFIG, "rope_theta", "0 rotated pairs"},
-    {"one dimension", "llama.rope.dimension_count", one_rotated, VS_BAD_CONFIG, "rope_theta", "0 rotated pairs"},
-    {"a factor below 0", NULL, negative_factor, VS_BAD_CONFIG, "rope.scaling", "factor -4"},
-    {"a factor that is no number", NULL, factor_nan, VS_BAD_CONFIG, "rope.scaling", "factor nan"},
-    {"a base of 0", NULL, base_0, VS_BAD_CONFIG, "rope_theta", "theta 0"},
+    {"more dimensions than a head has", "llama.rope.dimension_count", too_many_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "0 rotated pairs of 8 dimensions"},
+    {"no dimension", "llama.rope.dimension_count", none_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "0 rotated pairs"},
+    {"one dimension", "llama.rope.dimension_count", one_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "0 rotated pairs"},
+    {"a factor below 0", NULL, negative_factor, VS_BAD_CONFIG, "llama.rope.scaling.factor", "-4"},
+    {"a factor that is no number", NULL, factor_nan, VS_BAD_CONFIG, "llama.rope.scaling.factor", "nan"},
+    {"the old key of a factor below 0", NULL, negative_scale, VS_BAD_CONFIG, "llama.rope.scale_linear", "-2"},
+    {"a base of 0", NULL, base_0, VS_BAD_CONFIG, "llama.rope.freq_base", "0"},
     {"too few divisors", NULL, few_divisors, VS_BAD_SHAPE, "rope_freqs.weight", "3 values"},
     {"a divisor of 0", NULL, divisor_0, VS_BAD_CONFIG, "rope_freqs.weight", "0 for pair 0"},
     {"a divisor below 0", NULL, divisor_below_0, VS_BAD_CONFIG, "rope_freqs.weight", "-1.5 for pair 0"},
@@ -247,6 +249,7 @@ Test(forward_gguf, what_does_not_fit)
         struct vs_model m;
         open_model(INNER, bad[i].omit, bad[i].add, &c, &m);
         expect_obstacle(bad[i].name, &m, bad[i].kind, bad[i].at, bad[i].found);
+        cr_expect_str_eq(m.obstacle.file, "model.gguf");
         vs_model_close(&m);
         vs_checkpoint_close(c);
     }

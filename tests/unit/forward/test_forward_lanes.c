@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "backend.h"
 #include "base/mem.h"
@@ -37,6 +38,7 @@ static const float *logits_of(const char *dir, struct vs_prompts *prompts, const
     struct vs_forward_verdicts v;
     struct vs_dev *dev = open_device(way->apart);
     const char *out = vst_path(vst_tempdir(), "logits.npy");
+    struct vs_npy *dump;
     const uint8_t classes[ROWS] = {0};
     uint64_t rows, cols;
     cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
@@ -44,8 +46,9 @@ static const float *logits_of(const char *dir, struct vs_prompts *prompts, const
     cr_assert_eq(m.obstacle.kind, VS_RUNNABLE, "%s", m.obstacle.at);
     struct vs_run run = {.memory = way->memory};
     struct vs_forward_request q = {.dump_logits = out, .generate = way->generate};
-    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = prompts, .row_class = classes, .tap = way->tap};
+    struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = prompts, .row_class = classes, .tap = way->tap, .dump = &dump};
     cr_assert_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_npy_commit(dump, &err), VS_OK, "%s", err.message);
     for (uint32_t i = 0; i < way->generate; i++)
         way->continued[i] = r.generated[0].ids[i];
     *positions = r.positions;
@@ -112,18 +115,19 @@ static const float *logits_of_many(const char *dir, bool apart, uint64_t memory,
 }
 
 /* The workspace of the smaller memories has room for 64 tokens. 300 hidden states fit into an eighth of 256 KiB, and into that of
- * 64 KiB for 102 tokens: then there are three batches of slices. */
+ * 64 KiB for 102 tokens: then there are three batches of slices, unless a layer with its experts takes more than half of it. */
 Test(lanes, slices_share_one_reading)
 {
-    const struct { uint64_t memory; unsigned times; } ways[] = {{1 << 18, 1}, {1 << 16, 3}, {1, 5}};
-    for (unsigned kind = 0; kind < KINDS; kind++) {
+    const struct { uint64_t memory; unsigned times, with_experts; } ways[] = {{1 << 18, 1, 1}, {1 << 17, 2, 2}, {1 << 16, 3, 5}, {1, 5, 5}};
+    for (unsigned kind = 0; kind < ALL_KINDS; kind++) {
         const char *dir = make_tiny(&(struct tiny){.kind = kind});
         uint64_t once, bytes;
         const float *want = logits_of_many(dir, false, 1 << 30, &once);
         for (size_t i = 0; i < 2 * sizeof ways / sizeof *ways; i++) {
             const float *got = logits_of_many(dir, i % 2, ways[i / 2].memory, &bytes);
-            cr_expect_eq(memcmp(want, got, 300 * ROWS * sizeof *want), 0, "kind %u, memory %llu", kind, (unsigned long long)ways[i / 2].memory);
-            cr_expect_eq(bytes, ways[i / 2].times * once, "kind %u, memory %llu: %llu bytes, once %llu", kind, (unsigned long long)ways[i / 2].memory,
+            unsigned times = kind == QWEN2_MOE ? ways[i / 2].with_experts : ways[i / 2].times;
+            cr_expect_eq(memcmp(want, got, 300 * (kind == BERT ? HIDDEN : ROWS) * sizeof *want), 0, "kind %u, memory %llu", kind, (unsigned long long)ways[i / 2].memory);
+            cr_expect_eq(bytes, times * once, "kind %u, memory %llu: %llu bytes, once %llu", kind, (unsigned long long)ways[i / 2].memory,
                          (unsigned long long)bytes, (unsigned long long)once);
         }
     }
@@ -291,26 +295,36 @@ Test(lanes, a_continuation_beyond_the_memory)
     vst_cleanup();
 }
 
-/* Whatever allocation fails, the run ends with the message for it and leaves nothing. */
+/* Whatever allocation fails, the run ends with the message for it and leaves nothing: no logits of prompts without their continuation. */
+static enum vs_code fail_at(const char *dir, const char *folder, unsigned long n)
+{
+    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 2, .dump_logits = vst_path(folder, "logits.npy")};
+    struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
+    struct vs_err err = {0};
+    struct vs_check_result *r = NULL;
+    vs_mem_fail_at(n, true);
+    enum vs_code code = vs_check(&request, &(struct vs_run){.threads = 1}, &r, &err);
+    vs_mem_fail_at(0, false);
+    cr_expect(code == VS_ENOMEM || code == VS_OK, "allocation %lu: %d, %s", n, (int)code, err.message);
+    cr_expect(code != VS_ENOMEM || err.message[0], "allocation %lu", n);
+    cr_expect_eq(rmdir(folder) == 0, code != VS_OK, "allocation %lu: the folder of the logits", n);
+    unlink(q.dump_logits);
+    mkdir(folder, 0700);
+    vs_check_free(code ? NULL : r);
+    return code;
+}
+
 Test(lanes, short_of_memory)
 {
-    const char *dir = make_tiny(&(struct tiny){.kind = QWEN2});
-    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 2};
-    struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
-    enum vs_code code = VS_ENOMEM;
-    unsigned long n = 1;
-    for (; code == VS_ENOMEM; n += 1 + n / 12) {
-        struct vs_err err = {0};
-        struct vs_check_result *r = NULL;
-        vs_mem_fail_at(n, true);
-        code = vs_check(&request, &(struct vs_run){.threads = 1}, &r, &err);
-        vs_mem_fail_at(0, false);
-        cr_expect(code == VS_ENOMEM || code == VS_OK, "allocation %lu: %d, %s", n, (int)code, err.message);
-        cr_expect(code != VS_ENOMEM || err.message[0], "allocation %lu", n);
-        vs_check_free(code ? NULL : r);
-    }
-    cr_expect_eq(code, VS_OK);
+    const char *dir = make_tiny(&(struct tiny){.kind = QWEN2}), *folder = vst_tempdir();
+    unsigned long n = 1, last = 1;
+    for (; fail_at(dir, folder, n) == VS_ENOMEM; n += 1 + n / 12)
+        last = n;
     cr_expect_gt(n, 500ul); /* a run makes many */
+    while (fail_at(dir, folder, ++last) == VS_ENOMEM) /* those of the continuation among them */
+        ;
+    for (n = last - 1; n + 60 > last; n--)
+        cr_expect_eq(fail_at(dir, folder, n), VS_ENOMEM);
     vst_cleanup();
 }
 

@@ -19,15 +19,24 @@ static const struct broken table[] = {
     {"VOC419", {.extra = "model.layers.0.altup.weight"}, .at = "model.layers.0.altup.weight"},
     {"VOC419", {.from = "\"llama\"", .to = "\"mystery\""}, .at = "/model_type"},
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"hidden_act\": \"mish\""}, .at = "hidden_act"},
-    {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"spiral\"}"}, .at = "rope_type"},
+    {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"spiral\"}"}, .at = "rope_scaling.rope_type"},
     {"VOC421", {.from = "heads\": 2", .to = "heads\": 3"}, .at = "num_key_value_heads"},
     {"VOC421", {.from = "layers\": 3", .to = "layers\": 0"}, .at = "num_hidden_layers"},
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 4294967302"}, .at = "head_dim"},
     {"VOC421", {.from = "layers\": 3", .to = "layers\": 4294967299"}, .at = "num_hidden_layers"},
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 0"}, .at = "head_dim"},
     {"VOC421", {.from = "layers\": 3", .to = "layers\": 65536"}, .at = "num_hidden_layers"},
-    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2], \"long_factor\": [1, 2, 3]}"}, .at = "short_factor"},
-    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 1e-9}"}, .at = "rope_theta, rope_scaling, rope_parameters"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2], \"long_factor\": [1, 2, 3]}"}, .at = "rope_scaling.short_factor"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 1e-9}"}, .at = "rope_scaling.factor"},
+    {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_parameters\": {\"type\": \"spiral\"}"}, .at = "rope_parameters.type"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": -1.0"}, .at = "rope_theta"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 0}}"},
+     .at = "rope_parameters.full_attention.rope_theta"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"partial_rotary_factor\": 0.1"}, .at = "partial_rotary_factor"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2, \"low_freq_factor\": 4, \"high_freq_factor\": 1}"},
+     .at = "rope_scaling.high_freq_factor"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"beta_slow\": -1}"}, .at = "rope_scaling.beta_slow"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"original_max_position_embeddings\": -8"}, .at = "original_max_position_embeddings"},
     {"VOC421", {.kind = GEMMA2, .from = "\"sliding_window\": 3", .to = "\"sliding_window\": 3, \"layer_types\": [\"full_attention\"]"}, .at = "layer_types"},
     {"VOC422", {.kind = QWEN2, .drop = "model.layers.1.self_attn.q_proj.bias"}, .at = "model.layers.1.self_attn.q_proj.bias"},
     {"VOC422", {.drop = "model.layers.2.mlp.up_proj.weight"}, .at = "model.layers.2.mlp.up_proj.weight"},
@@ -121,6 +130,9 @@ Test(forward_rules, descriptions_that_do_not_fit)
     const struct { const char *settings, *tensors, *rule, *at; } bad[] = {
         {"\"kind\": \"encoder\", \"window\": 3", "", "VOC419", "/settings/window"},
         {"\"act\": \"swiglu_oai\"", "\"gate\": null", "VOC419", "/settings/act"},
+        {"\"theta\": 0", "", "VOC421", "/settings/theta"},
+        {"\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": -2}", "", "VOC421", "/settings/rope_scaling/factor"},
+        {"\"act\": \"swiglu_oai\", \"swiglu_limit\": 5", "", "VOC419", "/settings/swiglu_limit"},
         {"", "\"up\": null", "VOC422", "up"},
         {"", "\"head\": null", "VOC422", "head"},
     };
@@ -134,6 +146,20 @@ Test(forward_rules, descriptions_that_do_not_fit)
         cr_expect_eq(r->levels[3].state, VS_NOT_RUN);
         vs_check_free(r);
     }
+    vst_cleanup();
+}
+
+/* What the description looks up, and nobody has: by the name that a config would give it. */
+Test(forward_rules, no_config)
+{
+    const char *dir = make_tiny(&(struct tiny){0}), *file = vst_path(vst_tempdir(), "odd.json");
+    vst_remove(vst_path(dir, "config.json"));
+    vst_write_text(file, "{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"odd\", \"like\": \"llama\", \"model_types\": [\"llama\"], \"gguf\": [], \"settings\": {}, \"tensors\": {}}\n");
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.arch_desc = file}, 0);
+    const struct vs_finding *f = find(r, "VOC421");
+    cr_assert(f);
+    cr_expect_str_eq(f->message, "/settings/hidden: found hidden_size of config.json, which is absent, expected a whole number above 0");
+    vs_check_free(r);
     vst_cleanup();
 }
 
@@ -196,6 +222,29 @@ Test(forward_rules, a_base_of_another_depth)
     cr_expect_eq(r->levels[4].state, VS_NOT_RUN);
     cr_expect_str_eq(r->levels[4].why, "the base is another model");
     vs_check_free(r);
+    vst_cleanup();
+}
+
+/* What makes a prompt too long: its own ids, or what continues it. Of several the longest is told. */
+Test(forward_rules, too_many_positions)
+{
+    static const struct { const char *prompts; uint32_t generate; const char *message; } cases[] = {
+        {"1 2 3 4 5 6 7 8 9 10\n", 0, "a prompt has 10 positions; the model has 9"},
+        {"1 2 3 4 5 6 7 8 9 10\n", 1, "a prompt has 10 positions; the model has 9"},
+        {"1 2 3 4 5 6 7\n", 5, "a prompt has 11 positions, 7 of its own and 4 that --generate 5 continues it by; the model has 9"},
+        {"1 2 3 4 5 6 7\n1 2 3 4 5 6 7 8\n1 2 3\n", 5, "a prompt has 12 positions, 8 of its own and 4 that --generate 5 continues it by; the model has 9"},
+        {"1 2 3 4 5 6 7\n", 3, NULL},
+    };
+    const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 9"}), *file = vst_path(vst_tempdir(), "prompts");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vst_write_text(file, cases[i].prompts);
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = file, .generate = cases[i].generate}, 0);
+        const struct vs_finding *f = find(r, "VOC433");
+        cr_expect_eq(f != NULL, cases[i].message != NULL, "case %zu", i);
+        if (f && cases[i].message)
+            cr_expect_str_eq(f->message, cases[i].message);
+        vs_check_free(r);
+    }
     vst_cleanup();
 }
 

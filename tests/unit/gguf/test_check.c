@@ -50,12 +50,25 @@ static void bool_2(struct gg *g)
         gg_number(&g->kv, 2, 1);
 }
 
+static void fill_rows(unsigned char blocks[272])
+{
+    for (int i = 0; i < 272; i++)
+        blocks[i] = i % 34 == 1 ? 0x20 : (unsigned char)(i * 7);
+}
+
+static void equal_rows(struct gg *g)
+{
+    unsigned char blocks[272];
+    fill_rows(blocks);
+    memcpy(blocks + 5 * 34, blocks + 4 * 34, 34);
+    gg_tensor(g, "token_embd.weight", GG_Q8_0, 2, DIMS(32, 8), blocks, 272);
+}
+
 /* The scale of the first block of row 4 is NaN. */
 static void nan_scale(struct gg *g)
 {
     unsigned char blocks[272];
-    for (int i = 0; i < 272; i++)
-        blocks[i] = i % 34 == 1 ? 0x20 : (unsigned char)(i * 7);
+    fill_rows(blocks);
     blocks[4 * 34 + 1] = 0x7e;
     gg_tensor(g, "token_embd.weight", GG_Q8_0, 2, DIMS(32, 8), blocks, 272);
 }
@@ -65,6 +78,7 @@ static const struct {
     const char *file_at, *message; /* where it stands; what it says */
     const char *omit;
     void (*add)(struct gg *g);
+    const char *remedy;            /* a part of it */
 } cases[] = {
     {"more rows than tokens", "VOC701", VS_ERROR, "token_embd.weight", "the file lists 8 tokens, token_embd.weight has 16 rows", "token_embd.weight", more_rows},
     {"a head of fewer rows", "VOC701", VS_ERROR, "output.weight", "output.weight has 7 rows", "output.weight", fewer_head_rows},
@@ -81,6 +95,8 @@ static const struct {
     {"placeholders typed as words", "VOC707", VS_WARNING, "tokenizer.ggml.tokens", "1 of them of another type", "tokenizer.ggml.token_type", padding_as_words},
     {"a bool of 2", "VOC123", VS_WARNING, NULL, "found the bool 2, expected 0 or 1", NULL, bool_2},
     {"a scale that is NaN", "VOC401", VS_WARNING, "token_embd.weight", "1 row with NaN or Inf: 4", "token_embd.weight", nan_scale},
+    {"two rows alike", "VOC404", VS_WARNING, "token_embd.weight", "2 tokens share their vector with another one: 4 .. 5", "token_embd.weight", equal_rows,
+     "train them in the model that the file was made from, and convert again"},
 };
 
 static struct vs_check_result *run_check(const char *path)
@@ -118,6 +134,7 @@ Test(gguf_check, findings)
             cr_expect(strstr(f->message, cases[i].message), "%s: %s", cases[i].name, f->message);
             cr_expect(f->file && strcmp(f->file, "model.gguf") == 0, "%s: file %s", cases[i].name, f->file);
             cr_expect(!cases[i].file_at || (f->at && strcmp(f->at, cases[i].file_at) == 0), "%s: at %s", cases[i].name, f->at);
+            cr_expect(!cases[i].remedy || (f->remedy && strstr(f->remedy, cases[i].remedy)), "%s: %s", cases[i].name, f->remedy);
             cr_expect(!strchr(f->message, '{') && !(f->remedy && strchr(f->remedy, '{')), "%s: a value is missing: %s", cases[i].name, f->message);
         }
         for (uint32_t n = 0; n < r->finding_count; n++) /* nothing else is as bad */
