@@ -12,15 +12,36 @@
 #include "canon.h"
 
 #if defined(__CUDA_ARCH__)
-#define VS_PREFETCH(p) asm volatile("prefetch.global.L2 [%0];" ::"l"(p))
+#define VS_PRAGMA(text) _Pragma(#text)
+#define VS_UNROLL(n) VS_PRAGMA(unroll n)
 #else
-#define VS_PREFETCH(p) ((void)(p))
+#define VS_UNROLL(n)
 #endif
+#define VS_ALIGN16 __attribute__((aligned(16)))
 
 #ifndef VS_KERNEL
 #define VS_KERNEL(name, args_type) static __global__ void name(args_type a)
 #define VS_DEVICE static __device__ __forceinline__
 #define VS_START(name, blocks, threads, stream, args) name<<<blocks, threads, 0, stream>>>(args)
+#endif
+
+/* Copies to shared memory that no register waits for: 16 bytes between multiples of 16; the same of which those from n on (not
+ * all) become zero; 4 bytes. COMMIT closes a group of this thread's; WAIT(n): all groups but its last n have arrived. */
+#ifndef VS_COPY16
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#define VS_SHARED_AT(p) ((unsigned)__cvta_generic_to_shared(p))
+#define VS_COPY16(to, from) asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(VS_SHARED_AT(to)), "l"(from) : "memory")
+#define VS_COPY_PART(to, from, n) asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(VS_SHARED_AT(to)), "l"(from), "r"(n) : "memory")
+#define VS_COPY4(to, from) asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(VS_SHARED_AT(to)), "l"(from) : "memory")
+#define VS_COPY_COMMIT() asm volatile("cp.async.commit_group;" ::: "memory")
+#define VS_COPY_WAIT(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
+#else
+#define VS_COPY16(to, from) ((void)(*(uint4 *)(to) = *(const uint4 *)(from)))
+#define VS_COPY_PART(to, from, n) (memset(to, 0, 16), (void)memcpy(to, from, n))
+#define VS_COPY4(to, from) ((void)(*(to) = *(from)))
+#define VS_COPY_COMMIT() ((void)0)
+#define VS_COPY_WAIT(n) ((void)0)
+#endif
 #endif
 
 /* Device buffers that stay until the device is closed; they only grow. */

@@ -32,6 +32,16 @@ void emu_all(const void *value, void *out, size_t bytes); /* out[32]: the values
 void emu_mma(float *d, const uint32_t *a, const uint32_t *b);
 
 #define VS_MMA emu_mma
+
+/* Copies arrive when they are waited for, no earlier; until then the place holds 0x99. */
+void emu_copy(void *to, const void *from, size_t room, size_t bytes);
+void emu_copy_commit(void);
+void emu_copy_wait(unsigned groups);
+#define VS_COPY16(to, from) emu_copy(to, from, 16, 16)
+#define VS_COPY_PART(to, from, n) emu_copy(to, from, 16, n)
+#define VS_COPY4(to, from) emu_copy(to, from, 4, 4)
+#define VS_COPY_COMMIT() emu_copy_commit()
+#define VS_COPY_WAIT(n) emu_copy_wait(n)
 #define __shfl_xor_sync(mask, v, bit)                                                \
     __extension__({                                                                  \
         float emu_in_ = (v), emu_out_[32];                                           \
