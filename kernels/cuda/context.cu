@@ -75,6 +75,7 @@ enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err 
 
 void vs_cuda_begin(struct vs_cuda *cuda)
 {
+    cuda->launches++;
     if (cuda->timed)
         cudaEventRecord(cuda->before, cuda->stream);
 }

@@ -57,6 +57,7 @@ struct vs_cuda {
     uint64_t chunk;        /* bytes of rows on the device at a time */
     bool timed;            /* add the time of kernels to kernel_ms (gpu-verify) */
     double kernel_ms;
+    uint64_t launches;
     cudaEvent_t before, after;
     cudaStream_t copies;         /* the copy stream of the forward pass; its lanes' events */
     cudaEvent_t sent[2], used[2];

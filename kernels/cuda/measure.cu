@@ -11,11 +11,17 @@ void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed)
     cuda->chunk = chunk ? chunk : cuda->chunk;
     cuda->timed = timed;
     cuda->kernel_ms = 0;
+    cuda->launches = 0;
 }
 
 double vs_cuda_kernel_ms(struct vs_dev *dev)
 {
     return ((struct vs_cuda *)dev)->kernel_ms;
+}
+
+uint64_t vs_cuda_launches(struct vs_dev *dev)
+{
+    return ((struct vs_cuda *)dev)->launches;
 }
 
 void vs_cuda_fast_attention(struct vs_dev *dev, bool on)
@@ -55,7 +61,9 @@ enum vs_code vs_cuda_facts(struct vs_dev *dev, struct vs_cuda_facts *out, struct
     cudaDriverGetVersion(&out->driver);
     cudaRuntimeGetVersion(&out->runtime);
     out->capability = prop.major * 10 + prop.minor;
+    out->processors = prop.multiProcessorCount;
     out->memory = prop.totalGlobalMem;
+    out->cache = (uint64_t)prop.l2CacheSize;
     return copy_rate(cuda, prop.totalGlobalMem / 8 < COPY_BYTES ? prop.totalGlobalMem / 8 : COPY_BYTES, &out->copy_rate, err);
 }
 

@@ -30,6 +30,11 @@ double vs_cuda_kernel_ms(struct vs_dev *dev)
     return 0;
 }
 
+uint64_t vs_cuda_launches(struct vs_dev *dev)
+{
+    return 0;
+}
+
 enum vs_code vs_cuda_fill_bf16(struct vs_dev *dev, void *p, uint64_t n, uint64_t seed, float scale, struct vs_err *err)
 {
     return vs_fail(err, VS_EDEVICE, "no usable CUDA device: built without the CUDA backend");

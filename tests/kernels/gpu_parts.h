@@ -12,6 +12,7 @@
 
 /* Returns the part's exit status: 0 good, 1 not, PART_SKIPPED without a device. */
 int part_device(FILE *f);
+int part_golden(FILE *f);
 int part_checks(FILE *f);
 int part_rates(FILE *f);
 int part_llama(FILE *f);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * gpu-verify [FILE [SECONDS [PART...]]]: everything that needs a GPU, in one call and at most SECONDS (default 440): the device and its
- * copy rate, each CUDA kernel against the reference bit for bit with the golden hashes, its rate, a model of the shape of
- * Llama-3-8B in strict and in fast mode, and (gpu-model beside it, where that starts) checks of whole models on GPU and CPU.
+ * copy rate, the golden hashes, a model of the shape of Llama-3-8B in strict and in fast mode with what its kernels take, each CUDA
+ * kernel against the reference bit for bit, its rate, and (gpu-model beside it, where that starts) checks of whole models on GPU
+ * and CPU. What was asked for stands first, in case time runs out.
  *
  * Each part is a process with a limit of its own, so that one that fails, hangs or loses the device takes nothing else
  * along; what it printed until then is kept. FILE (- for stdout) is whole JSON after every part. With PARTs only those. Fast mode needs libcublasLt.so in
@@ -35,8 +36,9 @@ struct part {
 
 static struct part parts[] = {
     {"device", part_device, 40, false, NULL, 0, NULL, 0},
-    {"checks", part_checks, 200, false, NULL, 0, NULL, 0},
-    {"llama", part_llama, 120, false, NULL, 0, NULL, 0},
+    {"golden", part_golden, 60, false, NULL, 0, NULL, 0},
+    {"llama", part_llama, 130, false, NULL, 0, NULL, 0},
+    {"checks", part_checks, 180, false, NULL, 0, NULL, 0},
     {"rates", part_rates, 60, false, NULL, 0, NULL, 0},
     {"gpu-model", NULL, 90, true, NULL, 0, NULL, 0},
 };

@@ -81,7 +81,7 @@ typedef enum {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 typedef void *cudaStream_t;
 typedef void *cudaEvent_t;
-struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount; size_t totalGlobalMem; };
+struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount, l2CacheSize; size_t totalGlobalMem; };
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
