@@ -215,6 +215,7 @@ VS_DEVICE void end_rows(const struct attend_args *a, const struct block_rows *b,
 
 VS_KERNEL(attend_fast, struct attend_args)
 {
+    VS_BEGIN();
     __shared__ struct tile t;
     if (!threadIdx.x)
         t.spoilt = 0;

@@ -22,6 +22,7 @@ VS_HD float *scores_of(const struct attend_args *a, uint64_t item)
 
 VS_KERNEL(few_scores, struct attend_args)
 {
+    VS_BEGIN();
     const uint64_t tiles = (a.scores_stride + VS_SCORE_TILE - 1) / VS_SCORE_TILE, item = blockIdx.x / tiles;
     const struct block_rows b = rows_of_item(&a, item);
     const uint64_t key = row_of(&a, &b, 0).from + blockIdx.x % tiles * VS_SCORE_TILE;
@@ -141,6 +142,7 @@ VS_DEVICE void mix_rows(const struct few *f, struct few_memory *m)
 
 VS_KERNEL(few_values, struct attend_args)
 {
+    VS_BEGIN();
     __shared__ struct few_memory m;
     const uint64_t slices = (a.v.dim + COLS - 1) / COLS, item = blockIdx.x / slices;
     struct few f;

@@ -18,6 +18,7 @@ struct rope_args { struct vs_f_heads x; uint64_t tokens; const uint32_t *positio
 
 VS_KERNEL(rope, struct rope_args)
 {
+    VS_BEGIN();
     const uint64_t all = a.tokens * a.x.heads * a.pairs;
     for (uint64_t n = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; n < all; n += (uint64_t)gridDim.x * blockDim.x) {
         const uint64_t i = n % a.pairs, h = n / a.pairs % a.x.heads, t = n / a.pairs / a.x.heads;
@@ -126,6 +127,7 @@ VS_DEVICE void block_values(const struct attend_args *a, const struct block_rows
 
 VS_KERNEL(attend, struct attend_args)
 {
+    VS_BEGIN();
     __shared__ float tops[ROWS], sums[ROWS];
     float *scores = a.scores + blockIdx.x * ROWS * a.scores_stride;
     for (uint64_t item = blockIdx.x; item < a.first_item[a.span_count]; item += gridDim.x) {

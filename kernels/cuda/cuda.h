@@ -22,7 +22,21 @@
 #ifndef VS_KERNEL
 #define VS_KERNEL(name, args_type) static __global__ void name(args_type a)
 #define VS_DEVICE static __device__ __forceinline__
-#define VS_START(name, blocks, threads, stream, args) name<<<blocks, threads, 0, stream>>>(args)
+#define VS_START(name, blocks, threads, cuda, args) vs_cuda_start(cuda, (const void *)name, blocks, threads, &(args))
+#endif
+
+/* Kernels begin with VS_BEGIN, before which nothing may be read or written. From compute capability 9.0 on a kernel that follows
+ * another one directly is started before that one is done, and waits here: the device need not run empty between them. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define VS_BEGIN() asm volatile("griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;" ::: "memory")
+#else
+#define VS_BEGIN() ((void)0)
+#endif
+
+#if defined(__CUDA_ARCH__)
+#define VS_PREFETCH(p) asm volatile("prefetch.global.L2 [%0];" ::"l"(p))
+#else
+#define VS_PREFETCH(p) ((void)(p))
 #endif
 
 /* Copies to shared memory that no register waits for: 16 bytes between multiples of 16; the same of which those from n on (not
@@ -62,6 +76,7 @@ struct vs_cuda {
     cudaStream_t copies;         /* the copy stream of the forward pass; its lanes' events */
     cudaEvent_t sent[2], used[2];
     unsigned processors, capability; /* capability 90 is 9.0 */
+    bool early, behind_kernel;   /* kernels may be started early; what was queued last is one */
     bool fast, fast_attention;   /* attention alone: for tests */
     struct vs_cuda_lt *lt;       /* fast.cu; NULL until fast mode was asked for */
 };
@@ -78,6 +93,7 @@ enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err *err);
+void vs_cuda_start(const struct vs_cuda *cuda, const void *kernel, unsigned blocks, unsigned threads, const void *args);
 void vs_cuda_begin(struct vs_cuda *cuda);                             /* before a launch */
 enum vs_code vs_cuda_end(struct vs_cuda *cuda, struct vs_err *err);   /* after it */
 
@@ -111,7 +127,7 @@ enum vs_code vs_cuda_dequant(struct vs_dev *dev, const void *in, const uint8_t *
     do {                                                                                       \
         if (!(code)) {                                                                         \
             vs_cuda_begin(cuda);                                                               \
-            VS_START(name, (unsigned)(blocks), (unsigned)(threads), (cuda)->stream, args);     \
+            VS_START(name, (unsigned)(blocks), (unsigned)(threads), cuda, args);               \
             (code) = vs_cuda_end(cuda, err);                                                   \
         }                                                                                      \
     } while (0)

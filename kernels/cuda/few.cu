@@ -60,6 +60,13 @@ VS_HD const uint8_t *bytes_at(const struct stream *s, int dtype, uint64_t k)
     return s->row + k / vs_unpack_values(dtype) * vs_unpack_bytes(dtype);
 }
 
+/* The head of the row to the L2 cache, a line for each thread: before the kernel before this one is done, which may yet write it. */
+VS_HD void fetch_early(const struct stream *s, int dtype)
+{
+    if (s->t * 128 < s->values / vs_unpack_values(dtype) * vs_unpack_bytes(dtype))
+        VS_PREFETCH(s->row + s->t * 128);
+}
+
 /* Values [k, k + n) of every row and token into a stage. Tokens past the end repeat the last. */
 VS_DEVICE void fetch(const struct stream *s, int dtype, const uint32_t tokens, uint64_t k, uint32_t n, uint32_t stage)
 {
@@ -143,6 +150,8 @@ VS_DEVICE void stream_rows(const struct stream *s, int dtype, const uint32_t tok
         const struct stream s = begin_stream(&a, dtype, &ring.w[0][0][0], &ring.x[0][0][0]);                          \
         const uint64_t r = (uint64_t)blockIdx.x * ROWS + threadIdx.x / VS_ROW_THREADS;                                \
         float acc[tokens][2];                                                                                         \
+        fetch_early(&s, dtype);                                                                                       \
+        VS_BEGIN();                                                                                                   \
         for (uint32_t i = 0; i < (tokens); i++)                                                                       \
             acc[i][0] = acc[i][1] = 0;                                                                                \
         stream_rows(&s, dtype, tokens, acc);                                                                          \

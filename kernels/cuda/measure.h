@@ -21,6 +21,9 @@ void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed);
 double vs_cuda_kernel_ms(struct vs_dev *dev); /* spent in kernels since vs_cuda_tune, each from an event to an event: a launch is in it */
 uint64_t vs_cuda_launches(struct vs_dev *dev); /* since vs_cuda_tune */
 
+/* Kernels started before the one before them is done, where the device can; on when it is opened. */
+void vs_cuda_early(struct vs_dev *dev, bool on);
+
 /* Attention of fast mode without its products, where the device has it. */
 void vs_cuda_fast_attention(struct vs_dev *dev, bool on);
 

@@ -16,6 +16,7 @@
 
 VS_KERNEL(product_plain, struct product_args)
 {
+    VS_BEGIN();
     const uint64_t r = (uint64_t)blockIdx.x * PLAIN_ROWS + threadIdx.x / VS_ROW_THREADS;
     float acc[VS_FEW_TOKENS][2];
     for (uint32_t i = 0; i < VS_FEW_TOKENS; i++)
@@ -97,6 +98,7 @@ VS_DEVICE void put_tile(const struct product_args *a, float *parts, uint64_t r0,
 
 VS_KERNEL(product_many, struct product_args)
 {
+    VS_BEGIN();
     __shared__ union { struct tile_memory tile; float parts[WARPS * PART]; } m;
     const uint64_t row_tiles = (a.w.rows + TILE_ROWS - 1) / TILE_ROWS, token_tiles = (a.m + TILE_TOKENS - 1) / TILE_TOKENS;
     const uint32_t warp = threadIdx.x / WARP, row = threadIdx.x % WARP / 4 * SIDE, token = threadIdx.x % 4 * SIDE;

@@ -21,6 +21,10 @@ void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed)
 {
 }
 
+void vs_cuda_early(struct vs_dev *dev, bool on)
+{
+}
+
 void vs_cuda_fast_attention(struct vs_dev *dev, bool on)
 {
 }

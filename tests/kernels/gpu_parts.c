@@ -307,6 +307,9 @@ static int time_modes(struct timing *t)
         status |= vs_dev_fast(t->dev, false, &t->err) ? say_error(t->f, t->err.message) : 0;
     }
     status |= take_apart(t, "decode", "strict", DECODE_AT, 1);
+    vs_cuda_early(t->dev, false);
+    status |= time_token(t, "strict, no kernel started early", DECODE_AT);
+    vs_cuda_early(t->dev, true);
     status |= time_launch(t);
     status |= time_token(t, "strict", DECODE_BEHIND); /* the prompt left keys and values */
     status |= take_apart(t, "decode", "strict", DECODE_BEHIND, 1);

@@ -22,7 +22,7 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
     static void name##_thunk(const void *args) { name(*(const args_type *)args); }          \
     static void name(args_type a)
 #define VS_DEVICE static inline __attribute__((unused))
-#define VS_START(name, blocks, threads, stream, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
+#define VS_START(name, blocks, threads, cuda, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
 
 void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads);
 void emu_barrier(void);
