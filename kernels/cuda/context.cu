@@ -12,6 +12,7 @@ enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err)
 {
     if (e == cudaSuccess)
         return VS_OK;
+    cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
     return vs_fail(err, e == cudaErrorMemoryAllocation ? VS_ENOMEM : VS_EDEVICE, "CUDA device: %s: %s (error %d)", what,
                    cudaGetErrorString(e), (int)e);
 }
@@ -22,7 +23,6 @@ enum vs_code vs_cuda_no_room(cudaError_t e, const char *where, uint64_t bytes, s
     char what[200], room[64] = "";
     if (!where[0] && cudaMemGetInfo(&available, &all) == cudaSuccess)
         snprintf(room, sizeof room, " (%llu of %llu are free)", (unsigned long long)available, (unsigned long long)all);
-    cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
     snprintf(what, sizeof what, "no room for %llu bytes%s%s: less --memory or shorter prompts may fit, --device cpu needs none",
              (unsigned long long)bytes, where, room);
     return vs_cuda_check(e, what, err);

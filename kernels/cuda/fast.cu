@@ -165,8 +165,9 @@ static enum vs_code choose(struct vs_cuda_lt *lt, struct shape *s, struct vs_err
         code = lt_check(lt->f.pref_set(pref, VS_LT_PREF_REDUCTION_MASK, &none, sizeof none), "reduction scheme", err);
     for (int i = 0; i < 4 && !code; i++)
         code = lt_check(lt->f.pref_set(pref, attributes[i], &alignments[i], sizeof alignments[i]), "alignment", err);
-    if (!code)
-        code = lt_check(lt->f.heuristic(lt->handle, s->desc, s->w, s->x, s->y, s->y, pref, 1, &s->best, &found), "choice of an algorithm", err);
+    const int status = code ? VS_LT_SUCCESS : lt->f.heuristic(lt->handle, s->desc, s->w, s->x, s->y, s->y, pref, 1, &s->best, &found);
+    if (status != VS_LT_NOT_SUPPORTED)
+        code = code ? code : lt_check(status, "choice of an algorithm", err);
     if (!code && !found)
         code = vs_fail(err, VS_EUNSUPPORTED, "cuBLASLt has no algorithm for %llu rows of %llu with %llu tokens", (unsigned long long)s->rows,
                        (unsigned long long)s->cols, (unsigned long long)s->tokens);

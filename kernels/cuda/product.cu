@@ -46,17 +46,56 @@ struct tile_memory {
     float w[COLS][TILE_ROWS + PAD], x[COLS][TILE_TOKENS + PAD];
 };
 
-/* Columns [k, k + COLS) of the tile's rows and tokens; past the end zeros, which are never used. */
-VS_DEVICE void load_tile(const struct product_args *a, struct tile_memory *m, uint64_t r0, uint64_t t0, uint64_t k)
+/* One value after the other, whatever they are stored as. */
+VS_DEVICE void load_any(const struct product_args *a, struct tile_memory *m, uint64_t r0, uint64_t k)
 {
     for (uint32_t i = threadIdx.x; i < TILE_ROWS * COLS; i += MANY_THREADS) {
         const uint64_t r = r0 + i / COLS, c = k + i % COLS;
         m->w[i % COLS][i / COLS] = r < a->w.rows && c < a->w.cols ? vs_mat_value(&a->w, r, c) : 0.0f;
     }
-    for (uint32_t i = threadIdx.x; i < TILE_TOKENS * COLS; i += MANY_THREADS) {
-        const uint64_t t = t0 + i / COLS, c = k + i % COLS;
-        m->x[i % COLS][i / COLS] = t < a->m && c < a->w.cols ? a->x[t * a->x_stride + c] : 0.0f;
+}
+
+/* dtype is a constant: all loads of a thread are in flight before it stores the first. */
+VS_DEVICE void load_floats(const struct product_args *a, enum vs_dtype dtype, struct tile_memory *m, uint64_t r0, uint64_t k)
+{
+    const uint32_t col = threadIdx.x % COLS, row = threadIdx.x / COLS;
+    float w[TILE_ROWS * COLS / MANY_THREADS];
+    VS_UNROLL(16)
+    for (uint32_t i = 0; i < TILE_ROWS * COLS / MANY_THREADS; i++) {
+        const uint64_t r = r0 + row + i * (MANY_THREADS / COLS);
+        w[i] = r < a->w.rows && k + col < a->w.cols ? vs_get_f32(vs_mat_row(&a->w, r), dtype, k + col) : 0.0f;
     }
+    VS_UNROLL(16)
+    for (uint32_t i = 0; i < TILE_ROWS * COLS / MANY_THREADS; i++)
+        m->w[col][row + i * (MANY_THREADS / COLS)] = w[i];
+}
+
+VS_DEVICE void load_tokens(const struct product_args *a, struct tile_memory *m, uint64_t t0, uint64_t k)
+{
+    const uint32_t col = threadIdx.x % COLS, row = threadIdx.x / COLS;
+    float x[TILE_TOKENS * COLS / MANY_THREADS];
+    VS_UNROLL(8)
+    for (uint32_t i = 0; i < TILE_TOKENS * COLS / MANY_THREADS; i++) {
+        const uint64_t t = t0 + row + i * (MANY_THREADS / COLS);
+        x[i] = t < a->m && k + col < a->w.cols ? a->x[t * a->x_stride + k + col] : 0.0f;
+    }
+    VS_UNROLL(8)
+    for (uint32_t i = 0; i < TILE_TOKENS * COLS / MANY_THREADS; i++)
+        m->x[col][row + i * (MANY_THREADS / COLS)] = x[i];
+}
+
+/* Columns [k, k + COLS) of the tile's rows and tokens; past the end zeros, which are never used. */
+VS_DEVICE void load_tile(const struct product_args *a, struct tile_memory *m, uint64_t r0, uint64_t t0, uint64_t k)
+{
+    if (a->w.dtype == VS_BF16)
+        load_floats(a, VS_BF16, m, r0, k);
+    else if (a->w.dtype == VS_F16)
+        load_floats(a, VS_F16, m, r0, k);
+    else if (a->w.dtype == VS_F32)
+        load_floats(a, VS_F32, m, r0, k);
+    else
+        load_any(a, m, r0, k);
+    load_tokens(a, m, t0, k);
 }
 
 /* One column: the products of SIDE rows with SIDE tokens. */
@@ -133,8 +172,12 @@ enum vs_code vs_cuda_linear(struct vs_dev *dev, const struct vs_mat *w, const fl
     const struct product_args a = {*w, x, bias, x_stride, m, y, y_stride};
     const uint64_t tiles = (w->rows + TILE_ROWS - 1) / TILE_ROWS * ((m + TILE_TOKENS - 1) / TILE_TOKENS);
     enum vs_code code = VS_OK;
-    if (cuda->fast && vs_cuda_fast_takes(cuda, w, m))
-        return vs_cuda_fast_product(cuda, w, x, x_stride, m, bias, y, y_stride, err);
+    if (cuda->fast && vs_cuda_fast_takes(cuda, w, m)) {
+        code = vs_cuda_fast_product(cuda, w, x, x_stride, m, bias, y, y_stride, err);
+        if (code != VS_EUNSUPPORTED)
+            return code;
+        code = VS_OK;
+    }
     if (vs_cuda_few_takes(w, m))
         return vs_cuda_few(cuda, &a, err);
     if (m <= VS_FEW_TOKENS)

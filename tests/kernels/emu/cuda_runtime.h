@@ -8,6 +8,8 @@
 #ifndef VS_TESTS_EMU_CUDA_RUNTIME_H
 #define VS_TESTS_EMU_CUDA_RUNTIME_H
 
+#include <dlfcn.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -110,6 +112,14 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
+
+/* emu_cublaslt.c, where a test wants one. */
+extern bool emu_cublaslt;
+void *emu_dlopen(const char *name);
+void *emu_dlsym(const char *name);
+#define dlopen(name, how) emu_dlopen(name)
+#define dlsym(library, name) emu_dlsym(name)
+#define dlclose(library) ((void)(library))
 
 /* What the tests may spoil: the answer of cudaGetDeviceCount; the n-th cudaMalloc from now on (0 = none); bytes that the
  * device has (0 = as many as are asked for). */
