@@ -27,10 +27,12 @@
 
 /* Kernels begin with VS_BEGIN, before which nothing may be read or written. From compute capability 9.0 on a kernel that follows
  * another one directly is started before that one is done, and waits here: the device need not run empty between them. */
+#ifndef VS_BEGIN
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 #define VS_BEGIN() asm volatile("griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;" ::: "memory")
 #else
 #define VS_BEGIN() ((void)0)
+#endif
 #endif
 
 #if defined(__CUDA_ARCH__)

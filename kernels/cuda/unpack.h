@@ -18,12 +18,14 @@
 /* Values and bytes of the blocks that rows are made of, bytes that a row must be aligned to; 0 values: not unpacked here. */
 VS_HD uint32_t vs_unpack_values(int t)
 {
-    return t == VS_SPLIT ? 32 : t == VS_BF16 || t == VS_F16 || t == VS_F32 || t == VS_F8_E4M3 || t == VS_F8_E5M2 ? 16 : vs_quant_elements((enum vs_dtype)t);
+    const bool single = t == VS_BF16 || t == VS_F16 || t == VS_F32 || t == VS_F8_E4M3 || t == VS_F8_E5M2;
+    return t == VS_SPLIT ? 32 : single ? 16 : vs_quant_elements((enum vs_dtype)t);
 }
 
 VS_HD uint32_t vs_unpack_bytes(int t)
 {
-    return t == VS_SPLIT || t == VS_F8_E4M3 || t == VS_F8_E5M2 ? 16 : t == VS_F32 ? 64 : t == VS_BF16 || t == VS_F16 ? 32 : vs_quant_bytes((enum vs_dtype)t);
+    const bool bytes = t == VS_SPLIT || t == VS_F8_E4M3 || t == VS_F8_E5M2;
+    return bytes ? 16 : t == VS_F32 ? 64 : t == VS_BF16 || t == VS_F16 ? 32 : vs_quant_bytes((enum vs_dtype)t);
 }
 
 VS_HD uint32_t vs_unpack_align(int t)

@@ -48,6 +48,16 @@ static int no_device(FILE *f, const struct vs_err *err)
     return PART_SKIPPED;
 }
 
+bool parts_apart;
+
+static enum vs_code open_device(struct vs_dev **dev, struct vs_err *err)
+{
+    const enum vs_code code = vs_dev_open(VS_DEV_CUDA, 0, dev, err);
+    if (!code)
+        vs_cuda_early(*dev, !parts_apart);
+    return code;
+}
+
 /* ---- device ---- */
 
 int part_device(FILE *f)
@@ -55,13 +65,13 @@ int part_device(FILE *f)
     struct vs_cuda_facts facts;
     struct vs_dev *dev;
     struct vs_err err;
-    if (vs_dev_open(VS_DEV_CUDA, 0, &dev, &err))
+    if (open_device(&dev, &err))
         return no_device(f, &err);
     const enum vs_code code = vs_cuda_facts(dev, &facts, &err);
     fputs("{\"name\": ", f);
     put_text(f, vs_dev_name(dev));
-    fprintf(f, ", \"capability\": %d, \"driver\": %d, \"runtime\": %d, \"processors\": %d, \"memory\": %llu, \"l2_bytes\": %llu, \"copy_gb_per_s\": %.1f}\n",
-            facts.capability, facts.driver, facts.runtime, facts.processors, (unsigned long long)facts.memory, (unsigned long long)facts.cache,
+    fprintf(f, ", \"capability\": %d, \"driver\": %d, \"runtime\": %d, \"processors\": %d, \"memory\": %llu, \"l2_bytes\": %llu, "
+            "\"copy_gb_per_s\": %.1f}\n", facts.capability, facts.driver, facts.runtime, facts.processors, (unsigned long long)facts.memory, (unsigned long long)facts.cache,
             facts.copy_rate * 1e-9);
     vs_dev_close(dev);
     return code ? say_error(f, err.message) : 0;
@@ -74,7 +84,7 @@ static int run_checks(FILE *f, bool golden)
     struct vs_dev *dev, *ref = reference_open();
     struct vs_err err;
     int status = !ref;
-    if (vs_dev_open(VS_DEV_CUDA, 0, &dev, &err))
+    if (open_device(&dev, &err))
         return no_device(f, &err);
     for (unsigned i = 0; i < check_count && ref; i++) {
         if (!WANTED(checks[i].name) || (strstr(checks[i].name, "golden") != NULL) != golden)
@@ -129,7 +139,7 @@ int part_rates(FILE *f)
     struct vs_dev *dev;
     struct vs_err err;
     struct bench b;
-    if (vs_dev_open(VS_DEV_CUDA, 0, &dev, &err))
+    if (open_device(&dev, &err))
         return no_device(f, &err);
     int status = vs_cuda_facts(dev, &facts, &err) ? say_error(f, err.message) : 0;
     if (bench_make(&b, ROWS, COLS))
@@ -210,8 +220,8 @@ static int time_token(struct timing *t, const char *mode, uint32_t at)
         return say_error(t->f, t->err.message);
     qsort(times, DECODE, sizeof *times, ascending);
     const double median = times[DECODE / 2], rate = ratio((double)llama_bytes(t->l, at), median);
-    fprintf(t->f, "{\"measure\": \"decode\", \"mode\": \"%s\", \"at\": %u, \"ms\": %.3f, \"best_ms\": %.3f, \"tokens_per_s\": %.1f, \"gb_per_s\": %.1f, \"of_copy\": %.3f}\n",
-            mode, at, median * 1e3, times[0] * 1e3, ratio(1, median), rate * 1e-9, ratio(rate, t->copy_rate));
+    fprintf(t->f, "{\"measure\": \"decode\", \"mode\": \"%s\", \"at\": %u, \"ms\": %.3f, \"best_ms\": %.3f, \"tokens_per_s\": %.1f, "
+            "\"gb_per_s\": %.1f, \"of_copy\": %.3f}\n", mode, at, median * 1e3, times[0] * 1e3, ratio(1, median), rate * 1e-9, ratio(rate, t->copy_rate));
     fflush(t->f);
     return 0;
 }
@@ -251,8 +261,8 @@ static int take_apart(struct timing *t, const char *what, const char *mode, uint
     }
     for (unsigned k = 0; k < LLAMA_PARTS; k++) {
         const double rate = ratio(best[k].bytes, best[k].ms * 1e-3), flops = ratio(best[k].operations, best[k].ms * 1e-3);
-        fprintf(t->f, "{\"measure\": \"%s_part\", \"mode\": \"%s\", \"at\": %u, \"part\": \"%s\", \"launches\": %llu, \"ms\": %.4f, \"gb_per_s\": %.1f, \"of_copy\": %.3f, \"tflops\": %.2f}\n",
-                what, mode, at, best[k].name, (unsigned long long)best[k].launches, best[k].ms, rate * 1e-9, ratio(rate, t->copy_rate), flops * 1e-12);
+        fprintf(t->f, "{\"measure\": \"%s_part\", \"mode\": \"%s\", \"at\": %u, \"part\": \"%s\", \"launches\": %llu, \"ms\": %.4f, "
+                "\"gb_per_s\": %.1f, \"of_copy\": %.3f, \"tflops\": %.2f}\n", what, mode, at, best[k].name, (unsigned long long)best[k].launches, best[k].ms, rate * 1e-9, ratio(rate, t->copy_rate), flops * 1e-12);
         sum += best[k].ms;
         launches += best[k].launches;
     }
@@ -309,7 +319,7 @@ static int time_modes(struct timing *t)
     status |= take_apart(t, "decode", "strict", DECODE_AT, 1);
     vs_cuda_early(t->dev, false);
     status |= time_token(t, "strict, no kernel started early", DECODE_AT);
-    vs_cuda_early(t->dev, true);
+    vs_cuda_early(t->dev, !parts_apart);
     status |= time_launch(t);
     status |= time_token(t, "strict", DECODE_BEHIND); /* the prompt left keys and values */
     status |= take_apart(t, "decode", "strict", DECODE_BEHIND, 1);
@@ -337,7 +347,7 @@ int part_llama(FILE *f)
 {
     struct timing t = {.f = f};
     struct vs_cuda_facts facts;
-    if (vs_dev_open(VS_DEV_CUDA, 0, &t.dev, &t.err))
+    if (open_device(&t.dev, &t.err))
         return no_device(f, &t.err);
     int status = vs_cuda_facts(t.dev, &facts, &t.err) ? say_error(f, t.err.message) : 0;
     t.copy_rate = facts.copy_rate;

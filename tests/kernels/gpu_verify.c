@@ -37,6 +37,7 @@ struct part {
 static struct part parts[] = {
     {"device", part_device, 40, false, NULL, 0, NULL, 0},
     {"golden", part_golden, 60, false, NULL, 0, NULL, 0},
+    {"golden-apart", part_golden, 60, true, NULL, 0, NULL, 0},
     {"llama", part_llama, 130, false, NULL, 0, NULL, 0},
     {"checks", part_checks, 180, false, NULL, 0, NULL, 0},
     {"rates", part_rates, 60, false, NULL, 0, NULL, 0},
@@ -149,7 +150,7 @@ static int put_result(FILE *f, double seconds, bool complete)
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&date));
     for (size_t i = 0; i < PARTS; i++)
         good = good && is_good(&parts[i]);
-    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/2\", \"date\": \"%s\", \"seconds\": %.1f, \"complete\": %s, \"passed\": %s,\n \"parts\": {\n", text,
+    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/3\", \"date\": \"%s\", \"seconds\": %.1f, \"complete\": %s, \"passed\": %s,\n \"parts\": {\n", text,
             seconds, complete ? "true" : "false", good ? "true" : "false");
     for (size_t i = 0; i < PARTS; i++) {
         put_part(f, &parts[i]);
@@ -208,7 +209,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < PARTS; i++) {
         struct part *p = &parts[i];
         const double left = total - GRACE - (now() - began);
-        if (!is_asked(p, argc - 3, argv + 3)) {
+        const bool again = strcmp(p->name, "golden-apart") == 0; /* where the hashes are wrong: from here on no kernel starts early */
+        parts_apart = parts_apart || (again && !is_good(p - 1));
+        if (!is_asked(p, argc - 3, argv + 3) || (again && !parts_apart)) {
             p->state = "not_asked";
             continue;
         }

@@ -49,6 +49,7 @@ def main():
         check('its own copy rate', parts['device']['results'][0]['copy_gb_per_s'] > 0, parts['device'])
         golden = {x['kernel']: x['bit_identical'] for x in parts['golden']['results']}
         check('the golden hashes', golden.get('forward_golden') is True, golden)
+        check('they are right: no second try', parts['golden-apart']['state'] == 'not_asked', parts['golden-apart'])
         check('kernels', len(parts['checks']['results']) >= 2 and all(x['bit_identical'] for x in parts['checks']['results']), parts['checks'])
         measured = {(x['measure'], x.get('mode')) for x in parts['llama']['results'] if 'measure' in x}
         check('prefill and decode in strict mode; fast mode, or why not', {('prefill', 'strict'), ('decode', 'strict')} <= measured and

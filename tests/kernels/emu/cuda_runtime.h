@@ -27,6 +27,7 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 #define VS_START(name, blocks, threads, cuda, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
 
 void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads);
+void emu_begin(void); /* every thread must come here; device memory is poisoned until the first one does */
 void emu_barrier(void);
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width);
 
@@ -34,6 +35,7 @@ void emu_all(const void *value, void *out, size_t bytes); /* out[32]: the values
 void emu_mma(float *d, const uint32_t *a, const uint32_t *b);
 
 #define VS_MMA emu_mma
+#define VS_BEGIN() emu_begin()
 
 /* Copies arrive when they are waited for, no earlier; until then the place holds 0x99. */
 void emu_copy(void *to, const void *from, size_t room, size_t bytes);

@@ -30,6 +30,7 @@ struct fiber {
     unsigned turn;
     struct copy copies[MAX_COPIES]; /* on their way */
     unsigned copy_count, group;
+    bool began;
 };
 
 static struct fiber fibers[MAX_THREADS];
@@ -42,6 +43,7 @@ static void (*kernel_now)(const void *);
 static const void *args_now;
 static const char *name_now;
 static uint64_t order = 1;
+static bool exposed;
 struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
 void emu_die(const char *why)
@@ -61,6 +63,8 @@ static void fiber_main(void)
 {
     finish_switch(NULL);
     kernel_now(args_now);
+    if (!fibers[running].began)
+        emu_die("a thread never said VS_BEGIN");
     if (fibers[running].copy_count)
         emu_die("a thread ended before its copies arrived");
     fibers[running].state = DONE;
@@ -92,6 +96,13 @@ static void resume(unsigned i)
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(scheduler_fake_stack, NULL, NULL);
 #endif
+}
+
+void emu_begin(void)
+{
+    if (!exposed)
+        emu_expose();
+    exposed = fibers[running].began = true;
 }
 
 void emu_barrier(void)
@@ -205,6 +216,7 @@ static void start_fiber(struct fiber *f)
     f->context.uc_link = NULL;
     f->state = READY;
     f->turn = f->copy_count = f->group = 0;
+    f->began = false;
     makecontext(&f->context, fiber_main, 0);
 }
 
@@ -231,7 +243,7 @@ void emu_launch(const char *name, void (*kernel)(const void *args), const void *
     count = threads;
     gridDim = (struct emu_index){blocks, 1, 1};
     blockDim = (struct emu_index){threads, 1, 1};
-    emu_expose();
+    exposed = false;
     for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
         run_block();
     emu_hide();
