@@ -20,6 +20,7 @@ struct act_args { enum vs_f_act act; const float *gate, *x; uint64_t n; float *y
 
 VS_KERNEL(act, struct act_args)
 {
+    VS_BEGIN();
 #define CASE(kind)                                                                              \
     case kind:                                                                                  \
         FOR_ALL(i, a.n)                                                                         \
@@ -50,6 +51,7 @@ struct scale_args { float *x; const float *y; float scale, cap; uint64_t n; };
 
 VS_KERNEL(add, struct scale_args)
 {
+    VS_BEGIN();
     FOR_ALL(i, a.n)
         a.x[i] = vs_quiet(a.x[i] + a.y[i] * a.scale);
 }
@@ -64,6 +66,7 @@ enum vs_code vs_cuda_add(struct vs_dev *dev, float *x, const float *y, float fac
 
 VS_KERNEL(scale, struct scale_args)
 {
+    VS_BEGIN();
     FOR_ALL(i, a.n)
         a.x[i] = vs_quiet(a.cap > 0 ? vs_softcap(a.x[i] * a.scale, a.cap) : a.x[i] * a.scale);
 }
@@ -82,6 +85,7 @@ struct rows_args { const float *from; float *to; const uint32_t *rows; const flo
 
 VS_KERNEL(take, struct rows_args)
 {
+    VS_BEGIN();
     FOR_ALL(i, a.n * a.cols)
         a.to[i] = a.from[a.rows[i / a.cols] * a.cols + i % a.cols];
 }
@@ -96,6 +100,7 @@ enum vs_code vs_cuda_take(struct vs_dev *dev, const float *x, const uint32_t *ro
 
 VS_KERNEL(put_back, struct rows_args)
 {
+    VS_BEGIN();
     FOR_ALL(i, a.n * a.cols) {
         float *x = &a.to[a.rows[i / a.cols] * a.cols + i % a.cols];
         *x = vs_quiet(*x + a.from[i] * a.weights[i / a.cols]);

@@ -14,7 +14,7 @@
 #define WARPS 4u
 #define THREADS (WARPS * 32u)
 #define KEYS 64u
-#define DIM 128u           /* of queries, keys and values, at most */
+#define DIM THREADS        /* of queries, keys and values, at most */
 #define PAD 8u
 #define ALL 0xffffffffu
 
@@ -43,9 +43,12 @@ VS_HD uint32_t pack(float low, float high)
 #endif
 }
 
+struct four { VS_ALIGN16 uint32_t word[4]; };
+
 /* Two neighbouring values in each word. */
 struct tile {
-    uint32_t k[KEYS][(DIM + PAD) / 2], v[DIM][(KEYS + PAD) / 2]; /* v transposed */
+    uint32_t k[KEYS][(DIM + PAD) / 2];
+    struct four v[DIM][(KEYS + PAD) / 8]; /* transposed */
     uint64_t spoilt; /* base + KEYS of the last tile with a value that is no finite number */
 };
 
@@ -62,25 +65,57 @@ VS_HD uint32_t finite_pair(uint32_t pair, bool *spoilt)
     return low | high;
 }
 
-/* Keys [base, base + KEYS); zeros for those that no row of the block sees: before from, and from to on. */
-VS_DEVICE void load_tile(const struct attend_args *a, const struct block_rows *b, struct tile *m, uint64_t base, uint64_t from, uint64_t to)
+#define BATCH 8u /* pairs that a thread reads before it stores the first: 16 loads are in flight */
+
+VS_HD bool in_tile(uint64_t key, uint64_t from, uint64_t to)
 {
-    const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const float *k = a->k.data + b->kv * a->k.head_stride, *v = a->v.data + b->kv * a->v.head_stride;
+    return key >= from && key < to;
+}
+
+/* Keys [base, base + KEYS); zeros for those that no row of the block sees: before from, and from to on. */
+VS_DEVICE void load_keys(const struct attend_args *a, const struct block_rows *b, struct tile *m, uint64_t base, uint64_t from, uint64_t to)
+{
+    const uint32_t d = threadIdx.x % (DIM / 2), first = threadIdx.x / (DIM / 2), step = THREADS / (DIM / 2);
+    const float *k = a->k.data + (b->span.k_begin + base) * a->k.token_stride + b->kv * a->k.head_stride + 2 * d;
+    if (d >= a->k.dim / 2)
+        return;
+    VS_UNROLL(1)
+    for (uint32_t key = first; key < KEYS; key += BATCH * step) {
+        float x[BATCH][2];
+        VS_UNROLL(8)
+        for (uint32_t i = 0; i < BATCH; i++) {
+            const float *p = k + (key + i * step) * a->k.token_stride;
+            const bool seen = in_tile(base + key + i * step, from, to);
+            x[i][0] = seen ? p[0] : 0;
+            x[i][1] = seen ? p[1] : 0;
+        }
+        VS_UNROLL(8)
+        for (uint32_t i = 0; i < BATCH; i++)
+            m->k[key + i * step][d] = pack(x[i][0], x[i][1]);
+    }
+}
+
+/* One column a thread, two keys a word, four words at a time: so the stores of a warp do not collide. */
+VS_DEVICE void load_values(const struct attend_args *a, const struct block_rows *b, struct tile *m, uint64_t base, uint64_t from, uint64_t to)
+{
+    const uint32_t d = threadIdx.x;
+    const float *v = a->v.data + (b->span.k_begin + base) * a->v.token_stride + b->kv * a->v.head_stride + d;
     bool spoilt = false;
-    k += (b->span.k_begin + base) * a->k.token_stride;
-    v += (b->span.k_begin + base) * a->v.token_stride;
-    for (uint32_t key = warp; key < KEYS; key += WARPS)
-        for (uint32_t d = lane; d < a->k.dim / 2; d += 32) {
-            const float *p = k + key * a->k.token_stride + 2 * d;
-            m->k[key][d] = base + key >= from && base + key < to ? pack(p[0], p[1]) : 0;
-        }
-    for (uint32_t key = 2 * warp; key < KEYS; key += 2 * WARPS) {
-        const bool low = base + key >= from && base + key < to, high = base + key + 1 >= from && base + key + 1 < to;
-        for (uint32_t d = lane; d < a->v.dim; d += 32) {
-            const float *p = v + key * a->v.token_stride + d;
-            m->v[d][key / 2] = finite_pair(pack(low ? p[0] : 0, high ? p[a->v.token_stride] : 0), &spoilt);
-        }
+    if (d >= a->v.dim)
+        return;
+    VS_UNROLL(1)
+    for (uint32_t key = 0; key < KEYS; key += 2 * BATCH) {
+        float x[2 * BATCH];
+        struct four words[BATCH / 4];
+        VS_UNROLL(16)
+        for (uint32_t i = 0; i < 2 * BATCH; i++)
+            x[i] = in_tile(base + key + i, from, to) ? v[(key + i) * a->v.token_stride] : 0;
+        VS_UNROLL(8)
+        for (uint32_t i = 0; i < BATCH; i++)
+            words[i / 4].word[i % 4] = finite_pair(pack(x[2 * i], x[2 * i + 1]), &spoilt);
+        VS_UNROLL(2)
+        for (uint32_t i = 0; i < BATCH / 4; i++)
+            m->v[d][key / 8 + i] = words[i];
     }
     if (spoilt)
         m->spoilt = base + KEYS;
@@ -112,24 +147,46 @@ VS_DEVICE void begin_rows(const struct attend_args *a, const struct block_rows *
             m->out[n][e] = 0;
 }
 
+/* Keys of the tile at base that a row sees: [begin, end). */
+VS_HD void seen_of_tile(const struct attend_row *row, uint64_t base, uint32_t *begin, uint32_t *end)
+{
+    *begin = row->from > base ? row->from - base < KEYS ? (uint32_t)(row->from - base) : KEYS : 0;
+    *end = row->to > base ? row->to - base < KEYS ? (uint32_t)(row->to - base) : KEYS : 0;
+}
+
+/* Loops are unrolled, here and below, for the sake of s: an array that is not indexed by constants leaves the registers. */
 VS_DEVICE void tile_scores(const struct attend_args *a, const struct tile *t, const struct mine *m, uint64_t base, float (*s)[4])
 {
     const uint32_t g = threadIdx.x % 32 / 4, i = threadIdx.x % 4;
+    uint32_t begin[2], end[2];
+    for (uint32_t h = 0; h < 2; h++)
+        seen_of_tile(&m->row[h], base, &begin[h], &end[h]);
+    VS_UNROLL(8)
     for (uint32_t n = 0; n < KEYS / 8; n++) {
         for (uint32_t e = 0; e < 4; e++)
             s[n][e] = 0;
+        VS_UNROLL(8)
         for (uint32_t c = 0; c < DIM / 16; c++)
             if (c * 16 < a->q.dim) {
                 const uint32_t k[2] = {t->k[n * 8 + g][c * 8 + i], t->k[n * 8 + g][c * 8 + i + 4]};
                 VS_MMA(s[n], m->q[c], k);
             }
-        for (uint32_t e = 0; e < 4; e++) {
-            const struct attend_row *row = &m->row[e / 2];
-            const uint64_t key = base + n * 8 + 2 * i + e % 2;
-            const float x = s[n][e] * a->scale, capped = a->softcap > 0 ? vs_softcap(x, a->softcap) : x;
-            s[n][e] = key >= row->from && key < row->to ? capped : -INFINITY;
-        }
+        for (uint32_t e = 0; e < 4; e++)
+            s[n][e] *= a->scale;
     }
+    if (a->softcap > 0) {
+        VS_UNROLL(8)
+        for (uint32_t n = 0; n < KEYS / 8; n++)
+            VS_UNROLL(4)
+            for (uint32_t e = 0; e < 4; e++)
+                s[n][e] = vs_softcap(s[n][e], a->softcap);
+    }
+    VS_UNROLL(8)
+    for (uint32_t n = 0; n < KEYS / 8; n++)
+        for (uint32_t e = 0; e < 4; e++) {
+            const uint32_t key = n * 8 + 2 * i + e % 2;
+            s[n][e] = key >= begin[e / 2] && key < end[e / 2] ? s[n][e] : -INFINITY;
+        }
 }
 
 /* Four threads share a row. */
@@ -155,6 +212,7 @@ VS_DEVICE void renew(struct mine *m, float (*s)[4])
                 max = s[n][e] > max ? s[n][e] : max;
         max = row_max(max);
         const float base = max == -INFINITY ? 0 : max, shrink = vs_exp(m->max[h] - base);
+        VS_UNROLL(8)
         for (uint32_t n = 0; n < KEYS / 8; n++)
             for (uint32_t e = 2 * h; e < 2 * h + 2; e++) {
                 s[n][e] = vs_exp(s[n][e] - base);
@@ -178,13 +236,13 @@ VS_DEVICE void tile_values(const struct attend_args *a, const struct tile *t, st
                                pack(s[2 * c + 1][2], s[2 * c + 1][3])};
         for (uint32_t n = 0; n < DIM / 8; n++)
             if (n * 8 < a->v.dim) {
-                const uint32_t v[2] = {t->v[n * 8 + g][c * 8 + i], t->v[n * 8 + g][c * 8 + i + 4]};
+                const uint32_t v[2] = {t->v[n * 8 + g][2 * c].word[i], t->v[n * 8 + g][2 * c + 1].word[i]};
                 VS_MMA(m->out[n], p, v);
             }
     }
 }
 
-/* The values that load_tile left out, to the rows that see them and to no other. */
+/* The values that load_values left out, to the rows that see them and to no other. */
 VS_DEVICE void tile_spoilt(const struct attend_args *a, const struct block_rows *b, struct mine *m, uint64_t base)
 {
     const uint32_t i = threadIdx.x % 4;
@@ -215,7 +273,8 @@ VS_DEVICE void end_rows(const struct attend_args *a, const struct block_rows *b,
 
 VS_KERNEL(attend_fast, struct attend_args)
 {
-    __shared__ struct tile t;
+    VS_BEGIN();
+    __shared__ VS_ALIGN16 struct tile t;
     if (!threadIdx.x)
         t.spoilt = 0;
     for (uint64_t item = blockIdx.x; item < a.first_item[a.span_count]; item += gridDim.x) {
@@ -226,7 +285,8 @@ VS_KERNEL(attend_fast, struct attend_args)
         for (uint64_t base = from / KEYS * KEYS; base < to; base += KEYS) {
             float s[KEYS / 8][4];
             __syncthreads(); /* the tile before has been used */
-            load_tile(&a, &b, &t, base, from, to);
+            load_keys(&a, &b, &t, base, from, to);
+            load_values(&a, &b, &t, base, from, to);
             __syncthreads();
             tile_scores(&a, &t, &m, base, s);
             renew(&m, s);

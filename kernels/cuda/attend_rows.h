@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What both kinds of attention agree on: which rows a block has. A row is one query with one head; the rows of a block
+ * What all kinds of attention agree on: which rows a block has. A row is one query with one head; the rows of a block
  * share a key head.
  */
 #ifndef VS_KERNELS_CUDA_ATTEND_ROWS_H
@@ -63,6 +63,9 @@ extern "C" {
 /* attend_fast.cu: whether it has these heads; then blocks of VS_FAST_ROWS rows. */
 #define VS_FAST_ROWS 64u
 bool vs_cuda_fast_attends(const struct vs_cuda *cuda, const struct vs_f_attention *a);
+/* attend_few.cu: items of at most VS_FEW_ROWS rows, whose scores all lie in the workspace. */
+#define VS_FEW_ROWS 8u
+enum vs_code vs_cuda_attend_few(struct vs_cuda *cuda, const struct attend_args *args, struct vs_err *err);
 enum vs_code vs_cuda_attend_fast(struct vs_cuda *cuda, const struct attend_args *args, struct vs_err *err);
 
 #ifdef __cplusplus

@@ -3,16 +3,14 @@
  * Rotary positions, and attention in canonical order. A row is one query with one head; a block takes rows that share a key
  * head, in three steps: scores, weights, weighted values.
  */
-#include "attend_rows.h"
-#include "canon_f32.h"
+#include "attend_scores.h"
 #include "forward.h"
 
 #define THREADS 256u
 #define WARP 32u
 #define ALL 0xffffffffu
 #define LANES ((uint32_t)VS_DOT_LANES)
-#define ROWS 8u            /* of a block, at most: one for each warp */
-#define KEYS 4u            /* that 16 threads take at a time */
+#define ROWS VS_FEW_ROWS   /* of a block, at most: one for each warp */
 
 /* ---- rotary positions ---- */
 
@@ -20,6 +18,7 @@ struct rope_args { struct vs_f_heads x; uint64_t tokens; const uint32_t *positio
 
 VS_KERNEL(rope, struct rope_args)
 {
+    VS_BEGIN();
     const uint64_t all = a.tokens * a.x.heads * a.pairs;
     for (uint64_t n = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; n < all; n += (uint64_t)gridDim.x * blockDim.x) {
         const uint64_t i = n % a.pairs, h = n / a.pairs % a.x.heads, t = n / a.pairs / a.x.heads;
@@ -41,54 +40,6 @@ enum vs_code vs_cuda_rope(struct vs_dev *dev, const struct vs_f_heads *x, uint64
 }
 
 /* ---- attention ---- */
-
-VS_HD void score_lane(const struct attend_args *a, const struct block_rows *b, const float *const *q, uint64_t key, uint64_t to, uint32_t lane,
-                      float (*acc)[ROWS])
-{
-    const float *k[KEYS];
-    for (uint32_t i = 0; i < KEYS; i++)
-        k[i] = a->k.data + (b->span.k_begin + (key + i < to ? key + i : to - 1)) * a->k.token_stride + b->kv * a->k.head_stride;
-    for (uint32_t i = 0; i < KEYS; i++)
-        for (uint32_t r = 0; r < ROWS; r++)
-            acc[i][r] = 0;
-    for (uint64_t d = lane; d < a->q.dim; d += LANES) {
-        float x[ROWS];
-        for (uint32_t r = 0; r < ROWS; r++)
-            x[r] = q[r][d];
-        for (uint32_t i = 0; i < KEYS; i++) {
-            const float y = k[i][d];
-            for (uint32_t r = 0; r < ROWS; r++)
-                acc[i][r] = vs_fmaf(x[r], y, acc[i][r]);
-        }
-    }
-}
-
-/* Sixteen threads are the lanes of KEYS x ROWS dot products. Scores that a row may not see are written and never read. */
-VS_DEVICE void block_scores(const struct attend_args *a, const struct block_rows *b, float *scores)
-{
-    const uint32_t lane = threadIdx.x % LANES, group = threadIdx.x / LANES, groups = THREADS / LANES;
-    const uint64_t from = row_of(a, b, 0).from, to = row_of(a, b, ROWS - 1).to;
-    const float *q[ROWS];
-    for (uint32_t r = 0; r < ROWS; r++) {
-        const struct attend_row row = row_of(a, b, r);
-        q[r] = a->q.data + row.token * a->q.token_stride + row.head * a->q.head_stride;
-    }
-    for (uint64_t base = from; base < to; base += groups * KEYS) { /* all threads of a warp stay together for the shuffles */
-        const uint64_t key = base + group * KEYS;
-        float acc[KEYS][ROWS];
-        score_lane(a, b, q, key, to, lane, acc);
-        for (uint32_t i = 0; i < KEYS; i++)
-            for (uint32_t r = 0; r < ROWS; r++) {
-                float dot = acc[i][r];
-                for (uint32_t half = LANES / 2; half; half /= 2)
-                    dot += __shfl_down_sync(ALL, dot, half, LANES);
-                if (!lane && key + i < to && r < b->count) {
-                    dot *= a->scale;
-                    scores[r * a->scores_stride + key + i] = a->softcap > 0 ? vs_softcap(dot, a->softcap) : dot;
-                }
-            }
-    }
-}
 
 VS_DEVICE float warp_max(float max)
 {
@@ -176,11 +127,13 @@ VS_DEVICE void block_values(const struct attend_args *a, const struct block_rows
 
 VS_KERNEL(attend, struct attend_args)
 {
+    VS_BEGIN();
     __shared__ float tops[ROWS], sums[ROWS];
     float *scores = a.scores + blockIdx.x * ROWS * a.scores_stride;
     for (uint64_t item = blockIdx.x; item < a.first_item[a.span_count]; item += gridDim.x) {
         const struct block_rows b = rows_of_item(&a, item);
-        block_scores(&a, &b, scores);
+        for (uint64_t key = row_of(&a, &b, 0).from; key < row_of(&a, &b, ROWS - 1).to; key += VS_SCORE_TILE)
+            tile_scores(&a, &b, key, ROWS, scores);
         __syncthreads();
         block_weights(&a, &b, scores, tops, sums);
         block_values(&a, &b, scores, sums);
@@ -216,6 +169,15 @@ static uint32_t rows_of_block(const struct vs_cuda *cuda, const struct vs_f_atte
     return rows < 1 ? 1 : rows < ROWS ? (uint32_t)rows : ROWS;
 }
 
+/* Whether attend_few.cu has them: there the scores of all rows of a launch are kept, in the room for a block each. */
+static bool few_rows(const struct vs_cuda *cuda, const struct vs_f_attention *a)
+{
+    uint64_t items = 0;
+    for (uint32_t i = 0; i < a->span_count; i++)
+        items += (a->spans[i].q_count * (a->q.heads / a->k.heads) + ROWS - 1) / ROWS * a->k.heads;
+    return items <= attend_blocks(cuda) && !a->row_sum_error;
+}
+
 /* Spans [at, at + count) of the caller's into the arguments. */
 static void take_spans(struct attend_args *args, const struct vs_f_attention *a, uint32_t at)
 {
@@ -239,8 +201,8 @@ enum vs_code vs_cuda_attend(struct vs_dev *dev, const struct vs_f_attention *a, 
     args.k = a->k;
     args.v = a->v;
     args.window = a->window;
-    const bool fast = a->span_count && vs_cuda_fast_attends(cuda, a);
-    args.rows = fast ? VS_FAST_ROWS : rows_of_block(cuda, a);
+    const bool fast = a->span_count && vs_cuda_fast_attends(cuda, a), few = !fast && few_rows(cuda, a);
+    args.rows = fast ? VS_FAST_ROWS : few ? ROWS : rows_of_block(cuda, a);
     args.scale = a->scale;
     args.softcap = a->softcap;
     args.causal = a->causal;
@@ -254,6 +216,8 @@ enum vs_code vs_cuda_attend(struct vs_dev *dev, const struct vs_f_attention *a, 
         const uint64_t items = args.first_item[args.span_count], most = attend_blocks(cuda);
         if (items && fast)
             code = vs_cuda_attend_fast(cuda, &args, err);
+        else if (items && few)
+            code = vs_cuda_attend_few(cuda, &args, err);
         else if (items)
             VS_LAUNCH(cuda, code, attend, items < most ? items : most, THREADS, args, err);
     }

@@ -12,6 +12,7 @@ enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err)
 {
     if (e == cudaSuccess)
         return VS_OK;
+    cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
     return vs_fail(err, e == cudaErrorMemoryAllocation ? VS_ENOMEM : VS_EDEVICE, "CUDA device: %s: %s (error %d)", what,
                    cudaGetErrorString(e), (int)e);
 }
@@ -22,7 +23,6 @@ enum vs_code vs_cuda_no_room(cudaError_t e, const char *where, uint64_t bytes, s
     char what[200], room[64] = "";
     if (!where[0] && cudaMemGetInfo(&available, &all) == cudaSuccess)
         snprintf(room, sizeof room, " (%llu of %llu are free)", (unsigned long long)available, (unsigned long long)all);
-    cudaGetLastError(); /* it stays set until it is asked for: the next launch would be blamed */
     snprintf(what, sizeof what, "no room for %llu bytes%s%s: less --memory or shorter prompts may fit, --device cpu needs none",
              (unsigned long long)bytes, where, room);
     return vs_cuda_check(e, what, err);
@@ -45,6 +45,7 @@ enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err)
 {
     enum vs_code code = vs_cuda_room(cuda, slot, bytes, err);
+    cuda->behind_kernel = false;
     if (!code && bytes)
         code = vs_cuda_check(cudaMemcpyAsync(cuda->slots[slot].p, host, bytes, cudaMemcpyHostToDevice, cuda->stream),
                              "copy to the device", err);
@@ -53,6 +54,7 @@ enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const voi
 
 enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err)
 {
+    cuda->behind_kernel = false;
     cudaError_t e = cudaMemcpyAsync(host, cuda->slots[slot].p, bytes, cudaMemcpyDeviceToHost, cuda->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(cuda->stream);
@@ -73,8 +75,28 @@ enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err 
     return vs_cuda_no_room(e, " of pinned host memory", bytes, err);
 }
 
+#if defined(__CUDACC__)
+/* What went wrong is for vs_cuda_end to see. */
+void vs_cuda_start(const struct vs_cuda *cuda, const void *kernel, unsigned blocks, unsigned threads, const void *args)
+{
+    void *list[1] = {(void *)(uintptr_t)args};
+    cudaLaunchAttribute early = {};
+    cudaLaunchConfig_t config = {};
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    config.gridDim = dim3(blocks);
+    config.blockDim = dim3(threads);
+    config.stream = cuda->stream;
+    config.attrs = &early;
+    config.numAttrs = cuda->early && cuda->behind_kernel;
+    cudaLaunchKernelExC(&config, kernel, list);
+}
+#endif
+
 void vs_cuda_begin(struct vs_cuda *cuda)
 {
+    cuda->behind_kernel &= !cuda->timed;
+    cuda->launches++;
     if (cuda->timed)
         cudaEventRecord(cuda->before, cuda->stream);
 }
@@ -82,6 +104,7 @@ void vs_cuda_begin(struct vs_cuda *cuda)
 enum vs_code vs_cuda_end(struct vs_cuda *cuda, struct vs_err *err)
 {
     enum vs_code code = vs_cuda_check(cudaGetLastError(), "kernel launch", err);
+    cuda->behind_kernel = true;
     if (code || !cuda->timed)
         return code;
     float ms = 0;
@@ -154,6 +177,7 @@ struct probe_args { uint32_t *out; };
 
 VS_KERNEL(alive, struct probe_args)
 {
+    VS_BEGIN();
     *a.out = 0x5eed;
 }
 
@@ -191,6 +215,7 @@ enum vs_code vs_cuda_open(struct vs_dev **out, struct vs_err *err)
     cuda->dev.kind = VS_DEV_CUDA;
     cuda->processors = (unsigned)prop.multiProcessorCount;
     cuda->capability = (unsigned)(prop.major * 10 + prop.minor);
+    cuda->early = cuda->capability >= 90;
     cuda->chunk = CHUNK_BYTES;
     snprintf(cuda->dev.name, sizeof cuda->dev.name, "%.*s", (int)sizeof cuda->dev.name - 1, prop.name);
     code = vs_cuda_check(cudaStreamCreate(&cuda->stream), "stream", err);

@@ -10,7 +10,8 @@
 #include <cuda_runtime.h>
 
 enum {
-    VS_LT_SUCCESS = 0,
+    VS_LT_SUCCESS = 0,             /* cublasStatus_t */
+    VS_LT_NOT_SUPPORTED = 15,
     VS_LT_R_32F = 0,               /* cudaDataType */
     VS_LT_R_16BF = 14,
     VS_LT_COMPUTE_32F = 68,        /* cublasComputeType_t */

@@ -12,15 +12,52 @@
 #include "canon.h"
 
 #if defined(__CUDA_ARCH__)
+#define VS_PRAGMA(text) _Pragma(#text)
+#define VS_UNROLL(n) VS_PRAGMA(unroll n)
+#else
+#define VS_UNROLL(n)
+#endif
+#define VS_ALIGN16 __attribute__((aligned(16)))
+
+#ifndef VS_KERNEL
+#define VS_KERNEL(name, args_type) static __global__ void name(args_type a)
+#define VS_DEVICE static __device__ __forceinline__
+#define VS_START(name, blocks, threads, cuda, args) vs_cuda_start(cuda, (const void *)name, blocks, threads, &(args))
+#endif
+
+/* Kernels begin with VS_BEGIN, before which nothing may be read or written. From compute capability 9.0 on a kernel that follows
+ * another one directly is started before that one is done, and waits here: the device need not run empty between them. */
+#ifndef VS_BEGIN
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define VS_BEGIN() asm volatile("griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;" ::: "memory")
+#else
+#define VS_BEGIN() ((void)0)
+#endif
+#endif
+
+#if defined(__CUDA_ARCH__)
 #define VS_PREFETCH(p) asm volatile("prefetch.global.L2 [%0];" ::"l"(p))
 #else
 #define VS_PREFETCH(p) ((void)(p))
 #endif
 
-#ifndef VS_KERNEL
-#define VS_KERNEL(name, args_type) static __global__ void name(args_type a)
-#define VS_DEVICE static __device__ __forceinline__
-#define VS_START(name, blocks, threads, stream, args) name<<<blocks, threads, 0, stream>>>(args)
+/* Copies to shared memory that no register waits for: 16 bytes between multiples of 16; the same of which those from n on (not
+ * all) become zero; 4 bytes. COMMIT closes a group of this thread's; WAIT(n): all groups but its last n have arrived. */
+#ifndef VS_COPY16
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#define VS_SHARED_AT(p) ((unsigned)__cvta_generic_to_shared(p))
+#define VS_COPY16(to, from) asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(VS_SHARED_AT(to)), "l"(from) : "memory")
+#define VS_COPY_PART(to, from, n) asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(VS_SHARED_AT(to)), "l"(from), "r"(n) : "memory")
+#define VS_COPY4(to, from) asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(VS_SHARED_AT(to)), "l"(from) : "memory")
+#define VS_COPY_COMMIT() asm volatile("cp.async.commit_group;" ::: "memory")
+#define VS_COPY_WAIT(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
+#else
+#define VS_COPY16(to, from) ((void)(*(uint4 *)(to) = *(const uint4 *)(from)))
+#define VS_COPY_PART(to, from, n) (memset(to, 0, 16), (void)memcpy(to, from, n))
+#define VS_COPY4(to, from) ((void)(*(to) = *(from)))
+#define VS_COPY_COMMIT() ((void)0)
+#define VS_COPY_WAIT(n) ((void)0)
+#endif
 #endif
 
 /* Device buffers that stay until the device is closed; they only grow. */
@@ -36,10 +73,12 @@ struct vs_cuda {
     uint64_t chunk;        /* bytes of rows on the device at a time */
     bool timed;            /* add the time of kernels to kernel_ms (gpu-verify) */
     double kernel_ms;
+    uint64_t launches;
     cudaEvent_t before, after;
     cudaStream_t copies;         /* the copy stream of the forward pass; its lanes' events */
     cudaEvent_t sent[2], used[2];
     unsigned processors, capability; /* capability 90 is 9.0 */
+    bool early, behind_kernel;   /* kernels may be started early; what was queued last is one */
     bool fast, fast_attention;   /* attention alone: for tests */
     struct vs_cuda_lt *lt;       /* fast.cu; NULL until fast mode was asked for */
 };
@@ -56,6 +95,7 @@ enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err *err);
+void vs_cuda_start(const struct vs_cuda *cuda, const void *kernel, unsigned blocks, unsigned threads, const void *args);
 void vs_cuda_begin(struct vs_cuda *cuda);                             /* before a launch */
 enum vs_code vs_cuda_end(struct vs_cuda *cuda, struct vs_err *err);   /* after it */
 
@@ -89,7 +129,7 @@ enum vs_code vs_cuda_dequant(struct vs_dev *dev, const void *in, const uint8_t *
     do {                                                                                       \
         if (!(code)) {                                                                         \
             vs_cuda_begin(cuda);                                                               \
-            VS_START(name, (unsigned)(blocks), (unsigned)(threads), (cuda)->stream, args);     \
+            VS_START(name, (unsigned)(blocks), (unsigned)(threads), cuda, args);               \
             (code) = vs_cuda_end(cuda, err);                                                   \
         }                                                                                      \
     } while (0)

@@ -128,18 +128,24 @@ bool vs_cuda_fast_takes(const struct vs_cuda *cuda, const struct vs_mat *w, uint
 
 /* ---- one product ---- */
 
-struct round_args { const float *x; uint64_t x_stride, cols, n; uint16_t *out; };
+struct round_args { const float *x; uint64_t x_stride, cols, pairs; bool even; uint32_t *out; }; /* even: x may be read two at a time */
 
 VS_KERNEL(round_tokens, struct round_args)
 {
-    for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.n; i += (uint64_t)gridDim.x * blockDim.x)
-        a.out[i] = vs_f32_to_bf16(a.x[i / a.cols * a.x_stride + i % a.cols]);
+    VS_BEGIN();
+    for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.pairs; i += (uint64_t)gridDim.x * blockDim.x) {
+        const uint64_t token = i / (a.cols / 2), pair = i - token * (a.cols / 2);
+        const float *x = a.x + token * a.x_stride;
+        const uint64_t two = a.even ? VS_LOAD(uint64_t, x, pair) : vs_f32_bits(x[2 * pair]) | (uint64_t)vs_f32_bits(x[2 * pair + 1]) << 32;
+        a.out[i] = vs_f32_to_bf16(vs_bits_f32((uint32_t)two)) | (uint32_t)vs_f32_to_bf16(vs_bits_f32((uint32_t)(two >> 32))) << 16;
+    }
 }
 
 struct bias_args { float *y; uint64_t y_stride, rows, n; const float *bias; };
 
 VS_KERNEL(add_bias, struct bias_args)
 {
+    VS_BEGIN();
     for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.n; i += (uint64_t)gridDim.x * blockDim.x)
         a.y[i / a.rows * a.y_stride + i % a.rows] += a.bias[i % a.rows];
 }
@@ -159,8 +165,9 @@ static enum vs_code choose(struct vs_cuda_lt *lt, struct shape *s, struct vs_err
         code = lt_check(lt->f.pref_set(pref, VS_LT_PREF_REDUCTION_MASK, &none, sizeof none), "reduction scheme", err);
     for (int i = 0; i < 4 && !code; i++)
         code = lt_check(lt->f.pref_set(pref, attributes[i], &alignments[i], sizeof alignments[i]), "alignment", err);
-    if (!code)
-        code = lt_check(lt->f.heuristic(lt->handle, s->desc, s->w, s->x, s->y, s->y, pref, 1, &s->best, &found), "choice of an algorithm", err);
+    const int status = code ? VS_LT_SUCCESS : lt->f.heuristic(lt->handle, s->desc, s->w, s->x, s->y, s->y, pref, 1, &s->best, &found);
+    if (status != VS_LT_NOT_SUPPORTED)
+        code = code ? code : lt_check(status, "choice of an algorithm", err);
     if (!code && !found)
         code = vs_fail(err, VS_EUNSUPPORTED, "cuBLASLt has no algorithm for %llu rows of %llu with %llu tokens", (unsigned long long)s->rows,
                        (unsigned long long)s->cols, (unsigned long long)s->tokens);
@@ -235,14 +242,15 @@ enum vs_code vs_cuda_fast_product(struct vs_cuda *cuda, const struct vs_mat *w, 
 {
     struct vs_cuda_lt *lt = cuda->lt;
     const uint64_t step = STAGING_BYTES / (w->cols * 2);
+    const bool even = ((uintptr_t)x | x_stride * sizeof *x) % 8 == 0;
     enum vs_code code = VS_OK;
     for (uint64_t at = 0; at < m && !code; at += step) {
         const uint64_t tokens = m - at < step ? m - at : step;
-        const struct round_args a = {x + at * x_stride, x_stride, w->cols, tokens * w->cols, (uint16_t *)lt->staging};
+        const struct round_args a = {x + at * x_stride, x_stride, w->cols, tokens * w->cols / 2, even, (uint32_t *)lt->staging};
         const struct bias_args b = {y + at * y_stride, y_stride, w->rows, tokens * w->rows, bias};
         struct shape *s;
         code = shape_of(lt, w, tokens, b.y, y_stride, &s, err);
-        VS_LAUNCH(cuda, code, round_tokens, vs_cuda_blocks(a.n, 1024), 256, a, err);
+        VS_LAUNCH(cuda, code, round_tokens, vs_cuda_blocks(a.pairs, 1024), 256, a, err);
         if (!code)
             code = multiply(cuda, s, w, b.y, err);
         if (bias)

@@ -15,6 +15,7 @@ enum vs_code vs_cuda_fast(struct vs_dev *dev, bool fast, struct vs_err *err);
 void vs_cuda_fast_close(struct vs_cuda *cuda);
 /* Whether fast mode has a product for it; with few tokens the strict kernel is as fast as memory is. */
 bool vs_cuda_fast_takes(const struct vs_cuda *cuda, const struct vs_mat *w, uint64_t m);
+/* VS_EUNSUPPORTED where the library has no algorithm for the shape: the strict product has. */
 enum vs_code vs_cuda_fast_product(struct vs_cuda *cuda, const struct vs_mat *w, const float *x, uint64_t x_stride, uint64_t m,
                                   const float *bias, float *y, uint64_t y_stride, struct vs_err *err);
 

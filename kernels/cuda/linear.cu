@@ -40,6 +40,7 @@ VS_HD void lane_sums(const struct probe_args *a, enum vs_dtype dtype, uint64_t r
 
 VS_KERNEL(head_probe, struct probe_args)
 {
+    VS_BEGIN();
     const uint32_t lane = threadIdx.x % VS_DOT_LANES, group = threadIdx.x / VS_DOT_LANES;
     const uint64_t row_tiles = (a.w.count + ROWS * GROUPS - 1) / (ROWS * GROUPS);
     for (uint64_t item = blockIdx.x; item < row_tiles * a.tiles; item += gridDim.x) {

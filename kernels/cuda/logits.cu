@@ -47,6 +47,7 @@ VS_HD struct best best_of_thread(const struct argmax_args *a, const float *row, 
 /* One block per row. */
 VS_KERNEL(argmax, struct argmax_args)
 {
+    VS_BEGIN();
     __shared__ struct best bests[THREADS];
     for (uint64_t row = blockIdx.x; row < a.n; row += gridDim.x) {
         const float *p = a.logits + row * a.m;

@@ -15,6 +15,7 @@ struct look_args { const float *x; uint64_t n; unsigned long long *out; }; /* ou
 
 VS_KERNEL(look, struct look_args)
 {
+    VS_BEGIN();
     unsigned long long nan = 0, inf = 0, hash = 0, max = 0;
     for (uint64_t i = ((uint64_t)blockIdx.x * blockDim.x + threadIdx.x) * 2; i < a.n; i += (uint64_t)gridDim.x * blockDim.x * 2) {
         uint64_t word = 0;
@@ -96,6 +97,7 @@ VS_HD struct lane_diff compare_lane(const struct compare_args *a, uint64_t row, 
 
 VS_KERNEL(compare, struct compare_args)
 {
+    VS_BEGIN();
     __shared__ struct lane_diff lanes[LANES];
     for (uint64_t row = blockIdx.x; row < a.m; row += gridDim.x) {
         __syncthreads(); /* lanes may still be read for the row before */
@@ -213,6 +215,7 @@ VS_DEVICE void tile_class(const struct tile_args *a, const float *x, uint32_t c,
 
 VS_KERNEL(logit_tile, struct tile_args)
 {
+    VS_BEGIN();
     __shared__ struct top tops[LANES];
     __shared__ double lanes[LANES];
     for (uint64_t row = blockIdx.x; row < a.m; row += gridDim.x)

@@ -11,11 +11,23 @@ void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed)
     cuda->chunk = chunk ? chunk : cuda->chunk;
     cuda->timed = timed;
     cuda->kernel_ms = 0;
+    cuda->launches = 0;
 }
 
 double vs_cuda_kernel_ms(struct vs_dev *dev)
 {
     return ((struct vs_cuda *)dev)->kernel_ms;
+}
+
+uint64_t vs_cuda_launches(struct vs_dev *dev)
+{
+    return ((struct vs_cuda *)dev)->launches;
+}
+
+void vs_cuda_early(struct vs_dev *dev, bool on)
+{
+    struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    cuda->early = on && cuda->capability >= 90;
 }
 
 void vs_cuda_fast_attention(struct vs_dev *dev, bool on)
@@ -29,6 +41,7 @@ static enum vs_code copy_rate(struct vs_cuda *cuda, uint64_t bytes, double *rate
     enum vs_code code = vs_cuda_room(cuda, VS_SLOT_A, bytes, err);
     if (!code)
         code = vs_cuda_room(cuda, VS_SLOT_B, bytes, err);
+    cuda->behind_kernel = false;
     for (int i = 0; i <= COPIES && !code; i++) { /* the first one warms up */
         if (i == 1)
             cudaEventRecord(cuda->before, cuda->stream);
@@ -55,7 +68,9 @@ enum vs_code vs_cuda_facts(struct vs_dev *dev, struct vs_cuda_facts *out, struct
     cudaDriverGetVersion(&out->driver);
     cudaRuntimeGetVersion(&out->runtime);
     out->capability = prop.major * 10 + prop.minor;
+    out->processors = prop.multiProcessorCount;
     out->memory = prop.totalGlobalMem;
+    out->cache = (uint64_t)prop.l2CacheSize;
     return copy_rate(cuda, prop.totalGlobalMem / 8 < COPY_BYTES ? prop.totalGlobalMem / 8 : COPY_BYTES, &out->copy_rate, err);
 }
 
@@ -63,6 +78,7 @@ struct fill_args { uint16_t *p; uint64_t n, seed; float scale; };
 
 VS_KERNEL(fill, struct fill_args)
 {
+    VS_BEGIN();
     for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.n; i += (uint64_t)gridDim.x * blockDim.x) {
         const float uniform = (float)(vs_mix64(i + (a.seed + 1) * VS_GOLDEN) >> 40) * 0x1p-23f - 1.0f;
         a.p[i] = vs_f32_to_bf16(uniform * a.scale);

@@ -37,6 +37,7 @@ static enum vs_code wait(struct vs_dev *dev, struct vs_err *err)
 static enum vs_code put(struct vs_dev *dev, void *dst, const void *host, uint64_t bytes, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    cuda->behind_kernel = false;
     const enum vs_code code = vs_cuda_check(cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, cuda->stream), "copy to the device", err);
     return code ? code : wait(dev, err);
 }
@@ -44,6 +45,7 @@ static enum vs_code put(struct vs_dev *dev, void *dst, const void *host, uint64_
 static enum vs_code get(struct vs_dev *dev, void *host, const void *src, uint64_t bytes, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    cuda->behind_kernel = false;
     const enum vs_code code = vs_cuda_check(cudaMemcpyAsync(host, src, bytes, cudaMemcpyDeviceToHost, cuda->stream), "copy from the device", err);
     return code ? code : wait(dev, err);
 }
@@ -78,6 +80,7 @@ static enum vs_code send(struct vs_dev *dev, unsigned lane, void *dst, const voi
 static enum vs_code arrived(struct vs_dev *dev, unsigned lane, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    cuda->behind_kernel = false; /* the next kernel waits for the event as well, wherever it starts */
     return vs_cuda_check(cudaStreamWaitEvent(cuda->stream, cuda->sent[lane], 0), "read-ahead", err);
 }
 

@@ -29,23 +29,27 @@ VS_DEVICE double lanes_sum(double *lanes, double mine)
     return lanes[0];
 }
 
-VS_KERNEL(norm, struct norm_args)
+VS_KERNEL(norm_rows, struct norm_args)
 {
+    VS_BEGIN();
     __shared__ double lanes[LANES];
     for (uint64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
         const float *x = a.x + row * a.cols;
         double mean = 0, sum = 0;
         if (a.kind == VS_F_LAYER) {
+            VS_UNROLL(8)
             for (uint64_t k = threadIdx.x; k < a.cols; k += LANES)
                 sum += x[k];
             mean = lanes_sum(lanes, sum) / (double)a.cols;
         }
         sum = 0;
+        VS_UNROLL(8)
         for (uint64_t k = threadIdx.x; k < a.cols; k += LANES) {
             const double d = x[k] - mean;
             sum = vs_fma(d, d, sum);
         }
         const float factor = (float)(1 / sqrt(lanes_sum(lanes, sum) / (double)a.cols + a.eps));
+        VS_UNROLL(8)
         for (uint64_t k = threadIdx.x; k < a.cols; k += LANES) {
             float v = (a.kind == VS_F_LAYER ? (float)(x[k] - mean) : x[k]) * factor;
             v = a.weight ? v * a.weight[k] : v;
@@ -59,6 +63,6 @@ enum vs_code vs_cuda_norm(struct vs_dev *dev, enum vs_f_norm_kind kind, const fl
 {
     const struct norm_args a = {kind, x, rows, cols, weight, bias, eps, y};
     enum vs_code code = VS_OK;
-    VS_LAUNCH((struct vs_cuda *)dev, code, norm, vs_cuda_blocks(rows, 1), LANES, a, err);
+    VS_LAUNCH((struct vs_cuda *)dev, code, norm_rows, vs_cuda_blocks(rows, 1), LANES, a, err);
     return code;
 }

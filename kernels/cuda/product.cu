@@ -1,152 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Matrix products in strict mode. Few tokens: the weights are read once, and nothing but their bytes costs time. Many: tiles
- * in shared memory, whose 16 lanes are shared out among the warps of a block.
+ * Matrix products in strict mode. Few tokens: few.cu. Many: tiles in shared memory, whose 16 lanes are shared out among the
+ * warps of a block.
  */
-#include "forward.h"
 #include "fast.h"
-#include "mat.h"
+#include "forward.h"
+#include "product.h"
 
 #define WARP 32u
-#define ALL 0xffffffffu
 
-struct product_args {
-    struct vs_mat w;
-    const float *x, *bias;
-    uint64_t x_stride, m;
-    float *y;
-    uint64_t y_stride;
-    bool pairs;            /* rows of weights and of x may be read two values at a time */
-};
+/* ---- few tokens of weights that few.cu does not take ---- */
 
-VS_HD void put_product(const struct product_args *a, uint64_t token, uint64_t row, float dot)
+#define PLAIN_THREADS 128u
+#define PLAIN_ROWS (PLAIN_THREADS / VS_ROW_THREADS)
+
+VS_KERNEL(product_plain, struct product_args)
 {
-    a->y[token * a->y_stride + row] = vs_quiet(a->bias ? dot + a->bias[row] : dot);
-}
-
-/* ---- up to FEW tokens: 8 threads a row, two lanes each ---- */
-
-#define FEW 4u
-#define FEW_THREADS 256u
-#define ROW_THREADS 8u
-#define AHEAD 32u          /* pairs of weights in flight for each thread */
-
-VS_HD void x_pair(const float *x, bool pairs, float *out)
-{
-    if (pairs) {
-        const uint64_t two = VS_LOAD(uint64_t, x, 0);
-        out[0] = vs_bits_f32((uint32_t)two);
-        out[1] = vs_bits_f32((uint32_t)(two >> 32));
-    } else {
-        out[0] = x[0];
-        out[1] = x[1];
-    }
-}
-
-VS_HD void pair_at(enum vs_dtype dtype, const uint8_t *row, const uint8_t *scales, uint64_t k, bool pairs, float *w)
-{
-    if (pairs && dtype == VS_BF16) {
-        const uint32_t two = VS_LOAD(uint32_t, row, k / 2);
-        w[0] = vs_bits_f32(two << 16);
-        w[1] = vs_bits_f32(two & 0xffff0000u);
-    } else if (pairs && dtype == VS_F16) {
-        const uint32_t two = VS_LOAD(uint32_t, row, k / 2);
-        w[0] = vs_f16_to_f32((uint16_t)two);
-        w[1] = vs_f16_to_f32((uint16_t)(two >> 16));
-    } else if (pairs && dtype == VS_F32) {
-        x_pair((const float *)(const void *)row + k, true, w);
-    } else {
-        w[0] = vs_mat_at(dtype, row, scales, k);
-        w[1] = vs_mat_at(dtype, row, scales, k + 1);
-    }
-}
-
-/* The chunk after the next of a row to the L2 cache, a line for each of the 8 threads: what a few thousand rows have in
- * flight by themselves does not fill the memory's pipe. */
-VS_HD void fetch_ahead(enum vs_dtype dtype, const uint8_t *row, uint64_t k, uint64_t cols, uint32_t t)
-{
-    const uint64_t at = (k + 2 * AHEAD * VS_DOT_LANES) * vs_float_size(dtype) + t * 128;
-    if (vs_float_size(dtype) && at < cols * vs_float_size(dtype))
-        VS_PREFETCH(row + at);
-}
-
-/* The rest of a row: fewer than 16 values, of which this thread has up to two. */
-VS_HD void last_values(const struct product_args *a, enum vs_dtype dtype, const uint8_t *row, const uint8_t *scales, uint64_t k, uint64_t lanes,
-                       uint32_t tokens, float (*acc)[2])
-{
-    for (uint32_t e = 0; e < 2; e++)
-        if (k + lanes + e < a->w.cols)
-            for (uint32_t i = 0; i < tokens; i++)
-                acc[i][e] = vs_fmaf(a->x[(i < a->m ? i : a->m - 1) * a->x_stride + k + lanes + e],
-                                    vs_mat_at(dtype, row, scales, k + lanes + e), acc[i][e]);
-}
-
-/* acc[i]: the two lanes of this thread for token i. pairs and tokens (1 or FEW) are constants, so that a chunk's loads stand
- * together, before the first value is used; tokens past the end repeat the last. */
-VS_HD void row_lanes(const struct product_args *a, enum vs_dtype dtype, const bool pairs, uint64_t r, uint32_t t, const uint32_t tokens,
-                     float (*acc)[2])
-{
-    const uint8_t *row = vs_mat_row(&a->w, r), *scales = vs_mat_scales(&a->w, r);
-    uint64_t k = 0;
-    for (uint32_t i = 0; i < tokens; i++)
+    VS_BEGIN();
+    const uint64_t r = (uint64_t)blockIdx.x * PLAIN_ROWS + threadIdx.x / VS_ROW_THREADS;
+    float acc[VS_FEW_TOKENS][2];
+    for (uint32_t i = 0; i < VS_FEW_TOKENS; i++)
         acc[i][0] = acc[i][1] = 0;
-    for (; a->w.cols - k >= AHEAD * VS_DOT_LANES; k += AHEAD * VS_DOT_LANES) {
-        float w[AHEAD][2];
-        for (uint32_t s = 0; s < AHEAD; s++)
-            pair_at(dtype, row, scales, k + s * VS_DOT_LANES + 2 * t, pairs, w[s]);
-        fetch_ahead(dtype, row, k, a->w.cols, t);
-        for (uint32_t s = 0; s < AHEAD; s++)
-            for (uint32_t i = 0; i < tokens; i++) {
-                float x[2];
-                x_pair(a->x + (i < a->m ? i : a->m - 1) * a->x_stride + k + s * VS_DOT_LANES + 2 * t, pairs, x);
-                acc[i][0] = vs_fmaf(x[0], w[s][0], acc[i][0]);
-                acc[i][1] = vs_fmaf(x[1], w[s][1], acc[i][1]);
-            }
+    const uint64_t row = r < a.w.rows ? r : a.w.rows - 1;
+    plain_values(&a, a.w.dtype, vs_mat_row(&a.w, row), vs_mat_scales(&a.w, row), 0, threadIdx.x % VS_ROW_THREADS, a.m, acc);
+    for (uint32_t i = 0; i < VS_FEW_TOKENS; i++) {
+        const float dot = pair_tree(acc[i]);
+        if (threadIdx.x % VS_ROW_THREADS == 0 && r < a.w.rows && i < a.m)
+            put_product(&a, i, r, dot);
     }
-    for (; k < a->w.cols; k += VS_DOT_LANES)
-        last_values(a, dtype, row, scales, k, 2 * t, tokens, acc);
 }
-
-/* Lanes 2t and 2t + 1 of the tree over 16: partners are 4, 2, 1 threads away, then in the thread itself. */
-VS_DEVICE float pair_tree(float *acc)
-{
-    for (uint32_t half = ROW_THREADS / 2; half; half /= 2) {
-        acc[0] += __shfl_down_sync(ALL, acc[0], half, ROW_THREADS);
-        acc[1] += __shfl_down_sync(ALL, acc[1], half, ROW_THREADS);
-    }
-    return acc[0] + acc[1];
-}
-
-#define FOR_MAT(call)                                                          \
-    if (a.w.dtype == VS_BF16 && a.pairs)                                       \
-        call(VS_BF16, true);                                                   \
-    else if (a.w.dtype == VS_F16 && a.pairs)                                   \
-        call(VS_F16, true);                                                    \
-    else if (a.w.dtype == VS_F32 && a.pairs)                                   \
-        call(VS_F32, true);                                                    \
-    else                                                                       \
-        call(a.w.dtype, false);
-
-#define FEW_KERNEL(name, tokens)                                                                                           \
-    VS_KERNEL(name, struct product_args)                                                                                   \
-    {                                                                                                                      \
-        const uint32_t t = threadIdx.x % ROW_THREADS, per_block = FEW_THREADS / ROW_THREADS;                               \
-        for (uint64_t r0 = (uint64_t)blockIdx.x * per_block; r0 < a.w.rows; r0 += (uint64_t)gridDim.x * per_block) {       \
-            const uint64_t r = r0 + threadIdx.x / ROW_THREADS;                                                             \
-            float acc[tokens][2];                                                                                          \
-            FOR_MAT(tokens##_CALL)                                                                                         \
-            for (uint32_t i = 0; i < tokens; i++) {                                                                        \
-                const float dot = pair_tree(acc[i]);                                                                       \
-                if (!t && r < a.w.rows && i < a.m)                                                                         \
-                    put_product(&a, i, r, dot);                                                                            \
-            }                                                                                                              \
-        }                                                                                                                  \
-    }
-#define ONE 1u
-#define ONE_CALL(T, pairs) row_lanes(&a, T, pairs, r < a.w.rows ? r : a.w.rows - 1, t, ONE, acc)
-#define FEW_CALL(T, pairs) row_lanes(&a, T, pairs, r < a.w.rows ? r : a.w.rows - 1, t, FEW, acc)
-FEW_KERNEL(product_one, ONE)
-FEW_KERNEL(product_few, FEW)
 
 /* ---- many tokens ---- */
 
@@ -164,17 +46,56 @@ struct tile_memory {
     float w[COLS][TILE_ROWS + PAD], x[COLS][TILE_TOKENS + PAD];
 };
 
-/* Columns [k, k + COLS) of the tile's rows and tokens; past the end zeros, which are never used. */
-VS_DEVICE void load_tile(const struct product_args *a, struct tile_memory *m, uint64_t r0, uint64_t t0, uint64_t k)
+/* One value after the other, whatever they are stored as. */
+VS_DEVICE void load_any(const struct product_args *a, struct tile_memory *m, uint64_t r0, uint64_t k)
 {
     for (uint32_t i = threadIdx.x; i < TILE_ROWS * COLS; i += MANY_THREADS) {
         const uint64_t r = r0 + i / COLS, c = k + i % COLS;
         m->w[i % COLS][i / COLS] = r < a->w.rows && c < a->w.cols ? vs_mat_value(&a->w, r, c) : 0.0f;
     }
-    for (uint32_t i = threadIdx.x; i < TILE_TOKENS * COLS; i += MANY_THREADS) {
-        const uint64_t t = t0 + i / COLS, c = k + i % COLS;
-        m->x[i % COLS][i / COLS] = t < a->m && c < a->w.cols ? a->x[t * a->x_stride + c] : 0.0f;
+}
+
+/* dtype is a constant: all loads of a thread are in flight before it stores the first. */
+VS_DEVICE void load_floats(const struct product_args *a, enum vs_dtype dtype, struct tile_memory *m, uint64_t r0, uint64_t k)
+{
+    const uint32_t col = threadIdx.x % COLS, row = threadIdx.x / COLS;
+    float w[TILE_ROWS * COLS / MANY_THREADS];
+    VS_UNROLL(16)
+    for (uint32_t i = 0; i < TILE_ROWS * COLS / MANY_THREADS; i++) {
+        const uint64_t r = r0 + row + i * (MANY_THREADS / COLS);
+        w[i] = r < a->w.rows && k + col < a->w.cols ? vs_get_f32(vs_mat_row(&a->w, r), dtype, k + col) : 0.0f;
     }
+    VS_UNROLL(16)
+    for (uint32_t i = 0; i < TILE_ROWS * COLS / MANY_THREADS; i++)
+        m->w[col][row + i * (MANY_THREADS / COLS)] = w[i];
+}
+
+VS_DEVICE void load_tokens(const struct product_args *a, struct tile_memory *m, uint64_t t0, uint64_t k)
+{
+    const uint32_t col = threadIdx.x % COLS, row = threadIdx.x / COLS;
+    float x[TILE_TOKENS * COLS / MANY_THREADS];
+    VS_UNROLL(8)
+    for (uint32_t i = 0; i < TILE_TOKENS * COLS / MANY_THREADS; i++) {
+        const uint64_t t = t0 + row + i * (MANY_THREADS / COLS);
+        x[i] = t < a->m && k + col < a->w.cols ? a->x[t * a->x_stride + k + col] : 0.0f;
+    }
+    VS_UNROLL(8)
+    for (uint32_t i = 0; i < TILE_TOKENS * COLS / MANY_THREADS; i++)
+        m->x[col][row + i * (MANY_THREADS / COLS)] = x[i];
+}
+
+/* Columns [k, k + COLS) of the tile's rows and tokens; past the end zeros, which are never used. */
+VS_DEVICE void load_tile(const struct product_args *a, struct tile_memory *m, uint64_t r0, uint64_t t0, uint64_t k)
+{
+    if (a->w.dtype == VS_BF16)
+        load_floats(a, VS_BF16, m, r0, k);
+    else if (a->w.dtype == VS_F16)
+        load_floats(a, VS_F16, m, r0, k);
+    else if (a->w.dtype == VS_F32)
+        load_floats(a, VS_F32, m, r0, k);
+    else
+        load_any(a, m, r0, k);
+    load_tokens(a, m, t0, k);
 }
 
 /* One column: the products of SIDE rows with SIDE tokens. */
@@ -216,6 +137,7 @@ VS_DEVICE void put_tile(const struct product_args *a, float *parts, uint64_t r0,
 
 VS_KERNEL(product_many, struct product_args)
 {
+    VS_BEGIN();
     __shared__ union { struct tile_memory tile; float parts[WARPS * PART]; } m;
     const uint64_t row_tiles = (a.w.rows + TILE_ROWS - 1) / TILE_ROWS, token_tiles = (a.m + TILE_TOKENS - 1) / TILE_TOKENS;
     const uint32_t warp = threadIdx.x / WARP, row = threadIdx.x % WARP / 4 * SIDE, token = threadIdx.x % 4 * SIDE;
@@ -247,16 +169,19 @@ enum vs_code vs_cuda_linear(struct vs_dev *dev, const struct vs_mat *w, const fl
                             const float *bias, float *y, uint64_t y_stride, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    const bool even = ((uintptr_t)w->data | w->stride | (uintptr_t)x | x_stride * sizeof *x) % 8 == 0;
-    const struct product_args a = {*w, x, bias, x_stride, m, y, y_stride, even};
+    const struct product_args a = {*w, x, bias, x_stride, m, y, y_stride};
     const uint64_t tiles = (w->rows + TILE_ROWS - 1) / TILE_ROWS * ((m + TILE_TOKENS - 1) / TILE_TOKENS);
     enum vs_code code = VS_OK;
-    if (cuda->fast && vs_cuda_fast_takes(cuda, w, m))
-        return vs_cuda_fast_product(cuda, w, x, x_stride, m, bias, y, y_stride, err);
-    if (m == 1)
-        VS_LAUNCH(cuda, code, product_one, vs_cuda_blocks(w->rows, FEW_THREADS / ROW_THREADS), FEW_THREADS, a, err);
-    else if (m <= FEW)
-        VS_LAUNCH(cuda, code, product_few, vs_cuda_blocks(w->rows, FEW_THREADS / ROW_THREADS), FEW_THREADS, a, err);
+    if (cuda->fast && vs_cuda_fast_takes(cuda, w, m)) {
+        code = vs_cuda_fast_product(cuda, w, x, x_stride, m, bias, y, y_stride, err);
+        if (code != VS_EUNSUPPORTED)
+            return code;
+        code = VS_OK;
+    }
+    if (vs_cuda_few_takes(w, m))
+        return vs_cuda_few(cuda, &a, err);
+    if (m <= VS_FEW_TOKENS)
+        VS_LAUNCH(cuda, code, product_plain, vs_cuda_blocks(w->rows, PLAIN_ROWS), PLAIN_THREADS, a, err);
     else
         VS_LAUNCH(cuda, code, product_many, vs_cuda_blocks(tiles, 1), MANY_THREADS, a, err);
     return code;

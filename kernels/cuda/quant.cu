@@ -15,6 +15,7 @@ struct dequant_args {
 
 VS_KERNEL(dequant, struct dequant_args)
 {
+    VS_BEGIN();
     const uint64_t stride = (uint64_t)gridDim.x * blockDim.x;
     for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.n; i += stride) {
         const uint64_t block = i / a.elements;

@@ -38,6 +38,7 @@ VS_HD int gather_state(const struct gather_args *a, int64_t id)
 /* One thread per id. The count of offenders is exact, their order is not: the host sorts. */
 VS_KERNEL(check_ids, struct gather_args)
 {
+    VS_BEGIN();
     for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.n; i += (uint64_t)gridDim.x * blockDim.x) {
         const int state = gather_state(&a, a.ids[i]);
         a.state[i] = (uint8_t)state;
@@ -54,6 +55,7 @@ VS_KERNEL(check_ids, struct gather_args)
 /* One block per id. */
 VS_KERNEL(gather_rows, struct gather_args)
 {
+    VS_BEGIN();
     for (uint64_t i = blockIdx.x; i < a.n; i += gridDim.x) {
         const int state = a.state[i];
         if (state == GATHER_SKIP)
@@ -198,6 +200,7 @@ struct noise_args {
 
 VS_KERNEL(noise, struct noise_args)
 {
+    VS_BEGIN();
     const uint64_t stride = (uint64_t)gridDim.x * blockDim.x;
     for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.rows * a.pairs; i += stride) {
         const uint64_t row = i / a.pairs, c = i % a.pairs * 2;
@@ -264,6 +267,7 @@ VS_HD double combine_one(const struct combine_args *a, uint64_t r, uint64_t c)
 
 VS_KERNEL(combine, struct combine_args)
 {
+    VS_BEGIN();
     const uint64_t stride = (uint64_t)gridDim.x * blockDim.x;
     for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.rows * a.w.cols; i += stride)
         vs_put_f64(a.out, a.w.dtype, i, combine_one(&a, i / a.w.cols, i % a.w.cols));

@@ -76,6 +76,7 @@ VS_HD void partial_row(struct partial *p, const struct vs_rows *w, enum vs_dtype
 
 VS_KERNEL(row_stats, struct stats_args)
 {
+    VS_BEGIN();
     const uint32_t t = threadIdx.x % WARP;
     for (uint64_t row = (uint64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP; row < a.w.count; row += (uint64_t)gridDim.x * ROWS_PER_BLOCK) {
         struct partial p;
@@ -146,6 +147,7 @@ VS_HD uint32_t not_finite(const void *table, enum vs_dtype dtype, uint64_t i)
 /* One warp per row. */
 VS_KERNEL(finite_rows, struct sums_args)
 {
+    VS_BEGIN();
     const uint32_t t = threadIdx.x % WARP;
     for (uint64_t row = (uint64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / WARP; row < a.w.count; row += (uint64_t)gridDim.x * ROWS_PER_BLOCK) {
         const uint64_t table_row = a.w.first + row;
@@ -186,6 +188,7 @@ VS_HD void sum_column(const struct sums_args *a, enum vs_dtype dtype, uint64_t c
 
 VS_KERNEL(column_sums, struct sums_args)
 {
+    VS_BEGIN();
     for (uint64_t c = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; c < a.w.cols; c += (uint64_t)gridDim.x * blockDim.x) {
 #define CALL(T) sum_column(&a, T, c)
         VS_FOR_DTYPE(a.w.dtype, CALL)

@@ -21,11 +21,20 @@ void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed)
 {
 }
 
+void vs_cuda_early(struct vs_dev *dev, bool on)
+{
+}
+
 void vs_cuda_fast_attention(struct vs_dev *dev, bool on)
 {
 }
 
 double vs_cuda_kernel_ms(struct vs_dev *dev)
+{
+    return 0;
+}
+
+uint64_t vs_cuda_launches(struct vs_dev *dev)
 {
     return 0;
 }

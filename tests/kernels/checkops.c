@@ -8,6 +8,9 @@
 #include "bench.h"
 #include "checks.h"
 #include "cpu/cpu.h"
+#ifdef EMULATED
+#include "cuda_runtime.h"
+#endif
 
 static unsigned number;
 static int status;
@@ -48,6 +51,7 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "--bench"))
         return bench_cpu();
 #ifdef EMULATED
+    emu_cublaslt = true;
     if (vs_dev_open(VS_DEV_CUDA, 0, &dev, &err))
         return bail_out(&err);
     check_device(dev);

@@ -6,12 +6,16 @@
 #ifndef VS_TESTS_GPU_PARTS_H
 #define VS_TESTS_GPU_PARTS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #define PART_SKIPPED 77
 
+extern bool parts_apart; /* no kernel is started before the one before it is done */
+
 /* Returns the part's exit status: 0 good, 1 not, PART_SKIPPED without a device. */
 int part_device(FILE *f);
+int part_golden(FILE *f);
 int part_checks(FILE *f);
 int part_rates(FILE *f);
 int part_llama(FILE *f);

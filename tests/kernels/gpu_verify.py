@@ -47,11 +47,19 @@ def main():
         check('all is well: exit 0, passed, complete', done.returncode == 0 and r['passed'] and r['complete'], (done.stderr, r))
         check('the device by name, with a date', parts['device']['results'][0]['name'] == 'emulated device' and r['date'].endswith('Z'), r['date'])
         check('its own copy rate', parts['device']['results'][0]['copy_gb_per_s'] > 0, parts['device'])
-        kernels = [x['kernel'] for x in parts['checks']['results']]
-        check('kernels, the golden hashes among them', 'forward_golden' in kernels and len(kernels) >= 3 and all(x['bit_identical'] for x in parts['checks']['results']), kernels)
+        golden = {x['kernel']: x['bit_identical'] for x in parts['golden']['results']}
+        check('the golden hashes', golden.get('forward_golden') is True, golden)
+        check('they are right: no second try', parts['golden-apart']['state'] == 'not_asked', parts['golden-apart'])
+        check('kernels', len(parts['checks']['results']) >= 2 and all(x['bit_identical'] for x in parts['checks']['results']), parts['checks'])
         measured = {(x['measure'], x.get('mode')) for x in parts['llama']['results'] if 'measure' in x}
         check('prefill and decode in strict mode; fast mode, or why not', {('prefill', 'strict'), ('decode', 'strict')} <= measured and
               (('prefill', 'fast') in measured or any('no_fast_mode' in x for x in parts['llama']['results'])), parts['llama'])
+        apart = [x for x in parts['llama']['results'] if x.get('measure') == 'decode_part']
+        whole = [x for x in parts['llama']['results'] if x.get('measure') == 'decode_parts']
+        # Two layers: a take; 5 norms, 14 products, 4 rotations, 4 kernels of attention, 4 additions, 2 activations; the head.
+        check('a decoded token, kernel by kernel, short and behind a prompt', {x['part'] for x in apart} >= {'q_k_v', 'attention', 'down', 'head'} and
+              len(whole) == 2 and all(x['launches'] == 35 for x in whole), (apart, whole))
+        check('what a launch costs', any(x.get('measure') == 'launch' for x in parts['llama']['results']), parts['llama'])
         check('rates', len(parts['rates']['results']) >= 7, parts['rates'])
         check('the model', parts['gpu-model'] == {**parts['gpu-model'], 'state': 'passed', 'results': [{'model': 1}]}, parts['gpu-model'])
 
@@ -59,7 +67,7 @@ def main():
         states = {name: p['state'] for name, p in r['parts'].items()}
         check('time runs out: still a document, in time, not passed', done.returncode == 1 and took < 15 and not r['passed'] and
               'timeout' in states.values(), (states, took))
-        check('what was measured before is kept', r['parts']['device']['results'] and all('kernel' in x for x in r['parts']['checks']['results']), states)
+        check('what was measured before is kept', r['parts']['device']['results'] and all('kernel' in x for x in r['parts']['golden']['results']), states)
         for name, model, state in (('fails', 'echo \'{"same": false}\'; exit 1', 'failed'), ('crashes in a line', 'printf \'{"a": 1}\\n{"b\'; kill -SEGV $$', 'crashed'),
                                    ('does not start', None, 'not_run')):
             done, r, _ = verify(folder, 400, model, ('gpu-model',))

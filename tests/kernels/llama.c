@@ -14,7 +14,9 @@ struct llama {
     struct vs_mat head;
     float *start, *x, *h, *q, *attended, *gate, *up, *scores, *cos_sin, *logits, *before;
     uint32_t *positions;
-    uint64_t scores_count, weight_bytes;
+    uint64_t scores_count, weight_bytes, launches;
+    double ms;                        /* these two: before the operation at hand */
+    struct llama_part parts[LLAMA_PARTS];
     void **blocks; /* all device memory */
     uint32_t block_count;
 };
@@ -152,45 +154,98 @@ void llama_close(struct llama *l)
             return try_;           \
     } while (0)
 
+/* ---- a run, taken apart ---- */
+
+static void begin_part(struct llama *l)
+{
+    l->ms = vs_cuda_kernel_ms(l->dev);
+    l->launches = vs_cuda_launches(l->dev);
+}
+
+static void end_part(struct llama *l, enum llama_part_number n, double bytes, double operations)
+{
+    struct llama_part *p = &l->parts[n];
+    p->ms += vs_cuda_kernel_ms(l->dev) - l->ms;
+    p->launches += vs_cuda_launches(l->dev) - l->launches;
+    p->bytes += bytes;
+    p->operations += operations;
+}
+
+#define OP(l, part, bytes, operations, call)                  \
+    do {                                                      \
+        begin_part(l);                                        \
+        TRY(call);                                            \
+        end_part(l, part, (double)(bytes), operations);       \
+    } while (0)
+
+static enum vs_code product(struct llama *l, enum llama_part_number part, const struct vs_mat *w, const float *x, uint32_t n, float *y, struct vs_err *err)
+{
+    const double values = (double)w->rows * (double)w->cols;
+    OP(l, part, values * 2 + 4.0 * n * (double)(w->rows + w->cols), 2 * values * n, vs_f_linear(l->dev, w, x, w->cols, n, NULL, y, w->rows, err));
+    return VS_OK;
+}
+
 static enum vs_code attend(struct llama *l, const struct layer *y, uint32_t at, uint32_t n, struct vs_err *err)
 {
     const struct vs_f_span span = {0, n, 0, at + n};
-    const uint64_t width = l->s.width, kv = (uint64_t)l->s.kv_heads * l->s.dim;
+    const uint64_t kv = (uint64_t)l->s.kv_heads * l->s.dim, pairs = l->s.dim / 2, q = (uint64_t)l->s.heads * l->s.dim;
+    const double keys = at + (n + 1) / 2.0; /* that a query sees, on average */
     struct vs_f_attention a;
     attention_of(l, y, &span, &a);
     struct vs_f_heads k = a.k;
     k.data += at * kv;
-    TRY(vs_f_linear(l->dev, &y->q, l->h, width, n, NULL, l->q, y->q.rows, err));
-    TRY(vs_f_linear(l->dev, &y->k, l->h, width, n, NULL, k.data, kv, err));
-    TRY(vs_f_linear(l->dev, &y->v, l->h, width, n, NULL, y->values + at * kv, kv, err));
-    TRY(vs_f_rope(l->dev, &a.q, n, l->positions + at, l->cos_sin, l->s.dim / 2, false, err));
-    TRY(vs_f_rope(l->dev, &k, n, l->positions + at, l->cos_sin, l->s.dim / 2, false, err));
-    TRY(vs_f_attend(l->dev, &a, err));
-    return vs_f_linear(l->dev, &y->o, l->attended, y->o.cols, n, NULL, l->h, width, err);
+    TRY(product(l, LLAMA_QKV, &y->q, l->h, n, l->q, err));
+    TRY(product(l, LLAMA_QKV, &y->k, l->h, n, k.data, err));
+    TRY(product(l, LLAMA_QKV, &y->v, l->h, n, y->values + at * kv, err));
+    OP(l, LLAMA_ROPE, 8 * n * q, 0, vs_f_rope(l->dev, &a.q, n, l->positions + at, l->cos_sin, pairs, false, err));
+    OP(l, LLAMA_ROPE, 8 * n * kv, 0, vs_f_rope(l->dev, &k, n, l->positions + at, l->cos_sin, pairs, false, err));
+    OP(l, LLAMA_ATTENTION, 8 * (at + n) * kv + 8 * n * q, 4 * keys * n * (double)q, vs_f_attend(l->dev, &a, err));
+    return product(l, LLAMA_O, &y->o, l->attended, n, l->h, err);
 }
 
 static enum vs_code run_layer(struct llama *l, const struct layer *y, uint32_t at, uint32_t n, struct vs_err *err)
 {
     const uint64_t width = l->s.width, inner = l->s.inner;
-    TRY(vs_f_norm(l->dev, VS_F_RMS, l->x, n, width, NULL, NULL, 1e-5, l->h, err));
+    OP(l, LLAMA_NORM, 8 * n * width, 0, vs_f_norm(l->dev, VS_F_RMS, l->x, n, width, NULL, NULL, 1e-5, l->h, err));
     TRY(attend(l, y, at, n, err));
-    TRY(vs_f_add(l->dev, l->x, l->h, 1, n * width, err));
-    TRY(vs_f_norm(l->dev, VS_F_RMS, l->x, n, width, NULL, NULL, 1e-5, l->h, err));
-    TRY(vs_f_linear(l->dev, &y->gate, l->h, width, n, NULL, l->gate, inner, err));
-    TRY(vs_f_linear(l->dev, &y->up, l->h, width, n, NULL, l->up, inner, err));
-    TRY(vs_f_act(l->dev, VS_F_SILU, l->gate, l->up, n * inner, l->up, err));
-    TRY(vs_f_linear(l->dev, &y->down, l->up, inner, n, NULL, l->h, width, err));
-    return vs_f_add(l->dev, l->x, l->h, 1, n * width, err);
+    OP(l, LLAMA_ADD, 12 * n * width, 0, vs_f_add(l->dev, l->x, l->h, 1, n * width, err));
+    OP(l, LLAMA_NORM, 8 * n * width, 0, vs_f_norm(l->dev, VS_F_RMS, l->x, n, width, NULL, NULL, 1e-5, l->h, err));
+    TRY(product(l, LLAMA_GATE_UP, &y->gate, l->h, n, l->gate, err));
+    TRY(product(l, LLAMA_GATE_UP, &y->up, l->h, n, l->up, err));
+    OP(l, LLAMA_ACT, 12 * n * inner, 0, vs_f_act(l->dev, VS_F_SILU, l->gate, l->up, n * inner, l->up, err));
+    TRY(product(l, LLAMA_DOWN, &y->down, l->up, n, l->h, err));
+    OP(l, LLAMA_ADD, 12 * n * width, 0, vs_f_add(l->dev, l->x, l->h, 1, n * width, err));
+    return VS_OK;
 }
 
 enum vs_code llama_run(struct llama *l, uint32_t at, uint32_t n, struct vs_err *err)
 {
     const uint64_t width = l->s.width;
-    TRY(vs_f_take(l->dev, l->start, l->positions + at, n, width, l->x, err));
+    OP(l, LLAMA_TAKE, 8 * n * width, 0, vs_f_take(l->dev, l->start, l->positions + at, n, width, l->x, err));
     for (uint32_t i = 0; i < l->s.layers; i++)
         TRY(run_layer(l, &l->layers[i], at, n, err));
-    TRY(vs_f_norm(l->dev, VS_F_RMS, l->x + (n - 1) * width, 1, width, NULL, NULL, 1e-5, l->h, err));
-    TRY(vs_f_linear(l->dev, &l->head, l->h, width, 1, NULL, l->logits, l->s.vocabulary, err));
+    OP(l, LLAMA_NORM, 8 * width, 0, vs_f_norm(l->dev, VS_F_RMS, l->x + (n - 1) * width, 1, width, NULL, NULL, 1e-5, l->h, err));
+    TRY(product(l, LLAMA_HEAD, &l->head, l->h, 1, l->logits, err));
+    return vs_dev_wait(l->dev, err);
+}
+
+enum vs_code llama_parts(struct llama *l, uint32_t at, uint32_t n, struct llama_part out[LLAMA_PARTS], struct vs_err *err)
+{
+    static const char *const names[LLAMA_PARTS] = {"take", "norm", "q_k_v", "rope", "attention", "o", "add", "gate_up", "act", "down", "head"};
+    memset(l->parts, 0, sizeof l->parts);
+    vs_cuda_tune(l->dev, 0, true);
+    const enum vs_code code = llama_run(l, at, n, err);
+    vs_cuda_tune(l->dev, 0, false);
+    memcpy(out, l->parts, sizeof l->parts);
+    for (unsigned i = 0; i < LLAMA_PARTS; i++)
+        out[i].name = names[i];
+    return code;
+}
+
+enum vs_code llama_launches(struct llama *l, uint32_t n, struct vs_err *err)
+{
+    for (uint32_t i = 0; i < n; i++)
+        TRY(vs_f_add(l->dev, l->x, l->h, 1, 1, err));
     return vs_dev_wait(l->dev, err);
 }
 
@@ -202,9 +257,9 @@ enum vs_code llama_compare(struct llama *l, struct vs_f_diff *out, struct vs_err
     return vs_f_take(l->dev, l->logits, l->positions, 1, n, l->before, err); /* row 0 */
 }
 
-uint64_t llama_bytes(const struct llama *l)
+uint64_t llama_bytes(const struct llama *l, uint32_t at)
 {
-    return l->weight_bytes;
+    return l->weight_bytes + 8ull * at * l->s.kv_heads * l->s.dim * l->s.layers;
 }
 
 double llama_operations(const struct llama *l, uint32_t n)

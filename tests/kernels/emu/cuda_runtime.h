@@ -8,6 +8,8 @@
 #ifndef VS_TESTS_EMU_CUDA_RUNTIME_H
 #define VS_TESTS_EMU_CUDA_RUNTIME_H
 
+#include <dlfcn.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,9 +24,10 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
     static void name##_thunk(const void *args) { name(*(const args_type *)args); }          \
     static void name(args_type a)
 #define VS_DEVICE static inline __attribute__((unused))
-#define VS_START(name, blocks, threads, stream, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
+#define VS_START(name, blocks, threads, cuda, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
 
 void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads);
+void emu_begin(void); /* every thread must come here; device memory is poisoned until the first one does */
 void emu_barrier(void);
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width);
 
@@ -32,6 +35,17 @@ void emu_all(const void *value, void *out, size_t bytes); /* out[32]: the values
 void emu_mma(float *d, const uint32_t *a, const uint32_t *b);
 
 #define VS_MMA emu_mma
+#define VS_BEGIN() emu_begin()
+
+/* Copies arrive when they are waited for, no earlier; until then the place holds 0x99. */
+void emu_copy(void *to, const void *from, size_t room, size_t bytes);
+void emu_copy_commit(void);
+void emu_copy_wait(unsigned groups);
+#define VS_COPY16(to, from) emu_copy(to, from, 16, 16)
+#define VS_COPY_PART(to, from, n) emu_copy(to, from, 16, n)
+#define VS_COPY4(to, from) emu_copy(to, from, 4, 4)
+#define VS_COPY_COMMIT() emu_copy_commit()
+#define VS_COPY_WAIT(n) emu_copy_wait(n)
 #define __shfl_xor_sync(mask, v, bit)                                                \
     __extension__({                                                                  \
         float emu_in_ = (v), emu_out_[32];                                           \
@@ -71,7 +85,7 @@ typedef enum {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 typedef void *cudaStream_t;
 typedef void *cudaEvent_t;
-struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount; size_t totalGlobalMem; };
+struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount, l2CacheSize; size_t totalGlobalMem; };
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
@@ -100,6 +114,14 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
+
+/* emu_cublaslt.c, where a test wants one. */
+extern bool emu_cublaslt;
+void *emu_dlopen(const char *name);
+void *emu_dlsym(const char *name);
+#define dlopen(name, how) emu_dlopen(name)
+#define dlsym(library, name) emu_dlsym(name)
+#define dlclose(library) ((void)(library))
 
 /* What the tests may spoil: the answer of cudaGetDeviceCount; the n-th cudaMalloc from now on (0 = none); bytes that the
  * device has (0 = as many as are asked for). */

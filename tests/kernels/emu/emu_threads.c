@@ -15,6 +15,10 @@
 #define STACK_BYTES (96u << 10)
 #define WARP 32
 
+#define MAX_COPIES 128
+
+struct copy { void *to; const void *from; size_t room, bytes; unsigned group; };
+
 enum state { READY, AT_BARRIER, AT_SHUFFLE, DONE };
 
 struct fiber {
@@ -24,6 +28,9 @@ struct fiber {
     enum state state;
     unsigned char slot[2][16]; /* value given to the shuffle, by turns */
     unsigned turn;
+    struct copy copies[MAX_COPIES]; /* on their way */
+    unsigned copy_count, group;
+    bool began;
 };
 
 static struct fiber fibers[MAX_THREADS];
@@ -36,6 +43,7 @@ static void (*kernel_now)(const void *);
 static const void *args_now;
 static const char *name_now;
 static uint64_t order = 1;
+static bool exposed;
 struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
 void emu_die(const char *why)
@@ -55,6 +63,10 @@ static void fiber_main(void)
 {
     finish_switch(NULL);
     kernel_now(args_now);
+    if (!fibers[running].began)
+        emu_die("a thread never said VS_BEGIN");
+    if (fibers[running].copy_count)
+        emu_die("a thread ended before its copies arrived");
     fibers[running].state = DONE;
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(NULL, scheduler_stack, scheduler_stack_bytes);
@@ -86,6 +98,13 @@ static void resume(unsigned i)
 #endif
 }
 
+void emu_begin(void)
+{
+    if (!exposed)
+        emu_expose();
+    exposed = fibers[running].began = true;
+}
+
 void emu_barrier(void)
 {
     wait_as(AT_BARRIER);
@@ -113,6 +132,40 @@ void emu_all(const void *value, void *out, size_t bytes)
     for (unsigned i = 0; i < WARP; i++)
         memcpy((char *)out + i * bytes, fibers[first + i].slot[turn], bytes);
 }
+
+/* ---- copies to shared memory that arrive later ---- */
+
+void emu_copy(void *to, const void *from, size_t room, size_t bytes)
+{
+    struct fiber *f = &fibers[running];
+    if (f->copy_count == MAX_COPIES || bytes > room || (uintptr_t)to % room || (uintptr_t)from % room)
+        emu_die("copy: too many at a time, too long, or not aligned");
+    f->copies[f->copy_count++] = (struct copy){to, from, room, bytes, f->group};
+    memset(to, 0x99, room);
+}
+
+void emu_copy_commit(void)
+{
+    fibers[running].group++;
+}
+
+void emu_copy_wait(unsigned groups)
+{
+    struct fiber *f = &fibers[running];
+    unsigned left = 0;
+    for (unsigned i = 0; i < f->copy_count; i++) {
+        const struct copy c = f->copies[i];
+        if (c.group + groups >= f->group) {
+            f->copies[left++] = c;
+            continue;
+        }
+        memset(c.to, 0, c.room);
+        memcpy(c.to, c.from, c.bytes);
+    }
+    f->copy_count = left;
+}
+
+/* ---- scheduling ---- */
 
 /* Releases whoever waits for threads that have all come. */
 static bool release(void)
@@ -162,7 +215,8 @@ static void start_fiber(struct fiber *f)
     f->context.uc_stack.ss_size = STACK_BYTES;
     f->context.uc_link = NULL;
     f->state = READY;
-    f->turn = 0;
+    f->turn = f->copy_count = f->group = 0;
+    f->began = false;
     makecontext(&f->context, fiber_main, 0);
 }
 
@@ -189,7 +243,7 @@ void emu_launch(const char *name, void (*kernel)(const void *args), const void *
     count = threads;
     gridDim = (struct emu_index){blocks, 1, 1};
     blockDim = (struct emu_index){threads, 1, 1};
-    emu_expose();
+    exposed = false;
     for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
         run_block();
     emu_hide();
