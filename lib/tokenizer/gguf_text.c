@@ -326,7 +326,8 @@ static enum vs_code teach_words(struct teaching *x)
     for (uint32_t i = 0; i < v->count; i++) {
         const size_t n = vs_vocab_text(v, i).n;
         if (n > WORD_MAX)
-            return vs_gguf_no_text(x->g, x->err, P "tokens", "token %u has %zu bytes, expected %u at most where words are cut", v->ids[i], n, WORD_MAX);
+            return vs_gguf_no_text(x->g, x->err, P "tokens", "token %u has %zu bytes, expected %u at most where words are cut",
+                                   v->ids[i], n, WORD_MAX);
         m->longest = n > m->longest ? n : m->longest;
     }
     return spell_words(x);

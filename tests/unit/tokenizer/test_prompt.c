@@ -34,8 +34,10 @@ Test(prompt, each_form)
         {TEMPLATE(TEXT ", " TOKEN("two")), "1 3 70"},
         {TEMPLATE(TEXT), "1"},
         {"{\"type\": \"BertProcessing\", \"sep\": [\"</s>\", 3], \"cls\": [\"<s>\", 2]}", "2 1 3"},
-        {"{\"type\": \"RobertaProcessing\", \"sep\": [\"</s>\", 3], \"cls\": [\"<s>\", 2], \"trim_offsets\": true, \"add_prefix_space\": true}", "2 1 3"},
-        {"{\"type\": \"Sequence\", \"processors\": [" BYTES ", " TEMPLATE(TOKEN("<s>") ", " TEXT) ", " TEMPLATE(TEXT ", " TOKEN("<s>")) "]}", "2 1 2"},
+        {"{\"type\": \"RobertaProcessing\", \"sep\": [\"</s>\", 3], \"cls\": [\"<s>\", 2], \"trim_offsets\": true, "
+         "\"add_prefix_space\": true}", "2 1 3"},
+        {"{\"type\": \"Sequence\", \"processors\": [" BYTES ", "
+          TEMPLATE(TOKEN("<s>") ", " TEXT) ", " TEMPLATE(TEXT ", " TOKEN("<s>")) "]}", "2 1 2"},
     };
     for (size_t i = 0; i < COUNT(e); i++)
         cr_expect_str_eq(prompt_of(e[i].post_processor, "x"), e[i].ids, "%s: %s", e[i].post_processor, prompt_of(e[i].post_processor, "x"));
@@ -74,7 +76,8 @@ Test(prompt, what_is_too_much)
     cr_expect(strstr(prompt_of(vst_format("{\"type\": \"Sequence\", \"processors\": [%s]}", list), "x"), "more processors"));
     pieces = vst_format("{\"type\": \"TemplateProcessing\", \"single\": [%s], \"special_tokens\": {\"<s>\": {\"ids\": []}}}", pieces);
     cr_expect(strstr(prompt_of(pieces, "x"), "more tokens around a text"), "%s", prompt_of(pieces, "x"));
-    ids = vst_format("{\"type\": \"TemplateProcessing\", \"single\": [" TOKEN("<s>") ", " TEXT "], \"special_tokens\": {\"<s>\": {\"ids\": [%s]}}}", ids);
+    ids = vst_format("{\"type\": \"TemplateProcessing\", \"single\": [" TOKEN("<s>") ", " TEXT "], "
+                     "\"special_tokens\": {\"<s>\": {\"ids\": [%s]}}}", ids);
     cr_expect(strstr(prompt_of(ids, "x"), "more tokens around a text"), "%s", prompt_of(ids, "x"));
     tok_end();
 }
@@ -82,7 +85,8 @@ Test(prompt, what_is_too_much)
 /* Whichever allocation fails, it is said, and nothing is kept. */
 Test(prompt, memory_runs_short)
 {
-    const struct vs_tokenizer *t = with("{\"type\": \"Sequence\", \"processors\": [" TEMPLATE(TOKEN("<s>") ", " TEXT) ", " TEMPLATE(TEXT ", " TOKEN("two")) "]}");
+    const struct vs_tokenizer *t = with("{\"type\": \"Sequence\", \"processors\": [" TEMPLATE(TOKEN("<s>") ", " TEXT) ", "
+                                        TEMPLATE(TEXT ", " TOKEN("two")) "]}");
     enum vs_code code = VS_ENOMEM;
     unsigned long n = 0;
     while (code == VS_ENOMEM) {
