@@ -2,6 +2,8 @@
  *
  * Which tokens merge: by the merges of a GGUF file, or by its scores.
  */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 #include "tokenizer/bpe_scores.h"
 #include "tokenizer/gguf_text.h"
@@ -82,8 +84,8 @@ static enum vs_code read_scores(const struct reading *x, float *scores, bool *ap
             score = (double)whole;
         else if (kv && !vs_gguf_item_f64(kv, v->ids[i], &score))
             return vs_gguf_no_text(x->g, x->err, P "scores", "found no number for token %u, expected one for every token", v->ids[i]);
-        if (score != score)
-            return vs_gguf_no_text(x->g, x->err, P "scores", "found NaN for token %u", v->ids[i]);
+        if (!(fabs(score) <= (double)FLT_MAX))
+            return vs_gguf_no_text(x->g, x->err, P "scores", "found %g for token %u, expected a finite number of 32 bits", score, v->ids[i]);
         scores[i] = (float)score;
         apart[i] = vs_gguf_token_type(x->g, v->ids[i]) == VS_GGUF_BYTE;
     }
@@ -99,6 +101,8 @@ enum vs_code vs_gguf_read_scores(const struct vs_gguf *g, struct vs_tokenizer_im
     enum vs_code code = scores && apart ? read_scores(&x, scores, apart) : vs_enomem(err, "scores", count * (uint64_t)sizeof *scores);
     if (!code)
         code = vs_bpe_by_score(&impl->vocab, scores, apart, &impl->bpe, err);
+    if (code == VS_ELIMIT)
+        code = vs_gguf_no_text(g, err, P "tokens", "more than %u pairs of tokens make another token, expected no more", VS_SCORED_PAIRS_MAX);
     vs_free(scores);
     vs_free(apart);
     return code;

@@ -13,6 +13,7 @@
 
 #define P "tokenizer.ggml."
 #define DATA "gguf-text.json"
+#define WORD_MAX 256u
 
 struct teaching {
     const struct vs_gguf *g;
@@ -115,10 +116,11 @@ static enum vs_code set_section(struct teaching *x, enum vs_section s, struct vs
     return code;
 }
 
-static bool flag(const struct teaching *x, const char *key, bool otherwise)
+/* *on stays where the key is absent. */
+static enum vs_code read_flag(const struct teaching *x, const char *key, bool *on)
 {
-    bool on;
-    return vs_gguf_bool(vs_gguf_find(x->g, key), &on) ? on : otherwise;
+    const struct vs_gguf_kv *kv = vs_gguf_find(x->g, key);
+    return !kv || vs_gguf_bool(kv, on) ? VS_OK : vs_gguf_no_text(x->g, x->err, key, "found %s, expected a bool", vs_gguf_type_name(kv->type));
 }
 
 /* The splits in order, each on the pieces of the one before; what is between two matches is a piece too. Patterns are copied as they
@@ -140,8 +142,12 @@ static enum vs_code split_bytes(struct teaching *x)
 static enum vs_code spell_spaces(struct teaching *x)
 {
     struct vs_buf b = {0};
+    bool space = true;
+    enum vs_code code = read_flag(x, P "add_space_prefix", &space);
+    if (code)
+        return code;
     vs_buf_puts(&b, "{\"type\": \"Sequence\", \"normalizers\": [");
-    if (flag(x, P "add_space_prefix", true))
+    if (space)
         vs_buf_puts(&b, "{\"type\": \"Prepend\", \"prepend\": \"" VS_SPACE_MARK "\"}, ");
     vs_buf_puts(&b, "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"" VS_SPACE_MARK "\"}]}");
     return set_section(x, VS_SEC_NORMALIZER, &b);
@@ -150,14 +156,20 @@ static enum vs_code spell_spaces(struct teaching *x)
 /* llama.cpp takes marks of every kind away, BERT's own normalizer those without a width; and blanks of every kind part words. */
 static enum vs_code spell_words(struct teaching *x)
 {
-    const bool lower = flag(x, P "normalizer.lowercase", true), strip = flag(x, P "normalizer.strip_accents", lower);
+    bool lower = true, strip;
     struct vs_buf b = {0};
+    enum vs_code code = read_flag(x, P "normalizer.lowercase", &lower);
+    strip = lower;
+    if (!code)
+        code = read_flag(x, P "normalizer.strip_accents", &strip);
+    if (code)
+        return code;
     vs_buf_puts(&b, "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\s\"}, \"content\": \" \"}, ");
     if (strip)
         vs_buf_puts(&b, "{\"type\": \"NFD\"}, {\"type\": \"StripAccents\"}, ");
     vs_buf_puts(&b, "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": false, ");
     vs_buf_printf(&b, "\"lowercase\": %s}]}", lower ? "true" : "false");
-    enum vs_code code = set_section(x, VS_SEC_NORMALIZER, &b);
+    code = set_section(x, VS_SEC_NORMALIZER, &b);
     vs_buf_puts(&b, "{\"type\": \"BertPreTokenizer\"}");
     return code ? code : set_section(x, VS_SEC_PRE_TOKENIZER, &b);
 }
@@ -259,7 +271,9 @@ static enum vs_code edge(struct teaching *x, const char *which, int64_t *out)
         (void)vs_jbool(vs_jget(x->pre, "add_bos"), &there);
     if (vs_jstr(vs_jget(data, "switch"), &name)) {
         snprintf(with, sizeof with, "%.*s", VS_STR(name));
-        there = flag(x, with, there);
+        enum vs_code code = read_flag(x, with, &there);
+        if (code)
+            return code;
     }
     if (there && entry_at(x, id) == VS_NO_ENTRY)
         return vs_gguf_no_text(x->g, x->err, at, "a token is to stand there in every prompt, and this key names none");
@@ -301,15 +315,21 @@ static enum vs_code teach_scores(struct teaching *x)
     return code ? code : vs_gguf_read_scores(x->g, x->l.impl, x->err);
 }
 
-/* A word begins with U+2581 in the vocabulary, and what goes on has nothing in front; no word is too long. */
+/* A word begins with U+2581 in the vocabulary, and what goes on has nothing in front; no word is too long. Every length of a piece up to the
+ * longest token is looked up at every byte of a word: that one is bounded instead. */
 static enum vs_code teach_words(struct teaching *x)
 {
     const struct vs_vocab *v = &x->l.impl->vocab;
     struct vs_model *m = &x->l.impl->model;
     m->word_begin = VS_LIT(VS_SPACE_MARK);
     m->max_chars = UINT64_MAX;
-    for (uint32_t i = 0; i < v->count; i++)
-        m->longest = vs_vocab_text(v, i).n > m->longest ? vs_vocab_text(v, i).n : m->longest;
+    for (uint32_t i = 0; i < v->count; i++) {
+        const size_t n = vs_vocab_text(v, i).n;
+        if (n > WORD_MAX)
+            return vs_gguf_no_text(x->g, x->err, P "tokens", "token %u has %zu bytes, expected %u at most where words are cut",
+                                   v->ids[i], n, WORD_MAX);
+        m->longest = n > m->longest ? n : m->longest;
+    }
     return spell_words(x);
 }
 

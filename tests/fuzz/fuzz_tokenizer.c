@@ -10,11 +10,14 @@
 #define ADDED "[{\"id\":5,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":true,\"normalized\":false,\"special\":true}]"
 const struct fuzz_seed fuzz_seeds[] = {
     FUZZ_SEED(HEAD ADDED ",\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
-              "\"trim_offsets\":true,\"use_regex\":true},\"post_processor\":null,\"decoder\":null,\"model\":{\"type\":\"BPE\",\"dropout\":null,"
+              "\"trim_offsets\":true,\"use_regex\":true},\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},{\"type\":"
+              "\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],"
+              "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[5],\"tokens\":[\"<s>\"]}}}]},\"decoder\":null,\"model\":{\"type\":\"BPE\",\"dropout\":null,"
               "\"unk_token\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"vocab\":{\"a\":0,\"b\":1,\"\xc4\xa0\":2,\"ab\":3,"
               "\"\xc4\xa0" "ab\":4},\"merges\":[[\"a\",\"b\"],\"\xc4\xa0 ab\"]}}"),
     FUZZ_SEED(HEAD "[],\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true,\"strip_accents\":null,"
-              "\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\","
+              "\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",3],"
+              "\"cls\":[\"a\",1]},\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\","
               "\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,\"vocab\":{\"[UNK]\":0,\"a\":1,\"##b\":2,\"x\":3}}}"),
     FUZZ_SEED(HEAD ADDED ",\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":"
               "\"always\",\"split\":true},\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"byte_fallback\":false,\"vocab\":[[\"<unk>\",0.0],"
@@ -47,6 +50,10 @@ static void ask(const struct vs_tokenizer *t)
     fuzz_assert(code == VS_OK || err.message[0]);
     for (size_t i = 0; !code && i < ids.count; i++)
         fuzz_assert(ids.ids[i] < t->rows_needed && vs_token_text(t, ids.ids[i]).p);
+    const size_t plain = code ? 0 : ids.count;
+    ids.count = 0;
+    code = vs_encode_prompt(t, VS_LIT("ab <s> \xc3\xa4\xe4\xb8\xad ab"), &ids, &err); /* its template may name ids of its own */
+    fuzz_assert(code ? err.message[0] != 0 : ids.count >= plain);
     vs_ids_free(&ids);
     vs_buf_free(&b);
 }

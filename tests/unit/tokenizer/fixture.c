@@ -78,6 +78,12 @@ const char *tok_ids(const struct vs_tokenizer *t, const char *text)
     return numbers(vs_encode(t, vs_cstr(text), &ids, &err), &ids);
 }
 
+const char *tok_prompt(const struct vs_tokenizer *t, const char *text)
+{
+    struct vs_ids ids = {0};
+    return numbers(vs_encode_prompt(t, vs_cstr(text), &ids, &err), &ids);
+}
+
 const char *tok_symbols(const struct vs_tokenizer *t, const char *token)
 {
     struct vs_ids ids = {0};

@@ -25,6 +25,7 @@ void tok_end(void);
 
 /* "12 7 3", or the message. */
 const char *tok_ids(const struct vs_tokenizer *t, const char *text);
+const char *tok_prompt(const struct vs_tokenizer *t, const char *text); /* with what stands around every text */
 const char *tok_symbols(const struct vs_tokenizer *t, const char *token);
 const char *tok_normal(const struct vs_tokenizer *t, const char *text);
 const char *tok_pieces(const struct vs_tokenizer *t, const char *text); /* "a|b|c" */

@@ -48,17 +48,6 @@ static void gg_scores(struct gg *g, const float *scores, size_t n)
     gg_numbers(g, P "scores", GG_FLOAT32, bits, n);
 }
 
-static const char *prompt(const struct vs_tokenizer *t, const char *text)
-{
-    struct vs_ids ids = {0};
-    struct vs_err err;
-    const char *out = vs_encode_prompt(t, vs_cstr(text), &ids, &err) ? vst_format("%s", err.message) : "";
-    for (size_t i = 0; i < ids.count; i++)
-        out = vst_format(i ? "%s %u" : "%s%u", out, ids.ids[i]);
-    vs_ids_free(&ids);
-    return out;
-}
-
 struct example { const char *text, *expected; };
 
 static void check(struct gg *g, const struct example *e, size_t count)
@@ -66,7 +55,7 @@ static void check(struct gg *g, const struct example *e, size_t count)
     struct opened o;
     cr_assert_eq(open_file(&o, g), VS_OK, "%s", o.err.message);
     for (size_t i = 0; i < count; i++) {
-        const char *found = prompt(o.t, e[i].text);
+        const char *found = tok_prompt(o.t, e[i].text);
         cr_expect_str_eq(found, e[i].expected, "\"%s\": found %s, expected %s", e[i].text, found, e[i].expected);
     }
     close_file(&o);
@@ -265,7 +254,7 @@ Test(gguf_text, a_long_word)
     char word[2001] = "hello";
     memset(word + 5, 's', sizeof word - 6);
     cr_assert_eq(open_file(&o, &g), VS_OK, "%s", o.err.message);
-    const char *found = prompt(o.t, word);
+    const char *found = tok_prompt(o.t, word);
     cr_expect(strncmp(found, "2 4 6 6 6 ", 10) == 0 && strlen(found) == 5 + 2 * 1995, "%s", found);
     close_file(&o);
     gg_free(&g);
@@ -318,11 +307,46 @@ Test(gguf_text, scores_that_give_no_order)
     g = scored(P "scores");
     g.omit = NULL;
     gg_scores(&g, (const float[COUNT(pieces)]){0, 0, nan}, COUNT(pieces));
-    refused(&g, "scores: found NaN for token 2");
+    refused(&g, "scores: found nan for token 2, expected a finite number");
     g = scored(P "scores");
     g.omit = NULL;
     gg_string(&g, P "scores", "many");
     refused(&g, "scores: found no number for token 0");
+    g = scored(P "scores");
+    g.omit = NULL;
+    gg_scores(&g, (const float[COUNT(pieces)]){0, 0, 0, -__builtin_inff()}, COUNT(pieces));
+    refused(&g, "scores: found -inf for token 3, expected a finite number");
+}
+
+/* A switch of another type is no "as if it were not there". */
+Test(gguf_text, switches_that_are_none)
+{
+    static const char *const keys[] = {P "add_bos_token", P "add_eos_token", P "add_space_prefix"};
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        struct gg g = scored(keys[i]);
+        g.omit = NULL;
+        gg_u32(&g, keys[i], 0);
+        refused(&g, vst_format("%s: found u32, expected a bool", keys[i]));
+    }
+    struct gg g = words();
+    gg_u32(&g, P "normalizer.lowercase", 0);
+    refused(&g, "lowercase: found u32, expected a bool");
+    g = words();
+    gg_u32(&g, P "normalizer.strip_accents", 0);
+    refused(&g, "strip_accents: found u32, expected a bool");
+}
+
+/* Every length up to that of the longest token is looked up at every byte of a word. */
+Test(gguf_text, a_token_too_long_for_words)
+{
+    char token[258] = "";
+    const char *list[] = {"[PAD]", token};
+    memset(token, 'a', 257);
+    struct gg g = {.version = 3};
+    gg_string(&g, "general.architecture", "bert");
+    gg_string(&g, P "model", "bert");
+    gg_strings(&g, P "tokens", list, COUNT(list));
+    refused(&g, "tokens: token 1 has 257 bytes, expected 256 at most");
 }
 
 Test(gguf_text, a_token_twice_and_an_edge_without_a_token)
@@ -368,8 +392,8 @@ Test(gguf_text, many_pairs_and_long_tokens, .timeout = 60)
     static const struct example e[] = {{"aa", "0 0"}};
     struct opened o;
     struct gg g = runs_of_a(2, 4100); /* 4100 * 4101 / 2 pairs */
-    cr_expect_eq(open_file(&o, &g), VS_ELIMIT, "%s", o.err.message);
-    cr_expect(strstr(o.err.message, "more than 8388608 pairs of tokens"), "%s", o.err.message);
+    cr_expect_eq(open_file(&o, &g), VS_EUNSUPPORTED, "%s", o.err.message);
+    cr_expect(strstr(o.err.message, "tokens: more than 8388608 pairs of tokens") && strstr(o.err.message, "--prompt-ids"), "%s", o.err.message);
     close_file(&o);
     gg_free(&g);
     g = runs_of_a(4 << 20, 2);
@@ -435,7 +459,7 @@ Test(gguf_text, data_of_ones_own)
     cr_assert(at);
     vst_write_text(path, vst_format("%.*s\"mine\", %s", (int)(at - d.text.p), d.text.p, at));
     cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, &t, &err), VS_OK, "%s", err.message);
-    cr_expect_str_eq(prompt(t, "abc"), "0 4");
+    cr_expect_str_eq(tok_prompt(t, "abc"), "0 4");
     vs_tokenizer_close(t);
     vst_write_text(path, vst_format("%.*s7, %s", (int)(at - d.text.p), d.text.p, at));
     cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, &t, &err), VS_EFORMAT);
@@ -463,7 +487,7 @@ Test(gguf_text, every_name_opens)
             struct gg g = bytes_with(vst_format("%.*s", VS_STR(name)));
             struct opened o;
             cr_expect_eq(open_file(&o, &g), VS_OK, "%s", o.err.message);
-            const char *ids = o.t ? prompt(o.t, "<s>ab") : "";
+            const char *ids = o.t ? tok_prompt(o.t, "<s>ab") : "";
             cr_expect(strcmp(ids, "11 3") == 0 || strcmp(ids, "11 11 3") == 0, "%.*s: %s", VS_STR(name), ids);
             close_file(&o);
             gg_free(&g);
