@@ -33,7 +33,8 @@ enum cli_exit { CLI_OK = 0, CLI_FINDINGS = 1, CLI_USAGE = 2, CLI_INPUT = 3, CLI_
 enum cli_type {
     CLI_FLAG,   /* bool */
     CLI_COUNTER,/* int, counts how often it is given */
-    CLI_TEXT,   /* const char * */
+    CLI_TEXT,   /* const char *: a path */
+    CLI_WORDS,  /* const char *: any text */
     CLI_STREAM, /* const char *: a path, or - for standard input */
     CLI_NUMBER, /* int64_t, 0 .. 2^63-1 */
     CLI_COUNT,  /* int64_t, 1 .. 1048576 */

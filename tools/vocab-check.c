@@ -18,7 +18,7 @@ static const struct cli_option options[] = {
     {0, "fast", NULL, "with cuBLASLt, not bit-exact (CUDA only, without --base)", CLI_FLAG, offsetof(struct options, forward.fast), NULL},
     {0, "prompt-ids", "IDS", "run these ids too: \"1 2 3\", or a file with one prompt a line", CLI_TEXT, offsetof(struct options, forward.prompt_ids),
      NULL},
-    {0, "prompt", "TEXT", "run this text too, encoded by the tokenizer of the model", CLI_TEXT, offsetof(struct options, forward.prompt), NULL},
+    {0, "prompt", "TEXT", "run this text too, encoded by the tokenizer of the model", CLI_WORDS, offsetof(struct options, forward.prompt), NULL},
     {0, "generate", "N", "continue the prompts by N tokens, the likeliest each time", CLI_NUMBER, offsetof(struct options, generate), NULL},
     {0, "dump-logits", "FILE", "write the logits of the prompts as .npy: float32 [positions, rows]; of an encoder the hidden states", CLI_TEXT,
      offsetof(struct options, forward.dump_logits), NULL},

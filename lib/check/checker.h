@@ -116,6 +116,7 @@ void vs_rules_pair(struct checker *k);     /* against the map and the base's siz
 /* Measuring: each reads weights. */
 enum vs_code vs_measure_rows(struct checker *k) VS_NODISCARD;
 enum vs_code vs_level_1(struct checker *k) VS_NODISCARD; /* once: decides k->l1 */
+bool vs_is_unlike(const struct checker *k); /* the base is another model, or of another format */
 bool vs_can_prove(const struct checker *k); /* there is a base of the same format, and it is no other model */
 /* What L1 will compare is told to k->watch beforehand. *possible: headers do not say already that it fails. */
 enum vs_code vs_expect_bytes(struct checker *k, bool *possible) VS_NODISCARD;

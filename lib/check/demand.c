@@ -198,11 +198,16 @@ bool vs_next_piece(const struct checker *k, struct demand *d, struct piece *out)
 
 /* ---- another model ---- */
 
+bool vs_is_unlike(const struct checker *k)
+{
+    const struct vs_checkpoint *a = k->impl->base ? base_of(k) : NULL, *b = k->c;
+    return k->impl->another_model || (a && b && a->file_count && b->file_count && !a->gguf != !b->gguf); /* names and bytes are a format's own */
+}
+
 bool vs_can_prove(const struct checker *k)
 {
     const struct vs_checkpoint *a = k->impl->base ? base_of(k) : NULL, *b = k->c;
-    return a && b && a->file_count && b->file_count && !a->gguf == !b->gguf && /* names and bytes are a format's own */
-           !k->impl->another_model;
+    return a && b && a->file_count && b->file_count && !vs_is_unlike(k);
 }
 
 /* Most tensors of the trunk are not here, or have another shape: nothing is gained by a list of them. */

@@ -37,7 +37,7 @@ static bool is_new(const struct forward *f, uint64_t id)
     const struct vs_facts *base = k->impl->base;
     if (k->impl->fresh)
         return id < f->rows && vs_bit(k->impl->fresh, id);
-    return base && base->tokenizer && id >= base->tokenizer->rows_needed;
+    return base && base->tokenizer && !vs_is_unlike(k) && id >= base->tokenizer->rows_needed;
 }
 
 static enum vs_code classify(struct forward *f)
@@ -348,7 +348,10 @@ static enum vs_code open_models(struct forward *f, bool *runnable)
     if (!code && f->model.obstacle.kind) {
         const char *why = vs_obstacle_finding(k, &f->model.obstacle);
         *runnable = not_run(k, why);
-        return f->q->dump_logits ? vs_fail(k->err, VS_EUNSUPPORTED, "%s: no logits to write: %s", k->q->path, why) : VS_OK;
+        if (f->q->dump_logits || f->q->generate)
+            code = vs_fail(k->err, VS_EUNSUPPORTED, "%s: %s: %s", k->q->path,
+                           f->q->generate ? "nothing can follow a prompt" : "no logits to write", why);
+        return code;
     }
     *runnable = true;
     if (!code && f->model.arch.encoder && f->q->generate)

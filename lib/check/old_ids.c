@@ -136,7 +136,7 @@ static void fresh_by_base(struct checker *k)
 {
     const struct vs_facts *base = k->impl->base;
     const struct vs_table *before = base && base->checkpoint ? vs_checkpoint_table(base->checkpoint, VS_ROLE_INPUT) : NULL;
-    if (!before || k->impl->shift.by) /* what was inserted since the base is its shift */
+    if (!before || k->impl->shift.by || vs_is_unlike(k)) /* what was inserted since the base is its shift */
         return;
     uint64_t ids = base->tokenizer && base->tokenizer->rows_needed < before->rows ? base->tokenizer->rows_needed : before->rows;
     for (uint64_t i = ids; i < k->input->rows; i++)

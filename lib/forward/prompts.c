@@ -3,6 +3,7 @@
  * Prompts: parsing what the user gives, sampling what the vocabulary has.
  */
 #include <stdio.h>
+#include <string.h>
 #include "base/io.h"
 #include "forward/prompts.h"
 
@@ -147,6 +148,9 @@ enum vs_code vs_prompts_text(const struct vs_tokenizer *t, const char *text, str
     struct vs_ids ids = {0};
     if (!t)
         return vs_fail(err, VS_EUSAGE, "--prompt: the model has no tokenizer that this library reads; give --prompt-ids");
+    const size_t n = strlen(text), valid = vs_utf8_valid(text, n);
+    if (valid != n)
+        return vs_fail(err, VS_EUSAGE, "--prompt: byte %zu is not valid UTF-8", valid);
     enum vs_code code = vs_encode_prompt(t, vs_cstr(text), &ids, err);
     if (!code && !ids.count)
         code = vs_fail(err, VS_EUSAGE, "--prompt: the text has no token");

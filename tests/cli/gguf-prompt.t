@@ -41,3 +41,12 @@ A continuation of nothing begins with bos_token_id, without one with a text.
   $ vocab-check shut.gguf --generate 1 --device cpu -q
   vocab-check: --generate: what shall be continued? this model names no bos_token_id to begin with; give --prompt-ids
   [2]
+
+A base of another format is compared by nothing: its ids make none of this model's new.
+
+  $ make-checkpoint small base && echo '{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}' > base/tokenizer.json
+  $ vocab-check scores.gguf --base base --forward --device cpu | grep 'L[134] \|^forward' | sed 's/, [0-9.]* s$//'
+             L1 bytes          not run (the base is of another format)
+             L3 forward        pass
+             L4 two forwards   not run (the base is another model)
+  forward    llama: 4 prompts, 26 positions

@@ -97,6 +97,17 @@ measured as well.
   $ vocab-check base --prompt "Hallo Welt" --generate 3 --device cpu | grep -A 1 ^generated
   generated  10 ids +3: t000333\xD8}
              ... tokens a second
+  $ vocab-check base --prompt "" --device cpu
+  vocab-check: --prompt: the text has no token
+  [2]
+  $ vocab-check base --prompt "$(printf 'a\377')" --device cpu
+  vocab-check: --prompt: byte 1 is not valid UTF-8
+  [2]
+  $ vocab-check base --prompt - --generate 1 --device cpu --json | grep -o '"prompt":[^]]*]'
+  "prompt":[45]
+  $ make-checkpoint gemma3n g3n && vocab-check g3n --prompt hi --generate 2 --device cpu
+  vocab-check: g3n: nothing can follow a prompt: no description of this architecture (gemma3n); --arch-desc FILE gives one
+  [3]
   $ vocab-check base --prompt "Hallo Welt" --generate 3 --device cpu -q
   generated  10 ids +3: t000333\xD8}
   no errors and no warnings in base (1 note: -v)
