@@ -126,6 +126,7 @@ enum vs_code cli_render(struct cli *c, cli_renderer *render, const void *result,
 /* cli_progress.c */
 void cli_progress_start(struct cli *c); /* sets run.progress when progress is to be shown */
 void cli_progress_clear(void);          /* wipes the line before other output */
+double cli_now(void);                   /* seconds, of a clock that only moves forward */
 
 /* cli_help.c */
 extern const struct cli_option cli_common[]; /* offsets into struct cli */
