@@ -84,6 +84,7 @@ struct cli {
     struct vs_look look;                 /* for the text reports */
     bool help, version, parse_only, findings;
     bool complained;                     /* the error has been printed */
+    bool dumps;                          /* set by a tool that does not write otherwise: a file follows the report, read or not */
     bool help_man, help_bash, help_zsh, help_fish;
 };
 
