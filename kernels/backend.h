@@ -85,6 +85,7 @@ struct vs_dev {
     const struct vs_forward *forward;
     enum vs_dev_kind kind;
     char name[160];
+    bool ran_out; /* of memory */
 };
 
 enum vs_code vs_cpu_open(unsigned threads, struct vs_dev **out, struct vs_err *err);

@@ -13,6 +13,13 @@ bool vs_dev_shares(const struct vs_dev *dev)
     return dev->kind == VS_DEV_CPU;
 }
 
+bool vs_dev_ran_out(struct vs_dev *dev)
+{
+    const bool so = dev->ran_out;
+    dev->ran_out = false;
+    return so;
+}
+
 enum vs_code vs_dev_alloc(struct vs_dev *dev, uint64_t bytes, void **out, struct vs_err *err)
 {
     *out = NULL;

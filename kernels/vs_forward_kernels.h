@@ -23,6 +23,7 @@ extern "C" {
 
 bool vs_dev_shares(const struct vs_dev *dev);        /* device memory is host memory: nothing needs to be sent */
 enum vs_code vs_dev_alloc(struct vs_dev *dev, uint64_t bytes, void **out, struct vs_err *err); /* 256-byte aligned; VS_ENOMEM */
+bool vs_dev_ran_out(struct vs_dev *dev);             /* of memory, since this was last asked: what VS_ENOMEM of the host does not set */
 void vs_dev_free(struct vs_dev *dev, void *p);       /* accepts NULL */
 enum vs_code vs_dev_memory(struct vs_dev *dev, uint64_t *free_bytes, uint64_t *total_bytes, struct vs_err *err);
 enum vs_code vs_dev_put(struct vs_dev *dev, void *dst, const void *host, uint64_t bytes, struct vs_err *err); /* host may be reused */

@@ -403,7 +403,7 @@ enum vs_code cli_printed(struct cli *c, bool good, struct vs_err *err)
         return VS_OK;
     if (errno != EPIPE)
         return vs_fail(err, VS_EIO, "standard output: %s", strerror(errno));
-    if (c->tool->writes)
+    if (c->tool->writes || c->dumps)
         pipe_closed = true;
     else
         end_by_pipe();

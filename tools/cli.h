@@ -85,6 +85,7 @@ struct cli {
     struct vs_look look;                 /* for the text reports */
     bool help, version, parse_only, findings;
     bool complained;                     /* the error has been printed */
+    bool dumps;                          /* set by a tool that does not write otherwise: a file follows the report, read or not */
     bool help_man, help_bash, help_zsh, help_fish;
 };
 
@@ -127,6 +128,7 @@ enum vs_code cli_render(struct cli *c, cli_renderer *render, const void *result,
 /* cli_progress.c */
 void cli_progress_start(struct cli *c); /* sets run.progress when progress is to be shown */
 void cli_progress_clear(void);          /* wipes the line before other output */
+double cli_now(void);                   /* seconds, of a clock that only moves forward */
 
 /* cli_help.c */
 extern const struct cli_option cli_common[]; /* offsets into struct cli */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "cli.h"
 
@@ -44,4 +45,11 @@ void cli_progress_start(struct cli *c)
     bool terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
     if (c->progress == 1 || (c->progress == 0 && terminal && !c->quiet))
         c->run.progress = show;
+}
+
+double cli_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }

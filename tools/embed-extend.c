@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include "cli.h"
 
 struct options {
@@ -92,13 +91,6 @@ static void say_done(struct cli *c, const struct options *o, const struct vs_ext
     cli_say_next(c, o->map ? with_map : without);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* What was asked for on standard output stands there before OUT does: a report that cannot be written leaves nothing. */
 static enum vs_code write_plan(struct cli *c, const struct options *o, const struct vs_plan *plan, const struct vs_extend_request *request,
                                struct vs_err *err)
@@ -106,7 +98,7 @@ static enum vs_code write_plan(struct cli *c, const struct options *o, const str
     struct vs_extend_report report;
     struct vs_outdir *staged;
     char receipt[PATH_MAX];
-    const double begin = now();
+    const double begin = cli_now();
     enum vs_code code = vs_extend_stage(plan, request, c->out, &c->run, &report, &staged, err);
     snprintf(receipt, sizeof receipt, "%s/receipt.json", c->out);
     if (!code)
@@ -116,7 +108,7 @@ static enum vs_code write_plan(struct cli *c, const struct options *o, const str
     if (code)
         vs_outdir_abort(staged);
     else
-        say_done(c, o, &report, receipt, plan->shift.by > 0, now() - begin);
+        say_done(c, o, &report, receipt, plan->shift.by > 0, cli_now() - begin);
     return code;
 }
 

@@ -74,6 +74,7 @@ int main(int argc, char **argv)
         return cli_usage(&c, "--generate: at most 100000");
     f->generate = (uint32_t)o.generate;
     f->debug = c.verbose > 0;
+    c.dumps = f->dump_logits != NULL;
     bool forward = o.run || f->fast || f->arch_desc || f->generate || f->dump_logits || f->prompt_ids || f->prompt;
     struct vs_check_request q = {
         .path = c.args[0], .base = o.base, .map = o.map, .receipt = o.receipt, .device = devices[c.device],
@@ -84,6 +85,8 @@ int main(int argc, char **argv)
     enum vs_code code = vs_check(&q, &c.run, &r, &err);
     if (!code)
         code = cli_render(&c, render, r, &err);
+    if (!code) /* what was asked for on standard output stands there before the file does */
+        code = vs_check_commit(r, &err);
     for (uint32_t i = 0; !code && i < r->finding_count; i++)
         c.findings |= r->findings[i].severity >= q.fail_on;
     vs_check_free(r);

@@ -17,10 +17,11 @@ enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err)
                    cudaGetErrorString(e), (int)e);
 }
 
-enum vs_code vs_cuda_no_room(cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err)
+enum vs_code vs_cuda_no_room(struct vs_cuda *cuda, cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err)
 {
     size_t available = 0, all = 0;
     char what[200], room[64] = "";
+    cuda->dev.ran_out = true;
     if (!where[0] && cudaMemGetInfo(&available, &all) == cudaSuccess)
         snprintf(room, sizeof room, " (%llu of %llu are free)", (unsigned long long)available, (unsigned long long)all);
     snprintf(what, sizeof what, "no room for %llu bytes%s%s: less --memory or shorter prompts may fit, --device cpu needs none",
@@ -39,7 +40,7 @@ enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t
     if (e == cudaSuccess)
         return VS_OK;
     cuda->slots[slot].p = NULL;
-    return vs_cuda_no_room(e, "", bytes, err);
+    return vs_cuda_no_room(cuda, e, "", bytes, err);
 }
 
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err)
@@ -72,7 +73,7 @@ enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err 
     if (e == cudaSuccess)
         return VS_OK;
     cuda->bounce = NULL;
-    return vs_cuda_no_room(e, " of pinned host memory", bytes, err);
+    return vs_cuda_no_room(cuda, e, " of pinned host memory", bytes, err);
 }
 
 #if defined(__CUDACC__)
@@ -200,6 +201,17 @@ static enum vs_code try_device(struct vs_cuda *cuda, const struct cudaDeviceProp
                    prop->minor, why.message);
 }
 
+/* A new device also runs code that was compiled for an older one, in which VS_BEGIN is empty: ptxVersion is the __CUDA_ARCH__ that the
+ * code saw, binaryVersion what the driver made of it. */
+static enum vs_code ask_code(struct vs_cuda *cuda, struct vs_err *err)
+{
+    struct cudaFuncAttributes code_of = {};
+    const enum vs_code code = vs_cuda_check(cudaFuncGetAttributes(&code_of, (const void *)alive), "kernel attributes", err);
+    cuda->waits = !code && cuda->capability >= 90 && code_of.ptxVersion >= 90 && code_of.binaryVersion >= 90;
+    cuda->early = cuda->waits;
+    return code;
+}
+
 enum vs_code vs_cuda_open(struct vs_dev **out, struct vs_err *err)
 {
     struct cudaDeviceProp prop;
@@ -215,7 +227,6 @@ enum vs_code vs_cuda_open(struct vs_dev **out, struct vs_err *err)
     cuda->dev.kind = VS_DEV_CUDA;
     cuda->processors = (unsigned)prop.multiProcessorCount;
     cuda->capability = (unsigned)(prop.major * 10 + prop.minor);
-    cuda->early = cuda->capability >= 90;
     cuda->chunk = CHUNK_BYTES;
     snprintf(cuda->dev.name, sizeof cuda->dev.name, "%.*s", (int)sizeof cuda->dev.name - 1, prop.name);
     code = vs_cuda_check(cudaStreamCreate(&cuda->stream), "stream", err);
@@ -225,6 +236,8 @@ enum vs_code vs_cuda_open(struct vs_dev **out, struct vs_err *err)
         code = vs_cuda_check(cudaEventCreate(&cuda->after), "event", err);
     if (!code)
         code = try_device(cuda, &prop, err);
+    if (!code)
+        code = ask_code(cuda, err);
     if (!code)
         code = vs_cuda_forward_open(cuda, err);
     if (code)

@@ -25,7 +25,7 @@
 #define VS_START(name, blocks, threads, cuda, args) vs_cuda_start(cuda, (const void *)name, blocks, threads, &(args))
 #endif
 
-/* Kernels begin with VS_BEGIN, before which nothing may be read or written. From compute capability 9.0 on a kernel that follows
+/* Kernels begin with VS_BEGIN, before which nothing may be read or written. In code compiled for 9.0 or newer a kernel that follows
  * another one directly is started before that one is done, and waits here: the device need not run empty between them. */
 #ifndef VS_BEGIN
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
@@ -78,6 +78,7 @@ struct vs_cuda {
     cudaStream_t copies;         /* the copy stream of the forward pass; its lanes' events */
     cudaEvent_t sent[2], used[2];
     unsigned processors, capability; /* capability 90 is 9.0 */
+    bool waits;                  /* VS_BEGIN does: the code that runs was compiled for 9.0 or newer */
     bool early, behind_kernel;   /* kernels may be started early; what was queued last is one */
     bool fast, fast_attention;   /* attention alone: for tests */
     struct vs_cuda_lt *lt;       /* fast.cu; NULL until fast mode was asked for */
@@ -89,8 +90,8 @@ extern "C" {
 
 /* VS_OK for cudaSuccess; what: what was being done. */
 enum vs_code vs_cuda_check(cudaError_t e, const char *what, struct vs_err *err);
-/* For an allocation that failed with e: says how much is free. where: "", or " of ..." */
-enum vs_code vs_cuda_no_room(cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err);
+/* For an allocation that failed with e: says how much is free, and notes it for vs_dev_ran_out(). where: "", or " of ..." */
+enum vs_code vs_cuda_no_room(struct vs_cuda *cuda, cudaError_t e, const char *where, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err);

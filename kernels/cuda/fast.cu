@@ -80,13 +80,13 @@ void vs_cuda_fast_close(struct vs_cuda *cuda)
     cuda->fast = cuda->fast_attention = false;
 }
 
-static enum vs_code take_room(void **p, uint64_t bytes, const char *where, struct vs_err *err)
+static enum vs_code take_room(struct vs_cuda *cuda, void **p, uint64_t bytes, const char *where, struct vs_err *err)
 {
     const cudaError_t e = cudaMalloc(p, bytes);
     if (e == cudaSuccess)
         return VS_OK;
     *p = NULL;
-    return vs_cuda_no_room(e, where, bytes, err);
+    return vs_cuda_no_room(cuda, e, where, bytes, err);
 }
 
 static enum vs_code fast_open(struct vs_cuda *cuda, struct vs_err *err)
@@ -104,9 +104,9 @@ static enum vs_code fast_open(struct vs_cuda *cuda, struct vs_err *err)
         return vs_fail(err, VS_EUNSUPPORTED, "fast mode: the cuBLASLt that was loaded lacks a function of versions 12 and 13");
     enum vs_code code = lt_check(lt->f.create(&lt->handle), "handle", err);
     if (!code)
-        code = take_room(&lt->workspace, WORKSPACE_BYTES, " of workspace for fast mode", err);
+        code = take_room(cuda, &lt->workspace, WORKSPACE_BYTES, " of workspace for fast mode", err);
     if (!code)
-        code = take_room(&lt->staging, STAGING_BYTES, " of activations for fast mode", err);
+        code = take_room(cuda, &lt->staging, STAGING_BYTES, " of activations for fast mode", err);
     return code;
 }
 

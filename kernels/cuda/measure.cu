@@ -27,7 +27,7 @@ uint64_t vs_cuda_launches(struct vs_dev *dev)
 void vs_cuda_early(struct vs_dev *dev, bool on)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    cuda->early = on && cuda->capability >= 90;
+    cuda->early = on && cuda->waits;
 }
 
 void vs_cuda_fast_attention(struct vs_dev *dev, bool on)

@@ -11,7 +11,7 @@ static enum vs_code alloc(struct vs_dev *dev, uint64_t bytes, void **out, struct
     if (e == cudaSuccess)
         return VS_OK;
     *out = NULL;
-    return vs_cuda_no_room(e, "", bytes, err);
+    return vs_cuda_no_room((struct vs_cuda *)dev, e, "", bytes, err);
 }
 
 static void release(struct vs_dev *dev, void *p)
@@ -58,7 +58,7 @@ static enum vs_code host_alloc(struct vs_dev *dev, uint64_t bytes, void **out, s
     if (e == cudaSuccess)
         return VS_OK;
     *out = NULL;
-    return vs_cuda_no_room(e, " of pinned host memory", bytes, err);
+    return vs_cuda_no_room((struct vs_cuda *)dev, e, " of pinned host memory", bytes, err);
 }
 
 static void host_free(struct vs_dev *dev, void *p)

@@ -209,52 +209,59 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
     return VS_OK;
 }
 
+static enum vs_code check(struct checker *k)
+{
+    enum vs_code code = open_device(k);
+    if (!code)
+        code = read_data(k);
+    if (!code)
+        code = open_inputs(k);
+    if (!code)
+        code = run_rules(k);
+    if (!code && (k->l1 == L1_FIRST || !k->q->forward || vs_watch_saw_change(k->watch)))
+        code = vs_level_1(k);
+    if (!code)
+        code = level_2(k);
+    if (!code && k->q->forward)
+        code = vs_check_forward(k);
+    if (!code && k->l1 != L1_DECIDED) /* nothing could be run */
+        code = vs_level_1(k);
+    if (!code && k->stopped)
+        code = k->err->code;
+    if (code)
+        return code;
+    level_0(k);
+    if (k->r->finding_count)
+        qsort(k->r->findings, k->r->finding_count, sizeof *k->r->findings, by_weight);
+    return VS_OK;
+}
+
 enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run, struct vs_check_result **out, struct vs_err *err)
 {
     struct vs_check_result *r = vs_calloc(1, sizeof *r);
     struct checker k = {.q = q, .run = run, .r = r, .err = err};
     if (r)
         k.impl = r->impl = vs_calloc(1, sizeof *r->impl);
-    enum vs_code code = r && r->impl ? VS_OK : vs_enomem(err, "a check", sizeof *r);
+    enum vs_code code = r && r->impl ? check_request(q, err) : vs_enomem(err, "a check", sizeof *r);
     if (!code) {
         r->fail_on = q->fail_on;
         r->levels[3].why = r->levels[4].why = "no --forward";
-        code = check_request(q, err);
+        code = check(&k);
     }
-    if (!code)
-        code = open_device(&k);
-    if (!code)
-        code = read_data(&k);
-    if (!code)
-        code = open_inputs(&k);
-    if (!code)
-        code = run_rules(&k);
-    if (!code && (k.l1 == L1_FIRST || !q->forward || vs_watch_saw_change(k.watch)))
-        code = vs_level_1(&k);
-    if (!code)
-        code = level_2(&k);
-    if (!code && q->forward)
-        code = vs_check_forward(&k);
-    if (!code && k.l1 != L1_DECIDED) /* nothing could be run */
-        code = vs_level_1(&k);
-    if (!code && k.stopped)
-        code = err->code;
-    if (!code) {
-        level_0(&k);
-        if (r->finding_count)
-            qsort(r->findings, r->finding_count, sizeof *r->findings, by_weight);
-    }
-    if (!code && k.dump) {
-        code = vs_npy_commit(k.dump, err);
-        k.dump = code ? k.dump : NULL;
-    }
-    vs_npy_abort(k.dump);
     vs_watch_free(k.watch);
     vs_dev_close(k.dev);
     if (code)
         vs_check_free(r);
     else
         *out = r;
+    return code;
+}
+
+enum vs_code vs_check_commit(struct vs_check_result *r, struct vs_err *err)
+{
+    const enum vs_code code = r->impl->dump ? vs_npy_commit(r->impl->dump, err) : VS_OK;
+    if (!code)
+        r->impl->dump = NULL;
     return code;
 }
 
@@ -269,6 +276,7 @@ void vs_check_free(struct vs_check_result *r)
         vs_jdoc_free(&r->impl->rules);
         vs_jdoc_free(&r->impl->known_good);
         vs_jdoc_free(&r->impl->receipt);
+        vs_npy_abort(r->impl->dump);
         vs_arena_free(&r->impl->arena);
     }
     vs_free(r->impl);

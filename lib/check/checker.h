@@ -30,6 +30,7 @@ struct vs_check_impl {
     bool another_model;                    /* the base is one: VOC126 */
     uint64_t moved_end;                    /* of the blocks, as it says */
     uint64_t gathered, bad_count;          /* of the range-checked gather */
+    struct vs_npy *dump;                   /* the logits, complete; vs_check_commit() gives them their name */
 };
 
 /* How far L1 is. */
@@ -49,7 +50,6 @@ struct checker {
     const struct vs_table *input, *head;   /* head is NULL when none is stored */
     struct vs_dev *dev;
     struct vs_watch *watch;                /* what L1 needs to see of the weights; NULL when there is nothing, or before that is known */
-    struct vs_npy *dump;                   /* the logits, complete; they get their name when all went well */
     bool same_config;                      /* L1 found no key that computes something else */
     enum l1 l1;
     struct vs_value values[20];            /* of the finding at hand */

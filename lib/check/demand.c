@@ -83,8 +83,8 @@ static struct demand of_receipt(const struct checker *k, struct demand d, const 
 
 static struct demand of_trunk(const struct checker *k, struct demand d)
 {
-    const struct vs_jval *table = vs_receipt_table(k, d.x->name);
-    if (table && grew(d.x, d.y))
+    const struct vs_jval *table = grew(d.x, d.y) ? vs_receipt_table(k, d.x->name) : NULL;
+    if (table)
         return of_receipt(k, d, table);
     if (!d.y || !same_shape(d.x, d.y))
         return unmet(d, d.y ? "has another shape or dtype than in the base" : "is absent", "the tensor of the base");

@@ -319,7 +319,7 @@ static enum vs_code run(struct forward *f)
     const struct vs_forward_job j = {
         .dev = k->dev, .run = k->run, .q = f->q, .model = &f->model, .base = alone ? NULL : &f->base, .same_trunk = k->r->levels[1].state == VS_PASS,
         .tokenizer = k->t, .prompts = &f->prompts, .row_class = f->classes, .shift_at = k->impl->shift.at, .shift_by = k->impl->shift.by,
-        .fresh = f->fresh->words, .eos = f->eos, .eos_count = f->eos_count, .dump = &k->dump,
+        .fresh = f->fresh->words, .eos = f->eos, .eos_count = f->eos_count, .dump = &k->impl->dump,
         .old_end = alone ? 0 : old_end(f, f->base.binding.model[f->model.arch.encoder ? VS_W_EMBED : VS_W_HEAD].weight.rows)};
     struct vs_forward_report *r = vs_arena_alloc(&k->impl->arena, sizeof *r);
     if (!r)

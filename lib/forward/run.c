@@ -338,8 +338,9 @@ static void sum_up(struct runner *k, double seconds)
     k->v->compared = k->j->base != NULL;
 }
 
+/* *far: more than one batch was begun. */
 static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, struct vs_arena *arena, struct vs_forward_report *r,
-                             struct vs_forward_verdicts *v, struct vs_err *err)
+                             struct vs_forward_verdicts *v, bool *far, struct vs_err *err)
 {
     struct runner k = {.j = j, .r = r, .v = v, .halvings = halvings};
     double began = vs_forward_now();
@@ -358,8 +359,11 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
         code = begin_dump(&k, err);
     if (!code && k.entry_count)
         begin_task(&k);
-    while (!code && k.at < k.entry_count)
+    *far = false;
+    while (!code && k.at < k.entry_count) {
+        *far = k.at > 0;
         code = run_batch(&k, err);
+    }
     if (!code && k.entry_count)
         sum_up(&k, vs_forward_now() - began);
     if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
@@ -373,18 +377,20 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
     return v->stopped ? VS_OK : code;
 }
 
+/* With less memory once more where the device had too little, unless that showed late: a pass may take an hour. */
 enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *arena, struct vs_forward_report *r, struct vs_forward_verdicts *v,
                             struct vs_err *err)
 {
     struct vs_run less = *j->run;
     struct vs_forward_job job = *j;
-    enum vs_code code = run_once(j, 0, arena, r, v, err);
+    bool far;
+    enum vs_code code = run_once(j, 0, arena, r, v, &far, err);
     job.run = &less;
-    for (unsigned n = 1; code == VS_ENOMEM && !vs_dev_shares(j->dev) && n <= HALVINGS; n++) {
+    for (unsigned n = 1; code == VS_ENOMEM && vs_dev_ran_out(j->dev) && !far && n <= HALVINGS; n++) {
         struct vs_err last;
         less.memory = vs_batch_memory(j->run) >> n;
         less.memory = less.memory ? less.memory : 1;
-        enum vs_code next = run_once(&job, n, arena, r, v, &last);
+        enum vs_code next = run_once(&job, n, arena, r, v, &far, &last);
         if (next == VS_ELIMIT) /* of the memory that was tried, not of the one that was given */
             break;
         code = next;

@@ -77,6 +77,12 @@ A healthy model; without a device the CPU works, and it is said so.
   $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
   vocab-check: logits.npy: exists; name another file, or remove it
   [4]
+  $ vocab-check base --prompt-ids "1 2" --dump-logits unread.npy --device cpu > /dev/full; ls -A | grep npy
+  vocab-check: standard output: No space left on device
+  logits.npy
+  $ vocab-check base --prompt-ids "1 2" --dump-logits unread.npy --device cpu | true; ls -A | grep npy && rm unread.npy
+  logits.npy
+  unread.npy
   $ CUDA_VISIBLE_DEVICES= vocab-check base --fast
   vocab-check: --fast needs a CUDA device: no usable CUDA device: ...
   [4]

@@ -15,6 +15,7 @@ RANK = {"base": 0, "json": 1, "format": 2, "tokenizer": 3, "model": 3, "plan": 4
         "report": 7}
 PUBLIC = {"err": "base", "output": "base", "vs": "base", "tensor": "base", "checkpoint": "model", "tokenizer": "tokenizer", "plan": "plan",
           "forward": "forward", "check": "check", "report": "report"}
+TOOL_LINES = 150 # of a tool: parse, call, render; what tools share is cli*.c
 USE_KERNELS = {"exec", "forward", "check"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<(.*?)>|"(.*?)")', re.M)
 
@@ -79,6 +80,10 @@ def check_layers(root):
         for name, quoted in includes(path):
             if quoted and name != "cli.h" or not quoted and room_of(name, RANK) and not name.startswith("vs/"):
                 problems.append(f"{path}: {name}: tools include <vs/...> and cli.h only")
+    for path in sorted((root / "tools").glob("*.c")):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > TOOL_LINES and not path.name.startswith("cli"):
+            problems.append(f"{path}: {lines} lines, a tool has {TOOL_LINES} at most: is it all parsing, calling and rendering?")
     seen = sum(len(sources(root / d)) for d in ("lib", "kernels", "tools"))
     if seen < 30:
         problems.append(f"only {seen} files looked at: is {root} the source root?")

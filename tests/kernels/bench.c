@@ -99,7 +99,8 @@ int bench_make(struct bench *b, uint64_t rows, uint64_t cols)
 
 void bench_free(struct bench *b)
 {
-    void *all[] = {(void *)(uintptr_t)b->w.data, b->out, b->ids, b->rows, b->hidden, b->logits, b->stats, b->max, b->sum, b->squares, b->keys, b->starts};
+    void *all[] = {(void *)(uintptr_t)b->w.data, b->out, b->ids, b->rows, b->hidden, b->logits, b->stats, b->max,
+                   b->sum, b->squares, b->keys, b->starts};
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }

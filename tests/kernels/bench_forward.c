@@ -68,7 +68,8 @@ static double linear_seconds(struct vs_dev *dev, struct forward_bench *b, struct
 
 static int bench_linear(struct vs_dev *dev, struct forward_bench *b)
 {
-    static const enum vs_dtype dtypes[] = {VS_F32, VS_BF16, VS_F16, VS_F8_E4M3, VS_Q8_0, VS_Q4_0, VS_Q4_1, VS_Q5_0, VS_Q5_1, VS_Q4_K, VS_Q5_K, VS_Q6_K, VS_MXFP4};
+    static const enum vs_dtype dtypes[] = {VS_F32, VS_BF16, VS_F16, VS_F8_E4M3, VS_Q8_0, VS_Q4_0, VS_Q4_1, VS_Q5_0, VS_Q5_1,
+                                           VS_Q4_K, VS_Q5_K, VS_Q6_K, VS_MXFP4};
     static const uint64_t tokens[] = {1, 4, 32, 128};
     static const uint64_t shapes[][2] = {{2048, 2048}, {4096, 640}};
     int failed = 0;

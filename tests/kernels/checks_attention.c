@@ -33,7 +33,8 @@ void check_rope(struct run *r)
         dx.data = to_device(r, x.data, n * 4);
         const uint32_t *dposition = to_device(r, position, tokens * 4);
         const float *dtable = to_device(r, table, positions * pairs * 8);
-        BOTH(r, vs_f_rope(r->ref, &x, tokens, position, table, pairs, i % 2, &err_), vs_f_rope(r->dev, &dx, tokens, dposition, dtable, pairs, i % 2, &err_));
+        BOTH(r, vs_f_rope(r->ref, &x, tokens, position, table, pairs, i % 2, &err_),
+             vs_f_rope(r->dev, &dx, tokens, dposition, dtable, pairs, i % 2, &err_));
         same(r, "rotated value", x.data, from_device(r, dx.data, n * 4), n * 4);
         release(r);
     }
@@ -172,8 +173,9 @@ static void attend_case(struct run *r, const struct shape *s, unsigned i, struct
 
 void check_attend(struct run *r)
 {
-    static const struct shape shapes[] = {{1, 1, 1, 1, 1, 3}, {2, 1, 7, 7, 2, 20}, {4, 2, 16, 16, 3, 40}, {4, 1, 64, 64, 1, 70}, {6, 2, 20, 12, 2, 33},
-                                          {3, 3, 33, 33, 1, 150}, {8, 2, 32, 48, 2, 19}, {2, 2, 128, 128, 1, 50}, {1, 1, 257, 300, 1, 18}};
+    static const struct shape shapes[] = {{1, 1, 1, 1, 1, 3}, {2, 1, 7, 7, 2, 20}, {4, 2, 16, 16, 3, 40}, {4, 1, 64, 64, 1, 70},
+                                          {6, 2, 20, 12, 2, 33}, {3, 3, 33, 33, 1, 150}, {8, 2, 32, 48, 2, 19}, {2, 2, 128, 128, 1, 50},
+                                          {1, 1, 257, 300, 1, 18}};
     for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (unsigned i = 0; i < 12; i++)
             attend_case(r, &shapes[s], i, (struct attend_how){i == 5 ? FILL_EDGES : i == 11 ? FILL_BITS : FILL_VALUES, false, (enum spoil)(i % 3)});

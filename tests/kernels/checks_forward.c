@@ -183,7 +183,8 @@ static void norm_case(struct run *r, uint64_t rows, uint64_t cols, enum fill how
 void check_norm(struct run *r)
 {
     for (int i = 0; i < 60; i++)
-        norm_case(r, 1 + below(r, 20), 1 + below(r, i % 3 ? 200 : 1500), (enum fill)(i % 4 == 3 ? FILL_EDGES : i % 4 == 2 ? FILL_BITS : FILL_VALUES), i % 5 == 0);
+        norm_case(r, 1 + below(r, 20), 1 + below(r, i % 3 ? 200 : 1500),
+                  (enum fill)(i % 4 == 3 ? FILL_EDGES : i % 4 == 2 ? FILL_BITS : FILL_VALUES), i % 5 == 0);
     norm_case(r, 3, 5120, FILL_VALUES, false);
 }
 

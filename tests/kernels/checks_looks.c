@@ -65,7 +65,8 @@ static void logit_case(struct run *r, uint64_t m, uint64_t n, enum fill how, boo
 void check_logit_tile(struct run *r)
 {
     for (unsigned i = 0; i < 30; i++)
-        logit_case(r, 1 + below(r, 7), 1 + below(r, i % 3 ? 150 : 2000), (enum fill)(i % 5 == 3 ? FILL_EDGES : i % 5 == 4 ? FILL_BITS : FILL_VALUES), i % 2);
+        logit_case(r, 1 + below(r, 7), 1 + below(r, i % 3 ? 150 : 2000),
+                   (enum fill)(i % 5 == 3 ? FILL_EDGES : i % 5 == 4 ? FILL_BITS : FILL_VALUES), i % 2);
 }
 
 void check_compare(struct run *r)

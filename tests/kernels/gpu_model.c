@@ -66,9 +66,10 @@ static const char *make_model(const char *dtype)
     for (size_t i = 0; i < count; i++)
         free((void *)(uintptr_t)list[i].data);
     vst_write_text(vst_path(dir, "config.json"),
-                   vst_format("{\"model_type\": \"llama\", \"vocab_size\": %u, \"hidden_size\": %u, \"intermediate_size\": %u, \"num_hidden_layers\": %u, "
-                              "\"num_attention_heads\": %u, \"num_key_value_heads\": %u, \"rms_norm_eps\": 1e-06, \"max_position_embeddings\": 512, "
-                              "\"tie_word_embeddings\": false}\n", ROWS, WIDTH, INNER, LAYERS, HEADS, KV_HEADS));
+                   vst_format("{\"model_type\": \"llama\", \"vocab_size\": %u, \"hidden_size\": %u, \"intermediate_size\": %u, "
+                              "\"num_hidden_layers\": %u, \"num_attention_heads\": %u, \"num_key_value_heads\": %u, "
+                              "\"rms_norm_eps\": 1e-06, \"max_position_embeddings\": 512, \"tie_word_embeddings\": false}\n",
+                              ROWS, WIDTH, INNER, LAYERS, HEADS, KV_HEADS));
     return dir;
 }
 
@@ -104,6 +105,8 @@ static struct outcome check_on(const char *dir, enum vs_device device, const str
     struct outcome o = {0};
     const double began = now();
     o.code = vs_check(&request, &run, &r, &o.err);
+    if (!o.code)
+        o.code = vs_check_commit(r, &o.err);
     o.seconds = now() - began;
     if (o.code)
         return o;
@@ -121,8 +124,9 @@ static int compare(const char *dtype, const char *dir, const struct way *way, in
     const struct vs_err *err = gpu.code ? &gpu.err : &cpu.err;
     const bool same = !gpu.code && !cpu.code && gpu.bytes == cpu.bytes && memcmp(gpu.logits, cpu.logits, gpu.bytes) == 0;
     const bool as_written = same && memcmp(gpu.ids, cpu.ids, sizeof gpu.ids) == 0;
-    printf("{\"model\": \"llama, %s\", \"memory\": %llu, \"sliced\": %s, \"same_logits\": %s, \"same_continuation\": %s, \"gpu_s\": %.2f, \"cpu_s\": %.2f, \"error\": ",
-           dtype, (unsigned long long)way->memory, way->sliced ? "true" : "false", same ? "true" : "false", as_written ? "true" : "false", gpu.seconds, cpu.seconds);
+    printf("{\"model\": \"llama, %s\", \"memory\": %llu, \"sliced\": %s, \"same_logits\": %s, \"same_continuation\": %s, "
+           "\"gpu_s\": %.2f, \"cpu_s\": %.2f, \"error\": ", dtype, (unsigned long long)way->memory, way->sliced ? "true" : "false",
+           same ? "true" : "false", as_written ? "true" : "false", gpu.seconds, cpu.seconds);
     put_text(stdout, gpu.code || cpu.code ? err->message : "");
     puts("}");
     fflush(stdout);

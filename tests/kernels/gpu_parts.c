@@ -71,8 +71,8 @@ int part_device(FILE *f)
     fputs("{\"name\": ", f);
     put_text(f, vs_dev_name(dev));
     fprintf(f, ", \"capability\": %d, \"driver\": %d, \"runtime\": %d, \"processors\": %d, \"memory\": %llu, \"l2_bytes\": %llu, "
-            "\"copy_gb_per_s\": %.1f}\n", facts.capability, facts.driver, facts.runtime, facts.processors, (unsigned long long)facts.memory, (unsigned long long)facts.cache,
-            facts.copy_rate * 1e-9);
+            "\"copy_gb_per_s\": %.1f}\n", facts.capability, facts.driver, facts.runtime, facts.processors,
+            (unsigned long long)facts.memory, (unsigned long long)facts.cache, facts.copy_rate * 1e-9);
     vs_dev_close(dev);
     return code ? say_error(f, err.message) : 0;
 }
@@ -193,8 +193,8 @@ static int time_prompt(struct timing *t, const char *mode, int times)
         best = !i || s < best ? s : best;
     }
     const double flops = ratio(llama_operations(t->l, PROMPT), best);
-    fprintf(t->f, "{\"measure\": \"prefill\", \"mode\": \"%s\", \"tokens\": %u, \"seconds\": %.4f, \"tokens_per_s\": %.0f, \"tflops\": %.1f, \"of_peak\": ",
-            mode, PROMPT, best, ratio(PROMPT, best), flops * 1e-12);
+    fprintf(t->f, "{\"measure\": \"prefill\", \"mode\": \"%s\", \"tokens\": %u, \"seconds\": %.4f, \"tokens_per_s\": %.0f, "
+            "\"tflops\": %.1f, \"of_peak\": ", mode, PROMPT, best, ratio(PROMPT, best), flops * 1e-12);
     fprintf(t->f, t->peak > 0 ? "%.3f}\n" : "null}\n", ratio(flops, t->peak));
     fflush(t->f);
     return 0;
@@ -221,7 +221,8 @@ static int time_token(struct timing *t, const char *mode, uint32_t at)
     qsort(times, DECODE, sizeof *times, ascending);
     const double median = times[DECODE / 2], rate = ratio((double)llama_bytes(t->l, at), median);
     fprintf(t->f, "{\"measure\": \"decode\", \"mode\": \"%s\", \"at\": %u, \"ms\": %.3f, \"best_ms\": %.3f, \"tokens_per_s\": %.1f, "
-            "\"gb_per_s\": %.1f, \"of_copy\": %.3f}\n", mode, at, median * 1e3, times[0] * 1e3, ratio(1, median), rate * 1e-9, ratio(rate, t->copy_rate));
+            "\"gb_per_s\": %.1f, \"of_copy\": %.3f}\n", mode, at, median * 1e3, times[0] * 1e3, ratio(1, median), rate * 1e-9,
+            ratio(rate, t->copy_rate));
     fflush(t->f);
     return 0;
 }
@@ -262,7 +263,8 @@ static int take_apart(struct timing *t, const char *what, const char *mode, uint
     for (unsigned k = 0; k < LLAMA_PARTS; k++) {
         const double rate = ratio(best[k].bytes, best[k].ms * 1e-3), flops = ratio(best[k].operations, best[k].ms * 1e-3);
         fprintf(t->f, "{\"measure\": \"%s_part\", \"mode\": \"%s\", \"at\": %u, \"part\": \"%s\", \"launches\": %llu, \"ms\": %.4f, "
-                "\"gb_per_s\": %.1f, \"of_copy\": %.3f, \"tflops\": %.2f}\n", what, mode, at, best[k].name, (unsigned long long)best[k].launches, best[k].ms, rate * 1e-9, ratio(rate, t->copy_rate), flops * 1e-12);
+                "\"gb_per_s\": %.1f, \"of_copy\": %.3f, \"tflops\": %.2f}\n", what, mode, at, best[k].name,
+                (unsigned long long)best[k].launches, best[k].ms, rate * 1e-9, ratio(rate, t->copy_rate), flops * 1e-12);
         sum += best[k].ms;
         launches += best[k].launches;
     }

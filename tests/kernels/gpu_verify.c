@@ -6,8 +6,8 @@
  * and CPU. What was asked for stands first, in case time runs out.
  *
  * Each part is a process with a limit of its own, so that one that fails, hangs or loses the device takes nothing else
- * along; what it printed until then is kept. FILE (- for stdout) is whole JSON after every part. With PARTs only those. Fast mode needs libcublasLt.so in
- * LD_LIBRARY_PATH; nothing else but libc and the driver is needed. Exit: 0 all good, 1 not, 77 no device.
+ * along; what it printed until then is kept. FILE (- for stdout) is whole JSON after every part. With PARTs only those. Fast mode
+ * needs libcublasLt.so in LD_LIBRARY_PATH; nothing else but libc and the driver is needed. Exit: 0 all good, 1 not, 77 no device.
  */
 #include <poll.h>
 #include <signal.h>
@@ -133,7 +133,8 @@ static bool is_good(const struct part *p)
 
 static void put_part(FILE *f, const struct part *p)
 {
-    fprintf(f, "  \"%s\": {\"state\": \"%s\", \"seconds\": %.1f, \"limit\": %.0f, \"results\": [", p->name, p->state ? p->state : "not_run", p->seconds, p->limit);
+    fprintf(f, "  \"%s\": {\"state\": \"%s\", \"seconds\": %.1f, \"limit\": %.0f, \"results\": [", p->name,
+            p->state ? p->state : "not_run", p->seconds, p->limit);
     for (const char *line = p->lines; line && *line;) {
         const char *end = strchr(line, '\n');
         fprintf(f, "%s\n   %.*s", line == p->lines ? "" : ",", (int)(end - line), line);
@@ -150,8 +151,8 @@ static int put_result(FILE *f, double seconds, bool complete)
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&date));
     for (size_t i = 0; i < PARTS; i++)
         good = good && is_good(&parts[i]);
-    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/3\", \"date\": \"%s\", \"seconds\": %.1f, \"complete\": %s, \"passed\": %s,\n \"parts\": {\n", text,
-            seconds, complete ? "true" : "false", good ? "true" : "false");
+    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/3\", \"date\": \"%s\", \"seconds\": %.1f, \"complete\": %s, \"passed\": %s,\n \"parts\": {\n",
+            text, seconds, complete ? "true" : "false", good ? "true" : "false");
     for (size_t i = 0; i < PARTS; i++) {
         put_part(f, &parts[i]);
         fputs(i + 1 < PARTS ? ",\n" : "}}\n", f);

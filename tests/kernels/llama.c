@@ -178,7 +178,8 @@ static void end_part(struct llama *l, enum llama_part_number n, double bytes, do
         end_part(l, part, (double)(bytes), operations);       \
     } while (0)
 
-static enum vs_code product(struct llama *l, enum llama_part_number part, const struct vs_mat *w, const float *x, uint32_t n, float *y, struct vs_err *err)
+static enum vs_code product(struct llama *l, enum llama_part_number part, const struct vs_mat *w, const float *x, uint32_t n, float *y,
+                            struct vs_err *err)
 {
     const double values = (double)w->rows * (double)w->cols;
     OP(l, part, values * 2 + 4.0 * n * (double)(w->rows + w->cols), 2 * values * n, vs_f_linear(l->dev, w, x, w->cols, n, NULL, y, w->rows, err));

@@ -23,6 +23,9 @@ static const struct ask continued = {1, 6, CONTINUED, 1 << 20};
 /* More tokens than the workspace has room for: layers compute slices of them, unless a continuation keeps the weights. */
 static const struct ask sliced = {7, 10, 0, 1 << 18};
 
+/* More than one batch, and a continuation that asks for memory behind them. */
+static const struct ask several = {2, 34, CONTINUED, 1 << 18};
+
 struct outcome {
     enum vs_code code;
     struct vs_err err;
@@ -52,6 +55,8 @@ static struct outcome check_on(const char *dir, const struct ask *ask, enum vs_d
     emu_memory_limit = limit;
     emu_memory_peak = 0;
     o.code = vs_check(&request, &run, &r, &o.err);
+    if (!o.code)
+        o.code = vs_check_commit(r, &o.err);
     emu_memory_limit = 0;
     cr_expect_eq(emu_memory_used(), 0, "limit %zu: %zu bytes are left on the device", limit, emu_memory_used());
     if (o.code) {
@@ -62,7 +67,7 @@ static struct outcome check_on(const char *dir, const struct ask *ask, enum vs_d
     cr_assert(rows == ask->count * ask->length && cols == ROWS);
     o.on_device = strcmp(r->device_kind, "cuda") == 0;
     o.noted = r->device_note != NULL;
-    cr_assert(r->forward && r->forward->generated_count == (ask->generate ? 1 : 0));
+    cr_assert(r->forward && r->forward->generated_count == (ask->generate ? ask->count : 0));
     if (ask->generate)
         memcpy(o.ids, r->forward->generated[0].ids, sizeof o.ids);
     vs_check_free(r);
@@ -111,7 +116,8 @@ static void sweep(enum kind kind)
                 ran++;
             } else {
                 cr_expect(o.code == VS_ENOMEM || (!opens(limit) && o.code == VS_EDEVICE), "limit %zu: code %d", limit, (int)o.code);
-                cr_expect(strstr(o.err.message, "no room for ") && strstr(o.err.message, " are free): less --memory"), "limit %zu: %s", limit, o.err.message);
+                cr_expect(strstr(o.err.message, "no room for ") && strstr(o.err.message, " are free): less --memory"), "limit %zu: %s",
+                          limit, o.err.message);
                 failed++;
             }
             expect_same(&continued, &whole, &o, limit);
@@ -143,6 +149,24 @@ Test(device_memory, smaller_tiles)
     cr_expect_leq(emu_memory_peak, limit);
     expect_same(&sliced, &host, &whole, 0);
     expect_same(&sliced, &host, &less, limit);
+    vst_cleanup();
+}
+
+/* What fails behind a long pass fails: nothing is run again. */
+Test(device_memory, late)
+{
+    const char *dir = make_tiny(&(struct tiny){.kind = QWEN2});
+    const unsigned many = 1u << 20;
+    emu_fail_malloc = many;
+    const struct outcome want = check_on(dir, &several, VS_DEVICE_CUDA, 0);
+    const unsigned all = many - emu_fail_malloc;
+    cr_assert(!want.code, "%s", want.err.message);
+    cr_assert_gt(all, 8u);
+    emu_fail_malloc = all - 2; /* the continuation asks for it */
+    const struct outcome o = check_on(dir, &several, VS_DEVICE_CUDA, 0);
+    cr_expect_eq(emu_fail_malloc, 0);
+    cr_expect(o.code == VS_ENOMEM && strstr(o.err.message, "no room for "), "code %d: %s", (int)o.code, o.err.message);
+    emu_fail_malloc = 0;
     vst_cleanup();
 }
 

@@ -85,11 +85,13 @@ typedef enum {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 typedef void *cudaStream_t;
 typedef void *cudaEvent_t;
+struct cudaFuncAttributes { int ptxVersion, binaryVersion; };
 struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount, l2CacheSize; size_t totalGlobalMem; };
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device);
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, const void *kernel);
 cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaGetLastError(void);
@@ -124,10 +126,11 @@ void *emu_dlsym(const char *name);
 #define dlclose(library) ((void)(library))
 
 /* What the tests may spoil: the answer of cudaGetDeviceCount; the n-th cudaMalloc from now on (0 = none); bytes that the
- * device has (0 = as many as are asked for). */
+ * device has (0 = as many as are asked for); its capability, what the code was compiled for and what the driver made of that (80 is 8.0). */
 extern cudaError_t emu_device_count_error;
 extern unsigned emu_fail_malloc;
 extern size_t emu_memory_limit;
+extern int emu_capability, emu_ptx, emu_binary;
 extern size_t emu_memory_peak; /* the most that was in use since a test set it to 0 */
 size_t emu_memory_used(void);
 

@@ -15,6 +15,7 @@ static cudaError_t sticky; /* the last error, until it is asked for */
 cudaError_t emu_device_count_error;
 unsigned emu_fail_malloc;
 size_t emu_memory_limit, emu_memory_peak;
+int emu_capability = 80, emu_ptx = 80, emu_binary = 80;
 
 size_t emu_memory_used(void)
 {
@@ -122,7 +123,14 @@ cudaError_t cudaGetDeviceCount(int *count)
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 {
-    *prop = (struct cudaDeviceProp){.name = "emulated device", .major = 8, .minor = 0, .multiProcessorCount = 2, .totalGlobalMem = 1 << 20};
+    *prop = (struct cudaDeviceProp){.name = "emulated device", .major = emu_capability / 10, .minor = emu_capability % 10, .multiProcessorCount = 2,
+                                     .totalGlobalMem = 1 << 20};
+    return cudaSuccess;
+}
+
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, const void *kernel)
+{
+    *attributes = (struct cudaFuncAttributes){emu_ptx, emu_binary};
     return cudaSuccess;
 }
 

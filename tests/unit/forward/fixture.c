@@ -217,6 +217,7 @@ struct vs_check_result *run_check(const char *dir, const char *base, const char 
     struct vs_run run = {.memory = memory, .threads = 2};
     struct vs_check_request request = {.path = dir, .base = base, .map = map, .device = VS_DEVICE_CPU, .fail_on = VS_ERROR, .forward = q};
     cr_assert_eq(vs_check(&request, &run, &r, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_check_commit(r, &err), VS_OK, "%s", err.message);
     return r;
 }
 

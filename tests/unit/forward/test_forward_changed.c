@@ -12,7 +12,9 @@
 #include "fixture.h"
 #include "support.h"
 
-/* Where a byte reads as another one, and how many times more; every reading of the library ends here. */
+/* Where a byte reads as another one, and how many times more; every reading of the library ends here. What would pass this by: a pread
+ * that link-time optimisation resolved inside the library, pread64 and preadv, and __pread64_chk, which _FORTIFY_SOURCE makes of calls
+ * with a buffer of known size. Then nobody reads the byte, and the test says so. */
 static struct { dev_t dev; ino_t ino; off_t at; unsigned times; } flip;
 
 ssize_t pread(int fd, void *buffer, size_t n, off_t at)
@@ -53,7 +55,9 @@ Test(forward_changed, back_to_the_base)
         struct vs_check_result *r = NULL;
         struct vs_err err = {0};
         const unsigned times = flip.times;
-        const enum vs_code code = vs_check(&q, &run, &r, &err);
+        enum vs_code code = vs_check(&q, &run, &r, &err);
+        if (!code)
+            code = vs_check_commit(r, &err);
         cr_expect_eq(flip.times, 0, "%u of %u times nobody read it", flip.times, times);
         cr_expect_eq(code, times == 1 ? VS_EFORMAT : VS_OK, "%u times: %s", times, err.message);
         if (code)
@@ -63,7 +67,7 @@ Test(forward_changed, back_to_the_base)
         cr_expect_eq(rmdir(folder) == 0, code != VS_OK, "%u times: logits", times);
         unlink(f.dump_logits);
         mkdir(folder, 0700);
-        vs_check_free(code ? NULL : r);
+        vs_check_free(r);
         flip.times = times;
     }
     vst_cleanup();

@@ -304,13 +304,15 @@ static enum vs_code fail_at(const char *dir, const char *folder, unsigned long n
     struct vs_check_result *r = NULL;
     vs_mem_fail_at(n, true);
     enum vs_code code = vs_check(&request, &(struct vs_run){.threads = 1}, &r, &err);
+    if (!code)
+        code = vs_check_commit(r, &err);
     vs_mem_fail_at(0, false);
     cr_expect(code == VS_ENOMEM || code == VS_OK, "allocation %lu: %d, %s", n, (int)code, err.message);
     cr_expect(code != VS_ENOMEM || err.message[0], "allocation %lu", n);
     cr_expect_eq(rmdir(folder) == 0, code != VS_OK, "allocation %lu: the folder of the logits", n);
     unlink(q.dump_logits);
     mkdir(folder, 0700);
-    vs_check_free(code ? NULL : r);
+    vs_check_free(r);
     return code;
 }
 
