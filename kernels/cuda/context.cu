@@ -205,8 +205,8 @@ static enum vs_code try_device(struct vs_cuda *cuda, const struct cudaDeviceProp
  * code saw, binaryVersion what the driver made of it. */
 static enum vs_code ask_code(struct vs_cuda *cuda, struct vs_err *err)
 {
-    struct cudaFuncAttributes code_of = {};
-    const enum vs_code code = vs_cuda_check(cudaFuncGetAttributes(&code_of, (const void *)alive), "kernel attributes", err);
+    struct cudaFuncAttributes code_of;
+    const enum vs_code code = vs_cuda_check(cudaFuncGetAttributes(&code_of, (const void *)(uintptr_t)alive), "kernel attributes", err);
     cuda->waits = !code && cuda->capability >= 90 && code_of.ptxVersion >= 90 && code_of.binaryVersion >= 90;
     cuda->early = cuda->waits;
     return code;
