@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from tap import check, end
 
 TOOLS, LIBRARY, ONLY = sys.argv[1], sys.argv[2], sys.argv[3:]
 try:
@@ -58,14 +59,6 @@ CASES = {
     'qwen3_moe': ('qwen3_moe', dict(num_experts=4, moe_intermediate_size=32, num_experts_per_tok=2, norm_topk_prob=True)),
     'gpt_oss': ('gpt_oss', dict(num_local_experts=4, num_experts_per_tok=2, sliding_window=8, rope_parameters=dict(rope_type='default', rope_theta=1e4))),
 }
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    for line in [] if good else detail.splitlines():
-        print(f'# {line}', flush=True)
 
 
 def make(kind, settings, folder):
@@ -106,5 +99,4 @@ def compare(name, work):
 for case in ONLY or CASES:
     with tempfile.TemporaryDirectory() as folder:
         compare(case, folder)
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

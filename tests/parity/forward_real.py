@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip
 
 TOOLS, LIBRARY, ONLY = sys.argv[1], sys.argv[2], sys.argv[3:]
 try:
@@ -31,19 +32,6 @@ PROMPTS = ['The capital of France is', 'Once upon a time there was a', 'To make 
            'In the year 1969', 'def fibonacci(n):', 'Dear Sir or Madam,', 'Water boils at', 'The opposite of hot is', 'Alle Menschen sind frei und',
            'La vie est', 'El perro corre por', 'The quick brown fox', 'Question: What is two plus two?\nAnswer:', 'import numpy as np\n',
            'A good teacher', 'The largest planet of the solar system is', 'Roses are red,', 'It was a dark and stormy night;']
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    for line in [] if good else detail.splitlines():
-        print(f'# {line}', flush=True)
-
-
-def skip(name, why):
-    results.append(True)
-    print(f'ok {len(results)} - {name} # SKIP {why}', flush=True)
 
 
 def dequantise(path, out):
@@ -131,5 +119,4 @@ with tempfile.TemporaryDirectory() as work:
             compare(model, file, work)
         else:
             skip(model, 'not installed (see tests/parity/requirements-models.txt)')
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
+from tap import check, end, skip
 
 PROGRAM, LIBRARY, CORPUS, DATA, ONLY = *sys.argv[1:5], sys.argv[5:]
 try:
@@ -55,19 +56,6 @@ def made(count, pool, seed):
 
 TEXTS = AWKWARD + languages(12) + made(400, POOL, 1)
 WITH_SPECIAL = TEXTS + [a + b + c for a in SPECIAL for b in ('', ' ', '\n', 'x ') for c in SPECIAL] + made(200, POOL + SPECIAL * 3, 2)
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    for line in [] if good else detail.splitlines():
-        print(f'# {line}', flush=True)
-
-
-def skip(name, why):
-    results.append(True)
-    print(f'ok {len(results)} - {name} # SKIP {why}', flush=True)
 
 
 # ---- a file of keys alone ----
@@ -245,5 +233,4 @@ with tempfile.TemporaryDirectory() as work:
     random_scores(work)
     rust_files(work)
     pre_names(work)
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results as TAP, one line as each comes."""
+import sys
+
+results = []
+
+
+def check(name, good, detail=''):
+    results.append(good)
+    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
+    for line in [] if good else detail.splitlines():
+        print(f'# {line}', flush=True)
+
+
+def skip(name, why):
+    results.append(True)
+    print(f'ok {len(results)} - {name} # SKIP {why}', flush=True)
+
+
+def end():
+    print(f'1..{len(results)}')
+    sys.exit(0 if all(results) else 1)
