@@ -376,7 +376,6 @@ Test(offsets_layout, spellings)
     vst_cleanup();
 }
 
-/* Mirrors that no file has: their class default moves, is written, and is checked like one that was there. */
 /* Names that only the rule knows are not shown to people. */
 Test(offsets_layout, expressions_in_words)
 {
@@ -401,6 +400,7 @@ Test(offsets_layout, expressions_in_words)
     vst_cleanup();
 }
 
+/* Mirrors that no file has: their class default moves, is written, and is checked like one that was there. */
 Test(offsets_layout, absent_mirrors_are_checked_before_and_after)
 {
     static const struct file files[] = {{"config.json", "{\"v\": 12}"}, {NULL, NULL}};
