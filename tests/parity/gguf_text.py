@@ -12,11 +12,11 @@ import glob
 import json
 import os
 import random
-import struct
 import subprocess
 import sys
 import tempfile
 import unicodedata
+from make_gguf import key, write
 from tap import check, end, skip
 
 PROGRAM, LIBRARY, CORPUS, DATA, ONLY = *sys.argv[1:5], sys.argv[5:]
@@ -59,29 +59,6 @@ WITH_SPECIAL = TEXTS + [a + b + c for a in SPECIAL for b in ('', ' ', '\n', 'x '
 
 
 # ---- a file of keys alone ----
-
-def text(s):
-    data = s.encode()
-    return struct.pack('<Q', len(data)) + data
-
-
-def key(name, value):
-    if isinstance(value, bool):
-        return text(name) + struct.pack('<I?', 7, value)
-    if isinstance(value, int):
-        return text(name) + struct.pack('<II', 4, value)
-    if isinstance(value, str):
-        return text(name) + struct.pack('<I', 8) + text(value)
-    if isinstance(value[0], str):
-        return text(name) + struct.pack('<IIQ', 9, 8, len(value)) + b''.join(map(text, value))
-    kind = 6 if isinstance(value[0], float) else 5
-    return text(name) + struct.pack('<IIQ', 9, kind, len(value)) + struct.pack(f'<{len(value)}{"if"[kind == 6]}', *value)
-
-
-def write(path, keys):
-    with open(path, 'wb') as f:
-        f.write(b'GGUF' + struct.pack('<IQQ', 3, 0, len(keys)) + b''.join(keys))
-
 
 def keys_of(name):
     """A byte-level tokenizer.json of the corpus as keys, without tokenizer.ggml.pre."""

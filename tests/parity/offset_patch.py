@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from tap import check, end
 
 try:
     import tokenizers
@@ -22,14 +23,6 @@ except ImportError as missing:
 
 TOOLS, MAKE = sys.argv[1], sys.argv[2]
 P = 262144  # where text ends in Gemma3n
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good:
-        print(f'# {detail}', flush=True)
 
 
 def run(*words):
@@ -143,5 +136,4 @@ with tempfile.TemporaryDirectory() as top:
     run(extend, at('small'), '--add', '5', '--init', 'normal', '-o', at('small-extended'))
     forward_story(at('small'), at('small-extended'), 5)
 
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

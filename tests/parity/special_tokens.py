@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from tap import check, end
 
 try:
     import transformers
@@ -28,14 +29,6 @@ LISTS = [({'extra_special_tokens': []}, None), ({'extra_special_tokens': ['!'], 
          ({'extra_special_tokens': {'image_token': '!'}, 'additional_special_tokens': ['#']}, None), ({'additional_special_tokens': None}, None),
          ({'added_tokens_decoder': None}, {'additional_special_tokens': ['!']}), ({'added_tokens_decoder': None}, {'extra_special_tokens': ['!']}),
          ({'added_tokens_decoder': None}, {'bos_token': '<|endoftext|>'}), ({}, {'additional_special_tokens': ['!']}), (None, {'additional_special_tokens': ['!']})]
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(bool(good))
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good:
-        print('# ' + str(detail)[:1500].replace('\n', '\n# '), flush=True)
 
 
 def facts(t, tokens):
@@ -97,8 +90,7 @@ def main():
         compare('an added token that was not special', os.path.join(CORPUS, 'tokenizers', 'qwen3'), ['<tool_call>', '<|tool|>'], folder)
         compare('a special token that no list names', os.path.join(CORPUS, 'tokenizers', 'llama3_1'), ['<|reserved_special_token_7|>'], folder)
         compare('a special token with a name', os.path.join(CORPUS, 'tokenizers', 'bert-base-uncased'), ['[MASK]', '<|tool|>'], folder)
-    print(f'1..{len(results)}')
-    return 0 if all(results) else 1
+    end()
 
 
 if __name__ == '__main__':
