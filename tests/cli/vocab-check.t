@@ -174,6 +174,11 @@ Keys are called what the file calls them, also where there is no file.
   $ vocab-check unsized --arch-desc own.json --device cpu | grep 'VOC421\|remedy'
   error   VOC421  /settings/hidden: found hidden_size of config.json, which is absent, expected a whole number above 0
     remedy  there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model (--arch-desc FILE)
+  $ sed -i 's/}$/, "settings": {"theta": 0}}/' own.json && make_gguf.py llama default file.gguf && vocab-check file.gguf --arch-desc own.json --device cpu | grep -A3 VOC421
+  error   VOC421  /settings/theta: found 0, expected a number above 0
+    where   own.json /settings/theta
+    why     no model can be built from such a description
+    remedy  correct the description
 
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
 
