@@ -462,6 +462,10 @@ Another model as the base is one finding.
     remedy  give the model that base was made from as --base
   1 error in base (1 note: -v)
   [1]
+  $ make-checkpoint medgemma med && embed-extend med --add 5 -o grown-med -q && vocab-check grown-med --base base --device cpu -q | grep 'VOC\|in grown'
+  grown-med
+  error   VOC126  this is a gemma3, the base a llama: 10 of the 10 other tensors of the base are absent or have another shape
+  1 error in grown-med (1 note: -v)
 
 Tokens of a byte alphabet are shown as text, with quotes where blanks would be lost.
 
