@@ -179,6 +179,9 @@ Keys are called what the file calls them, also where there is no file.
     where   own.json /settings/theta
     why     no model can be built from such a description
     remedy  correct the description
+  $ make_gguf.py llama default short.gguf llama.block_count && vocab-check short.gguf --forward --device cpu | grep 'VOC421\|remedy'
+  error   VOC421  llama.block_count: found absent, expected a whole number above 0
+    remedy  convert the model again
 
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
 
