@@ -403,6 +403,8 @@ A table that no name tells, grown by hand: the receipt has the rows that were ke
   adapted
   $ vocab-check adapted --base model --receipt adapted/receipt.json --device cpu -q
   no errors and no warnings in adapted (2 notes: -v)
+  $ cp -r adapted beyond && sed -i '/adapter.emb/,/lm_head/s/"from": 0/"from": 100/' beyond/receipt.json && vocab-check beyond --base model --device cpu -q | grep VOC
+  error   VOC415  adapter.emb has other rows than the base where the receipt says that they were kept, expected the rows of the base
   $ printf 'x' | dd of=adapted/model.safetensors bs=1 seek=$(($(stat -c %s adapted/model.safetensors) - 16 * 590)) conv=notrunc status=none
   $ vocab-check adapted --base model --device cpu -q
   error   VOC415  adapter.emb has other rows than the base where the receipt says that they were kept, expected the rows of the base
