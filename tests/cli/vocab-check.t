@@ -359,6 +359,11 @@ Ids that moved: the offset-receipt.json of the directory says where the base's r
   $ vocab-check grown --base gemma --device cpu | grep 'L1\|^new'
              L1 bytes          pass
   new rows   as told by grown/receipt.json (--receipt hashes its ranges)
+  $ echo '{' > grown/receipt.json && vocab-check grown --base gemma --receipt grown/receipt.json --device cpu
+  vocab-check: grown/receipt.json: line 2, column 1 (byte 2): found the end of the text: a name in quotes expected
+  [3]
+  $ vocab-check grown --base gemma --device cpu | grep 'L1\|^new'
+             L1 bytes          pass
   $ rm grown/receipt.json && vocab-check grown --base gemma --device cpu -q
   no errors and no warnings in grown (3 notes: -v)
 
