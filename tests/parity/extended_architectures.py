@@ -11,15 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from tap import check, end
+from tap import check, end, skip_all
 
 try:
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, WANTED = sys.argv[1], sys.argv[2:]
 transformers.logging.set_verbosity_error()

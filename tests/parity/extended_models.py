@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from tap import check, end, skip
+from tap import check, end, skip, skip_all
 
 try:
     import numpy
@@ -23,8 +23,7 @@ try:
     import transformers
     from safetensors.numpy import save_file
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, CORPUS = sys.argv[1], sys.argv[2]
 transformers.logging.set_verbosity_error()
@@ -181,8 +180,7 @@ def minilm_story(folder):
 
 def main():
     if not os.path.isdir(os.path.join(CORPUS, 'tokenizers')):
-        print('1..0 # SKIP the corpus is not there')
-        return 0
+        skip_all('the corpus is not there')
     with tempfile.TemporaryDirectory(prefix='vs-parity-') as folder:
         minilm_story(folder)
         qwen3_story(folder)
@@ -190,4 +188,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

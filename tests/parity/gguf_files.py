@@ -15,15 +15,14 @@ import re
 import subprocess
 import sys
 import tempfile
-from tap import check, end, skip
+from tap import check, end, skip, skip_all
 
 try:
     import numpy
     import gguf
     from real_models import gguf_models
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, DEQUANTISE, CORPUS = sys.argv[1:4]
 T = gguf.GGMLQuantizationType

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import unicodedata
 from make_gguf import key, write
-from tap import check, end, skip
+from tap import check, end, skip, skip_all
 
 PROGRAM, LIBRARY, CORPUS, DATA, ONLY = *sys.argv[1:5], sys.argv[5:]
 try:
@@ -26,11 +26,9 @@ try:
     from real_models import gguf_models
     library = llama_cpp.Library(LIBRARY)
 except (ImportError, OSError) as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt and package.json)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt and package.json)')
 if not os.path.isdir(os.path.join(CORPUS, 'tokenizers')):
-    print('1..0 # SKIP the corpus is not there')
-    sys.exit(0)
+    skip_all('the corpus is not there')
 
 AWKWARD = ['', ' ', '   ', '\n', '\n\n\n', '\t', ' \n \t\n  x', 'a  b   c', 'x\u00a0y\u2003z\u3000', 'a\x0bb\x0cc\x85d\u2028e', "it's I'LL we\u2019re 'S 'Re",
            '1 12 123 1234 12345 1234567.89', '\u0661\u0662\u0663\u0664 \u00bd \u2167', 'e\u0301 \u1e9b\u0323 a\u0308\u0301', '\u0905\u092d\u093f\u0928\u0935', 'ABCdefGHI iPhone HTTPServer',
