@@ -7,7 +7,9 @@
 
 #include <vs/vs.h>
 
-struct vs_task { const struct vs_run *run; struct vs_progress progress; int64_t begun, told_at; };
+double vs_now(void); /* seconds, of a clock that only moves forward */
+
+struct vs_task { const struct vs_run *run; struct vs_progress progress; double begun, told_at; };
 
 void vs_task_begin(struct vs_task *t, const struct vs_run *run, const char *what, uint64_t total); /* run may be NULL */
 /* Adds bytes to what is done; tells the caller of the library at most ten times a second. VS_ECANCELED when asked to stop. */

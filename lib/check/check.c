@@ -59,6 +59,7 @@ static enum vs_code open_inputs(struct checker *k)
     k->t = k->r->facts->tokenizer;
     k->input = k->c ? vs_checkpoint_table(k->c, VS_ROLE_INPUT) : NULL;
     k->head = k->c ? vs_checkpoint_table(k->c, VS_ROLE_HEAD) : NULL;
+    k->impl->another_model = k->impl->base && vs_is_another_model(k); /* of such a base no id is old */
     code = vs_read_map(k);
     if (!code)
         code = vs_read_receipt(k);

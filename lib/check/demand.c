@@ -9,11 +9,12 @@ static const struct vs_checkpoint *base_of(const struct checker *k)
     return k->impl->base->checkpoint;
 }
 
-static bool same_shape(const struct vs_tensor *x, const struct vs_tensor *y)
+/* Dimensions before `first` may differ. */
+static bool same_shape(const struct vs_tensor *x, const struct vs_tensor *y, uint32_t first)
 {
     if (x->dtype != y->dtype || x->ndim != y->ndim)
         return false;
-    for (uint32_t i = 0; i < x->ndim; i++)
+    for (uint32_t i = first; i < x->ndim; i++)
         if (x->shape[i] != y->shape[i])
             return false;
     return true;
@@ -43,12 +44,7 @@ static struct demand unmet(struct demand d, const char *found, const char *expec
 
 static bool grew(const struct vs_tensor *x, const struct vs_tensor *y)
 {
-    if (!y || x->dtype != y->dtype || x->ndim != y->ndim || !x->ndim || !x->shape[0] || y->shape[0] <= x->shape[0])
-        return false;
-    for (uint32_t i = 1; i < x->ndim; i++)
-        if (x->shape[i] != y->shape[i])
-            return false;
-    return true;
+    return y && x->ndim && same_shape(x, y, 1) && x->shape[0] && y->shape[0] > x->shape[0];
 }
 
 /* The first range from here on that the receipt says was kept, or NULL. */
@@ -86,7 +82,7 @@ static struct demand of_trunk(const struct checker *k, struct demand d)
     const struct vs_jval *table = grew(d.x, d.y) ? vs_receipt_table(k, d.x->name) : NULL;
     if (table)
         return of_receipt(k, d, table);
-    if (!d.y || !same_shape(d.x, d.y))
+    if (!d.y || !same_shape(d.x, d.y, 0))
         return unmet(d, d.y ? "has another shape or dtype than in the base" : "is absent", "the tensor of the base");
     d.kind = SAME_BYTES;
     return d;
@@ -215,14 +211,14 @@ bool vs_is_another_model(struct checker *k)
 {
     const struct vs_checkpoint *a = base_of(k), *b = k->c;
     uint64_t trunk = 0, unlike = 0;
-    if (!a || !b || !a->file_count || !b->file_count || !a->gguf != !b->gguf)
+    if (!vs_can_prove(k))
         return false;
     for (uint64_t i = 0; i < a->tensor_count; i++) {
         const struct vs_tensor *x = &a->tensors[i], *y = vs_checkpoint_tensor(b, x->name);
         if (follows_vocabulary(a, x))
             continue;
         trunk++;
-        unlike += !y || !same_shape(x, y);
+        unlike += !y || !same_shape(x, y, 0);
     }
     bool other_type = !vs_str_eq(a->config.model_type, b->config.model_type);
     if (2 * unlike <= trunk || (trunk < 4 && !other_type))

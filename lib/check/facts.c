@@ -3,18 +3,11 @@
  * Facts of one path: the checkpoint, the tokenizer, and what follows from the two.
  */
 #include <string.h>
-#include <time.h>
+#include "base/run.h"
 #include "base/str.h"
 #include "check/facts.h"
 #include "plan/offsets.h"
 #include "tokenizer/load_gguf.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static bool ends_with(const char *path, const char *suffix)
 {
@@ -190,7 +183,7 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
 enum vs_code vs_facts_open(const char *path, const struct vs_facts_options *o, const struct vs_run *run, struct vs_facts **out,
                            struct vs_err *err)
 {
-    double start = now();
+    const double start = vs_now();
     struct vs_facts *f = vs_calloc(1, sizeof *f);
     if (f)
         f->impl = vs_calloc(1, sizeof *f->impl);
@@ -204,7 +197,7 @@ enum vs_code vs_facts_open(const char *path, const struct vs_facts_options *o, c
         vs_facts_close(f);
         return code;
     }
-    f->seconds = now() - start;
+    f->seconds = vs_now() - start;
     *out = f;
     return VS_OK;
 }

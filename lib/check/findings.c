@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "check/checker.h"
+#include "tokenizer/alphabet.h"
 
 static const char *const severity_names[] = {"info", "warning", "error"};
 
@@ -56,7 +57,7 @@ static const char *show_token(struct checker *k, uint64_t id, char *shown, size_
 {
     const struct vs_str token = k->t && id < k->t->rows_needed ? vs_token_text(k->t, (uint32_t)id) : (struct vs_str){NULL, 0};
     struct vs_buf b = {0};
-    bool spelled = k->t && k->t->alphabet == VS_ALPHA_BYTE && token.n && !vs_token_is_added(k->t, (uint32_t)id, NULL);
+    bool spelled = token.n && vs_is_spelled_in_bytes(k->t, (uint32_t)id);
     bool text = spelled && vs_token_bytes(k->t, (uint32_t)id, &b) && !b.failed && b.n && vs_utf8_valid(b.p, b.n) == b.n;
     bool blank = text && (memchr(b.p, ' ', b.n) || memchr(b.p, '\n', b.n));
     char plain[150];

@@ -27,12 +27,12 @@ static void say_source(struct checker *k, const struct vs_obstacle *o)
 {
     bool config = vs_checkpoint_json(k->c, "config.json") != NULL, literal = strncmp(o->at, "/settings/", 10) == 0;
     vs_say(k, "source", "%s", literal ? "description" : k->c->gguf ? "file" : "config");
-    if (k->c->gguf)
+    if (literal && (config || k->c->gguf))
+        vs_say(k, "cure", "correct the description");
+    else if (k->c->gguf)
         vs_say(k, "cure", "convert the model again");
-    else if (config && !literal)
-        vs_say(k, "cure", "take config.json of the revision that the weights are from");
     else
-        vs_say(k, "cure", "%s", config ? "correct the description" :
+        vs_say(k, "cure", "%s", config ? "take config.json of the revision that the weights are from" :
                "there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model "
                "(--arch-desc FILE)");
 }

@@ -14,9 +14,9 @@ bool vs_only_ids_moved(const struct checker *k)
 }
 
 /* Files that nobody named may be damaged or of another model. */
-static enum vs_code ignored(enum vs_code code, const struct vs_err *why, struct vs_err *err)
+static enum vs_code unread(const char *named, enum vs_code code, const struct vs_err *why, struct vs_err *err)
 {
-    if (code != VS_ENOMEM && code != VS_ECANCELED)
+    if (!named && code != VS_ENOMEM && code != VS_ECANCELED)
         return VS_OK;
     *err = *why;
     return code;
@@ -56,10 +56,7 @@ enum vs_code vs_read_map(struct checker *k)
         return VS_OK;
     }
     vs_vocab_map_free(map);
-    if (!k->q->map)
-        return ignored(code, &why, k->err);
-    *k->err = why;
-    return code;
+    return unread(k->q->map, code, &why, k->err);
 }
 
 enum vs_code vs_read_receipt(struct checker *k)
@@ -80,10 +77,7 @@ enum vs_code vs_read_receipt(struct checker *k)
     }
     vs_jdoc_free(doc);
     *doc = (struct vs_jdoc){0};
-    if (!k->q->receipt)
-        return ignored(code, &why, k->err);
-    *k->err = why;
-    return code;
+    return unread(k->q->receipt, code, &why, k->err);
 }
 
 /* ---- what they say ---- */
@@ -159,7 +153,7 @@ static enum vs_code told_shift(struct checker *k, const struct vs_checkpoint *c,
     if (!code && vs_offsets_receipt_shift(&doc, out))
         *end = vs_offsets_receipt_end(&doc);
     vs_jdoc_free(&doc);
-    return ignored(code, &why, k->err);
+    return unread(NULL, code, &why, k->err);
 }
 
 /* Ids of the map below the base's own mean that text was inserted. */

@@ -60,8 +60,6 @@ void vs_rules_pair(struct checker *k)
         map_rows(k);
         map_ids(k);
     }
-    if (k->impl->base)
-        k->impl->another_model = vs_is_another_model(k);
     if (k->impl->base && !k->impl->another_model)
         shrunk(k);
 }

@@ -141,9 +141,10 @@ static void say_size_cure(struct checker *k, const struct vs_config_int *v, cons
     const unsigned long long rows = k->input->rows;
     if (rule && grows_to_config(k) && !contradicting_top(k))
         vs_say(k, "cure", "leave it: what %s says grows the table and sets %.*s with it", rule, VS_STR(v->name));
+    else if (rule)
+        vs_say(k, "cure", "set %.*s to %llu in %s before the table grows (%s), which sets it again", VS_STR(v->name), rows, v->file, rule);
     else
-        vs_say(k, "cure", "set %.*s to %llu in %s%s%s%s", VS_STR(v->name), rows, v->file, rule ? " before the table grows (" : "", rule ? rule : "",
-               rule ? "), which sets it again" : "");
+        vs_say(k, "cure", "set %.*s to %llu in %s", VS_STR(v->name), rows, v->file);
 }
 
 static void config_size(struct checker *k, const char *without_row)
@@ -317,8 +318,9 @@ static void surplus(struct checker *k)
         vs_say(k, "first", "%u", k->t->rows_needed);
         vs_found(k, "VOC107");
     } else if (f->surplus == VS_SURPLUS_ODD) {
-        vs_say(k, "hint", "%s", k->impl->base ? "the base has fewer rows, and nothing says what the others are for" : n < 20 ?
-               "so few rows are usually added tokens that the tokenizer files lost" : "a wrong tokenizer, or a reserve of unusual size");
+        vs_say(k, "hint", "%s", k->impl->base ? "the base has fewer rows, and nothing says what the others are for" :
+               n < 20 ? "so few rows are usually added tokens that the tokenizer files lost" :
+               "a wrong tokenizer, or a reserve of unusual size");
         vs_found(k, "VOC108");
     }
     k->value_count = 0;

@@ -121,10 +121,11 @@ static void refuse_beyond(const struct vs_describe *d, const struct vs_arch *a, 
             vs_obstacle_setting(o, VS_BEYOND, d, flags[i]);
             vs_obstacle_found(o, "true");
         }
-    if (a->act == VS_F_SWIGLU_OAI && (real(d, "swiglu_alpha", 1.702) != 1.702f || real(d, "swiglu_limit", 7) != 7) && !o->kind) {
-        const bool alpha = real(d, "swiglu_alpha", 1.702) != 1.702f;
-        vs_obstacle_setting(o, VS_BEYOND, d, alpha ? "swiglu_alpha" : "swiglu_limit");
-        vs_obstacle_found(o, alpha ? "another value than 1.702" : "another value than 7");
+    const float alpha = real(d, "swiglu_alpha", 1.702), limit = real(d, "swiglu_limit", 7);
+    const bool by_alpha = alpha != 1.702f;
+    if (a->act == VS_F_SWIGLU_OAI && (by_alpha || limit != 7) && !o->kind) {
+        vs_obstacle_setting(o, VS_BEYOND, d, by_alpha ? "swiglu_alpha" : "swiglu_limit");
+        vs_obstacle_found(o, "%g, another value than %s", (double)(by_alpha ? alpha : limit), by_alpha ? "1.702" : "7");
     }
 }
 

@@ -94,7 +94,7 @@ static enum vs_code go_on(struct writer *k, struct vs_weights *trunk, struct vs_
     enum vs_code code = vs_pass_run(k->pass, trunk, &batch, &k->cache, err);
     if (!code)
         code = choose(k, head, &any, err);
-    double began = vs_forward_now();
+    double began = vs_now();
     for (uint32_t step = 1; !code && any && step < k->j->q->generate; step++) {
         for (uint32_t s = 0; s < k->n; s++) {
             uint32_t have = k->step[s] ? k->step[s] - 1 : 0;
@@ -107,7 +107,7 @@ static enum vs_code go_on(struct writer *k, struct vs_weights *trunk, struct vs_
         if (!code)
             code = choose(k, head, &any, err);
     }
-    pace->seconds += vs_forward_now() - began;
+    pace->seconds += vs_now() - began;
     return code;
 }
 

@@ -15,22 +15,35 @@ static struct vs_setting member(struct vs_setting object, const char *key)
     return (struct vs_setting){.doc = object.doc, .v = v && v->type != VS_JSON_NULL ? v : NULL};
 }
 
-static double number(struct vs_setting object, const char *key, double fallback)
+static double number_of(struct vs_setting s, double fallback)
 {
     double v;
-    return vs_setting_f64(member(object, key), &v) ? v : fallback;
+    return vs_setting_f64(s, &v) ? v : fallback;
 }
 
-static bool kind_of(struct vs_setting scaling, enum vs_rope_kind *kind)
+static double number(struct vs_setting object, const char *name, double fallback)
+{
+    return number_of(member(object, name), fallback);
+}
+
+static double key_number(const struct vs_describe *d, const char *name, double fallback)
+{
+    return number_of(vs_config_value(d, name), fallback);
+}
+
+static struct vs_setting type_of(struct vs_setting scaling, const char **spelling)
+{
+    const struct vs_setting type = member(scaling, *spelling = "rope_type");
+    return type.v ? type : member(scaling, *spelling = "type");
+}
+
+static bool kind_of(struct vs_setting type, enum vs_rope_kind *kind)
 {
     static const struct { const char *name; enum vs_rope_kind kind; } kinds[] = {
         {"default", VS_ROPE_DEFAULT}, {"none", VS_ROPE_DEFAULT}, {"linear", VS_ROPE_LINEAR}, {"dynamic", VS_ROPE_DYNAMIC}, {"llama3", VS_ROPE_LLAMA3},
         {"yarn", VS_ROPE_YARN},       {"longrope", VS_ROPE_LONGROPE}, {"su", VS_ROPE_LONGROPE},
         {"mrope", VS_ROPE_DEFAULT}, /* of text alone it is the plain one */
     };
-    struct vs_setting type = member(scaling, "rope_type");
-    if (!type.v)
-        type = member(scaling, "type");
     *kind = VS_ROPE_DEFAULT;
     if (!type.v)
         return true;
@@ -164,28 +177,19 @@ static enum vs_code factors(const struct origin *from, struct vs_arch *a, struct
     return VS_OK;
 }
 
-static enum vs_code read_class(const struct origin *from, struct vs_arch *a, struct vs_rope *r, double theta, struct vs_obstacle *o,
-                               struct vs_err *err)
+static uint32_t rotated_pairs(const struct origin *from, uint32_t head_dim)
 {
     const struct vs_describe *d = from->d;
-    const struct vs_setting scaling = from->scaling;
-    double original, rotated;
-    bool listed = vs_setting_f64(member(scaling, "original_max_position_embeddings"), &original) ||
-                  vs_setting_f64(vs_config_value(d, "original_max_position_embeddings"), &original);
-    if (!listed)
-        original = (double)a->positions;
-    *r = (struct vs_rope){.theta = number(scaling, "rope_theta", theta), .positions = (double)a->positions, .original = original,
-                          .low = 1, .high = 1, .truncate = true, .pairs = a->head_dim / 2};
+    double rotated;
     if (vs_setting_f64(vs_setting(d, "rotary_dim"), &rotated))
-        r->pairs = (uint32_t)(rotated > 0 && rotated <= a->head_dim ? rotated / 2 : 0);
-    else if (vs_setting_f64(member(scaling, "partial_rotary_factor"), &rotated) || vs_setting_f64(vs_setting(d, "rotary_factor"), &rotated))
-        r->pairs = (uint32_t)(rotated > 0 && rotated <= 1 ? a->head_dim * rotated : 0) / 2;
-    if (!kind_of(scaling, &r->kind)) {
-        struct vs_setting type = member(scaling, "rope_type"), old = member(scaling, "type");
-        at_member(from, VS_BEYOND, type.v ? "rope_type" : "type", o);
-        vs_obstacle_found(o, "%.*s", VS_STR(type.v ? type.v->str : old.v->str));
-        return VS_OK;
-    }
+        return (uint32_t)(rotated > 0 && rotated <= head_dim ? rotated / 2 : 0);
+    if (vs_setting_f64(member(from->scaling, "partial_rotary_factor"), &rotated) || vs_setting_f64(vs_setting(d, "rotary_factor"), &rotated))
+        return (uint32_t)(rotated > 0 && rotated <= 1 ? head_dim * rotated : 0) / 2;
+    return head_dim / 2;
+}
+
+static void read_numbers(struct vs_setting scaling, struct vs_rope *r)
+{
     r->factor = number(scaling, "factor", r->kind == VS_ROPE_LONGROPE || r->kind == VS_ROPE_YARN ? r->positions / r->original : 1);
     r->attention = number(scaling, "attention_factor", 0);
     r->mscale = number(scaling, "mscale", 0);
@@ -198,15 +202,28 @@ static enum vs_code read_class(const struct origin *from, struct vs_arch *a, str
         r->high = number(scaling, "beta_fast", 32);
         (void)vs_setting_bool(member(scaling, "truncate"), &r->truncate);
     }
-    check_class(from, r, a->head_dim, o);
-    if (o->kind)
+}
+
+static enum vs_code read_class(const struct origin *from, struct vs_arch *a, struct vs_rope *r, double theta, struct vs_obstacle *o,
+                               struct vs_err *err)
+{
+    const struct vs_setting scaling = from->scaling;
+    const char *spelling;
+    const struct vs_setting type = type_of(scaling, &spelling);
+    const double positions = (double)a->positions, elsewhere = key_number(from->d, "original_max_position_embeddings", positions);
+    *r = (struct vs_rope){.theta = number(scaling, "rope_theta", theta), .positions = positions, .low = 1, .high = 1, .truncate = true,
+                          .original = number(scaling, "original_max_position_embeddings", elsewhere), .pairs = rotated_pairs(from, a->head_dim)};
+    if (!kind_of(type, &r->kind)) {
+        at_member(from, VS_BEYOND, spelling, o);
+        vs_obstacle_found(o, "%.*s", VS_STR(type.v->type == VS_JSON_STRING ? type.v->str : VS_LIT("no string")));
         return VS_OK;
-    enum vs_code code = VS_OK;
-    if (r->kind == VS_ROPE_LONGROPE)
-        code = factors(from, a, r, "short_factor", &r->short_factors, o, err);
-    if (!code && r->kind == VS_ROPE_LONGROPE && !o->kind)
-        code = factors(from, a, r, "long_factor", &r->long_factors, o, err);
-    return code;
+    }
+    read_numbers(scaling, r);
+    check_class(from, r, a->head_dim, o);
+    if (o->kind || r->kind != VS_ROPE_LONGROPE)
+        return VS_OK;
+    enum vs_code code = factors(from, a, r, "short_factor", &r->short_factors, o, err);
+    return code || o->kind ? code : factors(from, a, r, "long_factor", &r->long_factors, o, err);
 }
 
 /* ---- GGUF: a few keys, and divisors as tensors ---- */
@@ -243,12 +260,6 @@ static enum vs_code stored_factors(const struct vs_describe *d, struct vs_arch *
     return code;
 }
 
-static double key(const struct vs_describe *d, const char *name, double fallback)
-{
-    double v;
-    return vs_setting_f64(vs_config_value(d, name), &v) ? v : fallback;
-}
-
 static bool key_is(const struct vs_describe *d, const char *name, const char *text)
 {
     struct vs_str s;
@@ -258,16 +269,17 @@ static bool key_is(const struct vs_describe *d, const char *name, const char *te
 /* Absent, and 0: none. A factor without a type is linear, as loaders have it. */
 static void gguf_scaling(const struct vs_describe *d, struct vs_rope *r)
 {
-    double factor = key(d, "rope.scaling.factor", key(d, "rope.scale_linear", 0)), original = key(d, "rope.scaling.original_context_length", 0);
+    const double factor = key_number(d, "rope.scaling.factor", key_number(d, "rope.scale_linear", 0));
+    const double original = key_number(d, "rope.scaling.original_context_length", 0);
     bool typed = vs_setting_there(vs_config_value(d, "rope.scaling.type")), linear = !typed || key_is(d, "rope.scaling.type", "linear");
     r->original = original != 0 ? original : r->positions;
     r->factor = factor != 0 ? factor : 1;
-    r->attention = key(d, "rope.scaling.attn_factor", 0);
+    r->attention = key_number(d, "rope.scaling.attn_factor", 0);
     r->kind = linear ? VS_ROPE_LINEAR : key_is(d, "rope.scaling.type", "yarn") ? VS_ROPE_YARN : VS_ROPE_DEFAULT;
     if (r->kind == VS_ROPE_YARN) {
         r->attention *= vs_yarn_mscale(r->factor, 1); /* the key stands beside the formula, not for it */
-        r->low = key(d, "rope.scaling.yarn_beta_slow", 1);
-        r->high = key(d, "rope.scaling.yarn_beta_fast", 32);
+        r->low = key_number(d, "rope.scaling.yarn_beta_slow", 1);
+        r->high = key_number(d, "rope.scaling.yarn_beta_fast", 32);
         (void)vs_setting_bool(vs_setting(d, "rope_truncate"), &r->truncate);
     }
 }

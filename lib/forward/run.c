@@ -6,18 +6,10 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 #include "forward/batch.h"
 
 #define BATCH_MOST 4096u /* tokens of the workspace; more only when one prompt is longer */
 #define HALVINGS 3u      /* of the memory, when the device runs out of it */
-
-double vs_forward_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- order ---- */
 
@@ -343,7 +335,7 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
                              struct vs_forward_verdicts *v, bool *far, struct vs_err *err)
 {
     struct runner k = {.j = j, .r = r, .v = v, .halvings = halvings};
-    double began = vs_forward_now();
+    double began = vs_now();
     *v = (struct vs_forward_verdicts){.first_different_id = UINT64_MAX};
     *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1,
                                        .logits_max_abs = j->base && !j->model->arch.encoder ? 0 : -1};
@@ -365,7 +357,7 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
         code = run_batch(&k, err);
     }
     if (!code && k.entry_count)
-        sum_up(&k, vs_forward_now() - began);
+        sum_up(&k, vs_now() - began);
     if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
         code = vs_generate(j, k.trunk, k.head, arena, r, err);
     if (!code && j->q->dump_logits) {

@@ -53,6 +53,5 @@ enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trun
 uint64_t vs_batch_memory(const struct vs_run *run);
 uint64_t vs_batch_tokens(const struct vs_run *run, const struct vs_arch *a); /* of a batch, unless one prompt is longer */
 uint64_t vs_batch_key(const struct vs_arch *a, uint64_t length);             /* prompts of one batch have the same */
-double vs_forward_now(void);
 
 #endif

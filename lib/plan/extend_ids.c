@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "model/id_lists.h"
 #include "plan/extend.h"
+#include "tokenizer/alphabet.h"
 
 #define ROWS_MAX ((uint64_t)VS_NO_ID) /* ids are 32 bits, the highest is no id */
 
@@ -102,11 +103,6 @@ static struct vs_str text_of(const struct vs_tokenizer *t, uint64_t id)
     return t && id < t->rows_needed ? vs_token_text(t, (uint32_t)id) : (struct vs_str){0};
 }
 
-static bool in_bytes(const struct vs_tokenizer *t, uint64_t id)
-{
-    return t && t->alphabet == VS_ALPHA_BYTE && !vs_token_is_added(t, (uint32_t)id, NULL);
-}
-
 /* Base tokens that have no row yet (VOC101), and rows [from, to) asked for by number. */
 static enum vs_code add_numbered(struct vs_planner *p, const struct vs_tokenizer *t, uint64_t from, uint64_t to, uint32_t cap,
                                  struct vs_err *err)
@@ -117,7 +113,7 @@ static enum vs_code add_numbered(struct vs_planner *p, const struct vs_tokenizer
         struct vs_str text = text_of(t, id);
         if (text.p && (code = copy_text(p, text, &token.token, err)))
             return code;
-        token.bytes = text.p && in_bytes(t, id);
+        token.bytes = text.p && vs_is_spelled_in_bytes(t, (uint32_t)id);
         for (end = id + 1; !text.p && !p->request->init_file && end < to && !text_of(t, end).p; end++)
             ;
         token.count = end - id;
@@ -179,7 +175,7 @@ static enum vs_code from_tokenizer(struct vs_planner *p, const struct vs_tokeniz
         struct vs_str text = vs_token_text(t, id);
         if (!text.p || in_use(x, id))
             continue;
-        token.bytes = in_bytes(t, id);
+        token.bytes = vs_is_spelled_in_bytes(t, id);
         if (!(code = copy_text(p, text, &token.token, err)))
             code = add_token(p, (uint32_t)count, &token, err);
     }

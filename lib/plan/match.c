@@ -165,8 +165,8 @@ static enum vs_code reject(const struct subject *s, const char *reason, struct v
     char *token = vs_arena_dup(a, s->token.p, s->token.n);
     if (!token)
         return vs_enomem(err, "a token", s->token.n);
-    bool bytes = s->ext->alphabet == VS_ALPHA_BYTE && !vs_token_is_added(s->ext, s->id, NULL);
-    return vs_vocab_map_reject(s->map, &(struct vs_rejected){{token, s->token.n}, s->source, vs_cstr(reason), s->id, bytes}, err);
+    return vs_vocab_map_reject(s->map, &(struct vs_rejected){{token, s->token.n}, s->source, vs_cstr(reason), s->id,
+                                                             vs_is_spelled_in_bytes(s->ext, s->id)}, err);
 }
 
 /* Tokens of the extension that are no text of its own: rule 1. */

@@ -101,17 +101,31 @@ static bool symbol_value(const void *user, struct vs_str name, int64_t *value)
     return true;
 }
 
+/* The first name of an expression that the files give no value to. */
+struct lack { const struct vs_layout *l; int pass; const struct vs_rule_symbol *symbol; };
+
+static void look_for_lack(void *user, struct vs_str name)
+{
+    struct lack *x = user;
+    uint32_t i = vs_rule_symbol_find(x->l->rule, name);
+    if (!x->symbol && i < x->l->rule->symbol_count && !x->l->values[x->pass][i].known)
+        x->symbol = &x->l->rule->symbols[i];
+}
+
 enum vs_code vs_layout_eval(const struct vs_layout *l, int pass, const char *text, int64_t *value, struct vs_err *err)
 {
     const struct { const struct vs_layout *l; int pass; } at = {l, pass};
     const struct vs_expr_names names = {symbol_value, &at};
+    struct lack x = {.l = l, .pass = pass};
     char why[512];
     enum vs_code code = vs_expr_eval(text, &names, value, err);
-    if (code) {
-        snprintf(why, sizeof why, "%.511s", err->message);
-        return vs_fail(err, code, "%s: %s", l->rule->id, why);
-    }
-    return VS_OK;
+    if (!code)
+        return VS_OK;
+    vs_expr_each_name(text, look_for_lack, &x);
+    if (x.symbol)
+        return vs_fail(err, code, "%s: %s: found no integer, expected one: the layout of %s needs it", x.symbol->file, x.symbol->at[0], l->rule->id);
+    snprintf(why, sizeof why, "%.511s", err->message);
+    return vs_fail(err, code, "%s: %s", l->rule->id, why);
 }
 
 /* ---- blocks ---- */
@@ -135,6 +149,7 @@ static enum vs_code read_block(struct vs_layout *l, int pass, uint32_t i, struct
     const struct vs_rule_block *b = &l->rule->blocks[i];
     struct vs_block *out = &l->blocks[pass][i];
     struct basis basis = {.l = l};
+    char first[VS_RULE_WORDS], last[VS_RULE_WORDS];
     int64_t begin, end;
     enum vs_code code = vs_layout_eval(l, pass, b->begin, &begin, err);
     if (!code)
@@ -143,7 +158,7 @@ static enum vs_code read_block(struct vs_layout *l, int pass, uint32_t i, struct
         return code;
     if (begin < 0 || end < begin || end > IDS_MAX)
         return vs_fail(err, VS_EMISMATCH, "%s: the %s block is %" PRId64 " to %" PRId64 " (%s to %s): no range of ids", l->rule->id,
-                       b->name, begin, end, b->begin, b->end);
+                       b->name, begin, end, vs_rule_words(l->rule, b->begin, first), vs_rule_words(l->rule, b->end, last));
     vs_expr_each_name(b->begin, first_place, &basis);
     vs_expr_each_name(b->end, first_place, &basis);
     *out = (struct vs_block){.begin = (uint64_t)begin, .end = (uint64_t)end};
@@ -167,6 +182,7 @@ void vs_blocks_sort(struct vs_block *blocks, uint32_t count)
 
 enum vs_code vs_layout_read_values(struct vs_layout *l, int pass, struct vs_err *err)
 {
+    char words[VS_RULE_WORDS];
     enum vs_code code = VS_OK;
     for (uint32_t i = 0; !code && i < l->rule->symbol_count; i++)
         code = read_value(l, pass, i, err);
@@ -175,8 +191,8 @@ enum vs_code vs_layout_read_values(struct vs_layout *l, int pass, struct vs_err 
     if (!code)
         code = vs_layout_eval(l, pass, l->rule->total, &l->total[pass], err);
     if (!code && (l->total[pass] < 0 || l->total[pass] > IDS_MAX))
-        code = vs_fail(err, VS_ELIMIT, "%s: %s is %" PRId64 "; the limit is %" PRId64 " ids", l->rule->id, l->rule->total,
-                       l->total[pass], IDS_MAX);
+        code = vs_fail(err, VS_ELIMIT, "%s: %s is %" PRId64 "; the limit is %" PRId64 " ids", l->rule->id,
+                       vs_rule_words(l->rule, l->rule->total, words), l->total[pass], IDS_MAX);
     return code;
 }
 

@@ -45,8 +45,8 @@ static void put_head(const struct out *o)
     } else {
         vs_buf_puts(o->b, c ? "   no weights" : "   tokenizer alone");
     }
-    const char *read = o->f->row_stats ? "rows were read" : !c || !c->file_count ? "tokenizer and configs only" : !o->f->tokenizer ? "headers only" :
-                       "headers and tokenizer only";
+    const char *read = o->f->row_stats ? "rows were read" : !c || !c->file_count ? "tokenizer and configs only" :
+                       !o->f->tokenizer ? "headers only" : "headers and tokenizer only";
     vs_buf_printf(o->b, "   (%s, %.0f ms)\n\n", read, o->f->seconds * 1e3);
 }
 

@@ -5,6 +5,7 @@
 #ifndef VS_TOKENIZER_ALPHABET_H
 #define VS_TOKENIZER_ALPHABET_H
 
+#include <vs/tokenizer.h>
 #include "base/str.h"
 
 #define VS_SPACE_MARK "\xe2\x96\x81" /* U+2581 */
@@ -33,5 +34,10 @@ static inline int vs_char_byte(uint32_t cp) /* -1: not of the alphabet */
 int vs_byte_token(struct vs_str s);                          /* of "<0xHH>"; -1 when s is another string */
 bool vs_undo_bytes(struct vs_str s, struct vs_buf *out);     /* false, and nothing added, when a character is foreign */
 void vs_apply_bytes(struct vs_str s, struct vs_buf *out);
+
+static inline bool vs_is_spelled_in_bytes(const struct vs_tokenizer *t, uint32_t id) /* an added token is its text */
+{
+    return t->alphabet == VS_ALPHA_BYTE && !vs_token_is_added(t, id, NULL);
+}
 
 #endif

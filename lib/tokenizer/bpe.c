@@ -124,16 +124,6 @@ enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, const uint32_t *ran
     return VS_OK;
 }
 
-uint32_t vs_bpe_product(const struct vs_bpe *b, uint32_t left, uint32_t right, uint32_t *rank)
-{
-    const struct vs_bpe_slot *s = vs_bpe_find(b, left, right);
-    if (!s)
-        return VS_NO_SYMBOL;
-    if (rank)
-        *rank = s->rank;
-    return s->product;
-}
-
 enum vs_code vs_bpe_add(struct vs_bpe *b, uint32_t left, uint32_t right, uint32_t product, struct vs_err *err)
 {
     uint64_t key = vs_bpe_key(left, right);
@@ -149,11 +139,6 @@ enum vs_code vs_bpe_add(struct vs_bpe *b, uint32_t left, uint32_t right, uint32_
     b->log[b->logged++] = key;
     b->count++;
     return VS_OK;
-}
-
-uint32_t vs_bpe_count(const struct vs_bpe *b)
-{
-    return b->count;
 }
 
 uint32_t vs_bpe_mark(const struct vs_bpe *b)

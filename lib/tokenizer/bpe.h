@@ -29,12 +29,8 @@ enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, const uint32_t *ran
                           struct vs_err *err) VS_NODISCARD;
 void vs_bpe_free(struct vs_bpe *b); /* accepts NULL */
 
-/* The product of a pair, VS_NO_SYMBOL when it is not in the table; *rank (may be NULL) is its place in the merge list. */
-uint32_t vs_bpe_product(const struct vs_bpe *b, uint32_t left, uint32_t right, uint32_t *rank);
 /* Adds a pair at the next rank. A pair that is there already is VS_EUSAGE. */
 enum vs_code vs_bpe_add(struct vs_bpe *b, uint32_t left, uint32_t right, uint32_t product, struct vs_err *err) VS_NODISCARD;
-/* Pairs in the table: base pairs and added ones. Also the rank of the next pair. */
-uint32_t vs_bpe_count(const struct vs_bpe *b);
 uint32_t vs_bpe_mark(const struct vs_bpe *b);
 void vs_bpe_take_back(struct vs_bpe *b, uint32_t mark); /* newest first; only what vs_bpe_add added */
 

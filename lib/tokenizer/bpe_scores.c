@@ -8,6 +8,8 @@
 #include "tokenizer/bpe_scores.h"
 #include "tokenizer/prefix.h"
 
+#define PAIRS_MAX (1u << 23)
+
 struct pairs {
     const struct vs_vocab *v;
     const bool *apart;
@@ -94,9 +96,8 @@ static bool room(struct pairs *x)
 
 static enum vs_code add(struct pairs *x, uint32_t left, uint32_t right, uint32_t product)
 {
-    if (x->count == VS_SCORED_PAIRS_MAX)
-        return vs_fail(x->err, VS_ELIMIT, "more than %u pairs of tokens make another token; that many are merged by score at most",
-                       VS_SCORED_PAIRS_MAX);
+    if (x->count == PAIRS_MAX)
+        return vs_fail(x->err, VS_ELIMIT, "more than %u pairs of tokens make another token, expected no more", PAIRS_MAX);
     if (!room(x))
         return vs_enomem(x->err, "pairs of tokens", x->cap * (uint64_t)2 * sizeof *x->merges);
     x->ranks[x->count] = x->rank_of[product];

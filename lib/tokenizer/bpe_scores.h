@@ -8,12 +8,10 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/vocab.h"
 
-#define VS_SCORED_PAIRS_MAX (1u << 23)
-
 /* Any two entries whose texts make a third one, side by side, are a pair; its rank goes by the score of what it makes, best first, and
  * equal scores have one rank, so that the leftmost pair is merged (llama.cpp, llm_tokenizer_spm_session; transformers' converter
  * makes its merges in the same way). scores: one per entry, no NaN. An entry that is apart takes no part. VS_ELIMIT when there are
- * more pairs than VS_SCORED_PAIRS_MAX. Time goes with the bytes of all entries, whatever they are, and a logarithm for sorting them. */
+ * more than 2^23 pairs. Time goes with the bytes of all entries, whatever they are, and a logarithm for sorting them. */
 enum vs_code vs_bpe_by_score(const struct vs_vocab *v, const float *scores, const bool *apart, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -102,7 +102,7 @@ enum vs_code vs_gguf_read_scores(const struct vs_gguf *g, struct vs_tokenizer_im
     if (!code)
         code = vs_bpe_by_score(&impl->vocab, scores, apart, &impl->bpe, err);
     if (code == VS_ELIMIT)
-        code = vs_gguf_no_text(g, err, P "tokens", "more than %u pairs of tokens make another token, expected no more", VS_SCORED_PAIRS_MAX);
+        code = vs_gguf_no_text(g, err, P "tokens", "%s", err->message);
     vs_free(scores);
     vs_free(apart);
     return code;

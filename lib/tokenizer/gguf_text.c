@@ -14,6 +14,7 @@
 #define P "tokenizer.ggml."
 #define DATA "gguf-text.json"
 #define WORD_MAX 256u
+#define KEY_MAX 100u
 
 struct teaching {
     const struct vs_gguf *g;
@@ -37,6 +38,15 @@ static uint32_t entry_at(const struct teaching *x, int64_t id)
 {
     const struct vs_str text = id >= 0 && id < VS_NO_ID ? vs_token_text(x->l.t, (uint32_t)id) : (struct vs_str){NULL, 0};
     return text.p ? vs_vocab_find(&x->l.impl->vocab, text) : VS_NO_ENTRY;
+}
+
+/* The key that a member of the data names; empty without the member. */
+static const char *key_in(const struct vs_jval *data, const char *member, char out[KEY_MAX])
+{
+    struct vs_str s = {NULL, 0};
+    (void)vs_jstr(vs_jget(data, member), &s);
+    snprintf(out, KEY_MAX, "%.*s", VS_STR(s));
+    return out;
 }
 
 /* ---- what the keys mean ---- */
@@ -203,11 +213,9 @@ static enum vs_code cut_more(struct teaching *x)
 /* Does the key's value, in lower case, hold one of the words? */
 static bool holds(const struct teaching *x, const struct vs_jval *strip)
 {
-    struct vs_str key = {NULL, 0}, value, word;
-    char at[100] = "", lower[200];
-    if (vs_jstr(vs_jget(strip, "key"), &key))
-        snprintf(at, sizeof at, "%.*s", VS_STR(key));
-    if (!vs_gguf_string(vs_gguf_find(x->g, at), &value))
+    struct vs_str value, word;
+    char key[KEY_MAX], lower[200];
+    if (!vs_gguf_string(vs_gguf_find(x->g, key_in(strip, "key", key)), &value))
         return false;
     size_t n = value.n < sizeof lower ? value.n : sizeof lower;
     for (size_t i = 0; i < n; i++)
@@ -258,25 +266,19 @@ static void set_unknown(struct teaching *x)
 static enum vs_code edge(struct teaching *x, const char *which, int64_t *out)
 {
     const struct vs_jval *data = vs_jget(x->model, which);
-    struct vs_str key = {NULL, 0}, name = {NULL, 0};
     int64_t id = -1;
     bool there = false;
-    char at[100] = "", with[100] = "";
+    char key[KEY_MAX], with[KEY_MAX];
     (void)vs_jbool(vs_jget(data, "add"), &there);
     (void)vs_ji64(&x->data, vs_jget(data, "id"), &id);
-    if (vs_jstr(vs_jget(data, "key"), &key))
-        snprintf(at, sizeof at, "%.*s", VS_STR(key));
-    id = id_at(x, at, id);
+    id = id_at(x, key_in(data, "key", key), id);
     if (x->pre && strcmp(which, "begin") == 0)
         (void)vs_jbool(vs_jget(x->pre, "add_bos"), &there);
-    if (vs_jstr(vs_jget(data, "switch"), &name)) {
-        snprintf(with, sizeof with, "%.*s", VS_STR(name));
-        enum vs_code code = read_flag(x, with, &there);
-        if (code)
-            return code;
-    }
+    enum vs_code code = read_flag(x, key_in(data, "switch", with), &there);
+    if (code)
+        return code;
     if (there && entry_at(x, id) == VS_NO_ENTRY)
-        return vs_gguf_no_text(x->g, x->err, at, "a token is to stand there in every prompt, and this key names none");
+        return vs_gguf_no_text(x->g, x->err, key, "a token is to stand there in every prompt, and this key names none");
     *out = there ? id : -1;
     return VS_OK;
 }

@@ -167,8 +167,8 @@ static enum vs_code byte_level(struct cutter *c, struct vs_str text)
         vs_buf_str(&spaced, text);
         text = (struct vs_str){spaced.p ? spaced.p : "", spaced.n};
     }
-    code = spaced.failed ? vs_enomem(c->err, "text", text.n) : c->s->right ? split_regex(&inner, c->p->byte_words, text, false) :
-           add_piece(&inner, text);
+    code = spaced.failed ? vs_enomem(c->err, "text", text.n) :
+           c->s->right ? split_regex(&inner, c->p->byte_words, text, false) : add_piece(&inner, text);
     for (size_t i = 0; !code && i < words.count; i++) {
         spelled.n = 0;
         vs_apply_bytes((struct vs_str){words.text.p + words.items[i].begin, words.items[i].end - words.items[i].begin}, &spelled);

@@ -24,5 +24,5 @@ Against the model between, whose rows of the first time are old: they are alike 
   $ vocab-check twice --base once --device cpu -v | grep -A3 VOC404
   info    VOC404  61 tokens share their vector with another one: 515 .. 575, e.g. 515 " d"; the same as 516 " de"
     where   model.safetensors model.embed_tokens.weight
-    why     they are alike in the base too: the model cannot tell them apart before they are trained, and models that find ids by their row stop
+    why     unless VOC413 tells of them they are alike in the base too: the model cannot tell them apart before they are trained, and models that find ids by their row stop
     remedy  train them

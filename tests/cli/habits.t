@@ -181,14 +181,9 @@ The tools that write tell first and show their output then: where the report can
 
 Whoever has seen enough of the report stops nothing.
 
-  $ embed-extend base --add 2 -q -o piped | true; ls piped
-  config.json
-  generation_config.json
-  model.safetensors
-  receipt.json
-  tokenizer.json
-  tokenizer_config.json
-  $ rm -r piped
+  $ embed-extend base --add 2 -q -o piped | true; embed-extend base --add 2 -q -o read
+  read
+  $ diff -r piped read && rm -r piped read
 
 The place that was asked for is named, and the one that refuses.
 

@@ -14,23 +14,13 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'support'))
+from tap import check, end, skip
+
 TOOLS = sys.argv[1]
 COLS = 2048
 LINE = re.compile(r'\r(\S+) \[(#*)(\.*)\] +(\d+) %  ([0-9.]+) of ([0-9.]+) MB  (\d+) MB/s  ([0-9.]+) s left\x1b\[K')
 LATE = 2 # seconds; the first bar is due after 0.1
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good:
-        print('# ' + repr(detail)[:2000], flush=True)
-
-
-def skip(name, why):
-    results.append(True)
-    print(f'ok {len(results)} - {name} # SKIP {why}', flush=True)
 
 
 def make_model(folder, rows):
@@ -147,5 +137,4 @@ with tempfile.TemporaryDirectory(prefix='vs-progress-') as top:
         check('it moves forward', percent == sorted(percent) and percent[-1:] <= [100], percent)
     piped = subprocess.run(words, capture_output=True)
     check('a forward pass into a pipe: no bar', b'[#' not in piped.stderr and b'left' not in piped.stderr and b'\r' not in piped.stdout, piped.stderr)
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

@@ -14,16 +14,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'support'))
+from tap import check, end, skip
+
 TOOLS = sys.argv[1]
 HIDDEN, INNER, HEADS, LAYERS, ROWS, SHARDS = 256, 1024, 4, 8, 96, 3
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good:
-        print('# ' + repr(detail)[:2000], flush=True)
 
 
 def tensors():
@@ -116,9 +111,7 @@ def at_most(name, words, limit, wanted=0):
         if status != wanted:
             check(name, False, (status, said))
             return
-        results.append(True)
-        print(f'ok {len(results)} - {name} # SKIP no /proc/PID/io')
-        return
+        return skip(name, 'no /proc/PID/io')
     check(name, status == wanted and limit / 1.1 <= count <= limit, (status, count, limit, said))
 
 
@@ -170,5 +163,4 @@ with tempfile.TemporaryDirectory(prefix='vs-reads-') as top:
     change(out, 'model.layers.5.mlp.up_proj.weight')
     found = both_run('one bit of the trunk', [], 'fail')
     check('the tensor and the first layer are named', found.get('VOC415') == 'model.layers.5.mlp.up_proj.weight' and found.get('VOC430') == 'layer 5', found)
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

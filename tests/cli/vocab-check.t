@@ -174,6 +174,14 @@ Keys are called what the file calls them, also where there is no file.
   $ vocab-check unsized --arch-desc own.json --device cpu | grep 'VOC421\|remedy'
   error   VOC421  /settings/hidden: found hidden_size of config.json, which is absent, expected a whole number above 0
     remedy  there is no config.json: put the one that belongs to the weights beside them, or give a description with the numbers of this model (--arch-desc FILE)
+  $ sed -i 's/}$/, "settings": {"theta": 0}}/' own.json && make_gguf.py llama default file.gguf && vocab-check file.gguf --arch-desc own.json --device cpu | grep -A3 VOC421
+  error   VOC421  /settings/theta: found 0, expected a number above 0
+    where   own.json /settings/theta
+    why     no model can be built from such a description
+    remedy  correct the description
+  $ make_gguf.py llama default short.gguf llama.block_count && vocab-check short.gguf --forward --device cpu | grep 'VOC421\|remedy'
+  error   VOC421  llama.block_count: found absent, expected a whole number above 0
+    remedy  convert the model again
 
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
 
@@ -351,6 +359,11 @@ Ids that moved: the offset-receipt.json of the directory says where the base's r
   $ vocab-check grown --base gemma --device cpu | grep 'L1\|^new'
              L1 bytes          pass
   new rows   as told by grown/receipt.json (--receipt hashes its ranges)
+  $ echo '{' > grown/receipt.json && vocab-check grown --base gemma --receipt grown/receipt.json --device cpu
+  vocab-check: grown/receipt.json: line 2, column 1 (byte 2): found the end of the text: a name in quotes expected
+  [3]
+  $ vocab-check grown --base gemma --device cpu | grep 'L1\|^new'
+             L1 bytes          pass
   $ rm grown/receipt.json && vocab-check grown --base gemma --device cpu -q
   no errors and no warnings in grown (3 notes: -v)
 
@@ -395,6 +408,8 @@ A table that no name tells, grown by hand: the receipt has the rows that were ke
   adapted
   $ vocab-check adapted --base model --receipt adapted/receipt.json --device cpu -q
   no errors and no warnings in adapted (2 notes: -v)
+  $ cp -r adapted beyond && sed -i '/adapter.emb/,/lm_head/s/"from": 0/"from": 100/' beyond/receipt.json && vocab-check beyond --base model --device cpu -q | grep VOC
+  error   VOC415  adapter.emb has other rows than the base where the receipt says that they were kept, expected the rows of the base
   $ printf 'x' | dd of=adapted/model.safetensors bs=1 seek=$(($(stat -c %s adapted/model.safetensors) - 16 * 590)) conv=notrunc status=none
   $ vocab-check adapted --base model --device cpu -q
   error   VOC415  adapter.emb has other rows than the base where the receipt says that they were kept, expected the rows of the base
@@ -457,6 +472,10 @@ Another model as the base is one finding.
     remedy  give the model that base was made from as --base
   1 error in base (1 note: -v)
   [1]
+  $ make-checkpoint medgemma med && embed-extend med --add 5 -o grown-med -q && vocab-check grown-med --base base --device cpu -q | grep 'VOC\|in grown'
+  grown-med
+  error   VOC126  this is a gemma3, the base a llama: 10 of the 10 other tensors of the base are absent or have another shape
+  1 error in grown-med (1 note: -v)
 
 Tokens of a byte alphabet are shown as text, with quotes where blanks would be lost.
 

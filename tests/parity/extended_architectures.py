@@ -11,14 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip_all
 
 try:
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, WANTED = sys.argv[1], sys.argv[2:]
 transformers.logging.set_verbosity_error()
@@ -104,15 +104,6 @@ CASES.update({
     'idefics3': (SEEING, seeing('llama', dict(SIGLIP, model_type='idefics3_vision'), image_token_id=2, scale_factor=1, pad_token_id=0)),
     'mistral3': (SEEING, seeing('mistral', dict(SIGLIP, model_type='pixtral', head_dim=8), image_token_index=2)),
 })
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good and detail:
-        print('# ' + str(detail).replace('\n', '\n# '), flush=True)
-    return good
 
 
 def load(kind, folder):
@@ -200,5 +191,4 @@ for name, (kind, settings) in CASES.items():
             story(name, kind, settings, folder)
         except Exception as e: # one architecture that the peer cannot make does not hide the others
             check(name, False, repr(e)[:800])
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

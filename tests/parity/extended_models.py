@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip, skip_all
 
 try:
     import numpy
@@ -22,30 +23,16 @@ try:
     import transformers
     from safetensors.numpy import save_file
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, CORPUS = sys.argv[1], sys.argv[2]
 transformers.logging.set_verbosity_error()
 torch.set_num_threads(2)
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good and detail:
-        print(f'# {detail}', flush=True)
-
-
-def skip(name, why):
-    results.append(True)
-    print(f'ok {len(results)} - {name} # SKIP {why}', flush=True)
 
 
 def tool(*words):
     done = subprocess.run([os.path.join(TOOLS, words[0]), *words[1:]], capture_output=True, text=True)
-    check(' '.join(os.path.basename(w) for w in words[:3]), done.returncode == 0, (done.stdout + done.stderr)[-2000:].replace('\n', '\n# '))
+    check(' '.join(os.path.basename(w) for w in words[:3]), done.returncode == 0, (done.stdout + done.stderr)[-2000:])
     return done
 
 
@@ -193,14 +180,12 @@ def minilm_story(folder):
 
 def main():
     if not os.path.isdir(os.path.join(CORPUS, 'tokenizers')):
-        print('1..0 # SKIP the corpus is not there')
-        return 0
+        skip_all('the corpus is not there')
     with tempfile.TemporaryDirectory(prefix='vs-parity-') as folder:
         minilm_story(folder)
         qwen3_story(folder)
-    print(f'1..{len(results)}')
-    return 0 if all(results) else 1
+    end()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from tap import check, end
+from tap import check, end, skip_all
 
 TOOLS, LIBRARY, ONLY = sys.argv[1], sys.argv[2], sys.argv[3:]
 try:
@@ -22,8 +22,7 @@ try:
     import to_gguf
     library = llama_cpp.Library(LIBRARY)
 except (ImportError, OSError) as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt and package.json)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt and package.json)')
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()

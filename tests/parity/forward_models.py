@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip, skip_all
 
 try:
     import numpy
@@ -20,8 +21,7 @@ try:
     import transformers as T
     from safetensors.torch import save_file
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, ONLY = sys.argv[1], sys.argv[2:]
 MAX_DELTA, NMSE = 2e-4, 1e-8
@@ -33,16 +33,6 @@ except ImportError:
 T.logging.set_verbosity_error()
 T.logging.disable_progress_bar()
 torch.set_num_threads(2)
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    for line in detail.splitlines() if not good else []:
-        print(f'# {line}', flush=True)
-
-
 SIZES = dict(vocab_size=99, hidden_size=36, intermediate_size=37, num_hidden_layers=5, num_attention_heads=6, num_key_value_heads=2,
              pad_token_id=None, bos_token_id=None, eos_token_id=None)
 HEAD = dict(SIZES, head_dim=10)
@@ -323,9 +313,7 @@ def find_minilm():
 def minilm(work):
     top = find_minilm()
     if not top:
-        results.append(True)
-        print(f'ok {len(results)} - all-MiniLM-L6-v2 # SKIP the package is not installed (requirements-models.txt)')
-        return
+        return skip('all-MiniLM-L6-v2', 'the package is not installed (requirements-models.txt)')
     model = T.AutoModel.from_pretrained(top, dtype=torch.float32, attn_implementation='eager').eval()
     prompts = [[101, 7592, 2088, 102], [101, 1996, 4248, 2829, 4419, 14523, 2058, 1996, 13971, 3899, 1012, 102]]
     ours, text = run(top, prompts, os.path.join(work, 'minilm.npy'))
@@ -346,8 +334,7 @@ def main():
             minilm(work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    print(f'1..{len(results)}')
-    return 0 if all(results) else 1
+    end()
 
 
-sys.exit(main())
+main()

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from tap import check, end, skip
+from tap import check, end, skip, skip_all
 
 TOOLS, LIBRARY, ONLY = sys.argv[1], sys.argv[2], sys.argv[3:]
 try:
@@ -24,8 +24,7 @@ try:
     from real_models import gguf_models
     library = llama_cpp.Library(LIBRARY)
 except (ImportError, OSError) as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt and package.json)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt and package.json)')
 
 LENGTH, GAP, AT_LEAST = 64, 0.05, 19
 PROMPTS = ['The capital of France is', 'Once upon a time there was a', 'To make bread you need', 'The three laws of motion say that', 'My favourite colour is',

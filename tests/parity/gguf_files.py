@@ -15,32 +15,19 @@ import re
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip, skip_all
 
 try:
     import numpy
     import gguf
     from real_models import gguf_models
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, DEQUANTISE, CORPUS = sys.argv[1:4]
 T = gguf.GGMLQuantizationType
 WIDENED = [T.F32, T.F16, T.BF16, T.Q4_0, T.Q4_1, T.Q5_0, T.Q5_1, T.Q8_0, T.Q4_K, T.Q5_K, T.Q6_K, T.MXFP4]
 KINDS = {'llama': 'bpe', 'gpt2': 'bpe', 'bert': 'wordpiece', 't5': 'unigram'}
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good and detail:
-        print('# ' + str(detail).replace('\n', '\n# '), flush=True)
-
-
-def skip(name, why):
-    results.append(True)
-    print(f'ok {len(results)} - {name} # SKIP {why}', flush=True)
 
 
 def run(*words):
@@ -193,9 +180,8 @@ def main():
             reader = gguf.GGUFReader(path)
             facts(path, reader)
             tensors(path, reader)
-    print(f'1..{len(results)}')
-    return 0 if all(results) else 1
+    end()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

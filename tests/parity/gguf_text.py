@@ -12,12 +12,12 @@ import glob
 import json
 import os
 import random
-import struct
 import subprocess
 import sys
 import tempfile
 import unicodedata
-from tap import check, end, skip
+from make_gguf import key, write
+from tap import check, end, skip, skip_all
 
 PROGRAM, LIBRARY, CORPUS, DATA, ONLY = *sys.argv[1:5], sys.argv[5:]
 try:
@@ -26,11 +26,9 @@ try:
     from real_models import gguf_models
     library = llama_cpp.Library(LIBRARY)
 except (ImportError, OSError) as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt and package.json)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt and package.json)')
 if not os.path.isdir(os.path.join(CORPUS, 'tokenizers')):
-    print('1..0 # SKIP the corpus is not there')
-    sys.exit(0)
+    skip_all('the corpus is not there')
 
 AWKWARD = ['', ' ', '   ', '\n', '\n\n\n', '\t', ' \n \t\n  x', 'a  b   c', 'x\u00a0y\u2003z\u3000', 'a\x0bb\x0cc\x85d\u2028e', "it's I'LL we\u2019re 'S 'Re",
            '1 12 123 1234 12345 1234567.89', '\u0661\u0662\u0663\u0664 \u00bd \u2167', 'e\u0301 \u1e9b\u0323 a\u0308\u0301', '\u0905\u092d\u093f\u0928\u0935', 'ABCdefGHI iPhone HTTPServer',
@@ -59,29 +57,6 @@ WITH_SPECIAL = TEXTS + [a + b + c for a in SPECIAL for b in ('', ' ', '\n', 'x '
 
 
 # ---- a file of keys alone ----
-
-def text(s):
-    data = s.encode()
-    return struct.pack('<Q', len(data)) + data
-
-
-def key(name, value):
-    if isinstance(value, bool):
-        return text(name) + struct.pack('<I?', 7, value)
-    if isinstance(value, int):
-        return text(name) + struct.pack('<II', 4, value)
-    if isinstance(value, str):
-        return text(name) + struct.pack('<I', 8) + text(value)
-    if isinstance(value[0], str):
-        return text(name) + struct.pack('<IIQ', 9, 8, len(value)) + b''.join(map(text, value))
-    kind = 6 if isinstance(value[0], float) else 5
-    return text(name) + struct.pack('<IIQ', 9, kind, len(value)) + struct.pack(f'<{len(value)}{"if"[kind == 6]}', *value)
-
-
-def write(path, keys):
-    with open(path, 'wb') as f:
-        f.write(b'GGUF' + struct.pack('<IQQ', 3, 0, len(keys)) + b''.join(keys))
-
 
 def keys_of(name):
     """A byte-level tokenizer.json of the corpus as keys, without tokenizer.ggml.pre."""

@@ -2,30 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Merged tokenizers in the Rust library: ids are those of the map, base text stays what it was.
 
-    merge_ids.py TOOLS_DIR CORPUS      prints TAP; the last line counts
+    merge_ids.py TOOLS_DIR CORPUS      prints TAP
 """
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip_all
 
 try:
     import tokenizers
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    print('# 0 passed, 0 failed, 1 skipped')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, CORPUS = sys.argv[1], sys.argv[2]
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(bool(good))
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good and detail:
-        print('# ' + str(detail).replace('\n', '\n# '), flush=True)
 
 
 def tokenizer_of(name):
@@ -167,9 +158,7 @@ def german_words(base, count):
 
 def main():
     if not os.path.isdir(os.path.join(CORPUS, 'tokenizers')):
-        print('1..0 # SKIP the corpus is not there')
-        print('# 0 passed, 0 failed, 1 skipped')
-        return 0
+        skip_all('the corpus is not there')
     with tempfile.TemporaryDirectory(prefix='vs-parity-') as folder:
         story_extension(folder, 'qwen3', 'focus-de-bpe50k', 36612, ['deu_1996', 'jpn', 'arb'])
         story_extension(folder, 'qwen3', 'focus-sw-bpe50k', 41162, ['swh', 'hin'])
@@ -180,10 +169,8 @@ def main():
         for base, first in (('gemma3', 262145), ('bert-base-uncased', 30522), ('focus-de-unigram50k', 50000), ('mistral7b_v01', 32000),
                             ('modernbert', 50368), ('gpt2', 50257)):
             story_words(folder, base, german_words(base, 100), ['<|tool|>', '[citation]'], first)
-    print(f'1..{len(results)}')
-    print(f'# {sum(results)} passed, {len(results) - sum(results)} failed, 0 skipped')
-    return 0 if all(results) else 1
+    end()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

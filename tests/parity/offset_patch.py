@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip_all
 
 try:
     import tokenizers
@@ -17,19 +18,10 @@ try:
     import transformers
     from transformers.models.gemma3n import modeling_gemma3n
 except ImportError as missing:
-    print(f'1..0 # SKIP no peers: {missing} (see tests/parity/requirements.txt)')
-    sys.exit(0)
+    skip_all(f'no peers: {missing} (see tests/parity/requirements.txt)')
 
 TOOLS, MAKE = sys.argv[1], sys.argv[2]
 P = 262144  # where text ends in Gemma3n
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good:
-        print(f'# {detail}', flush=True)
 
 
 def run(*words):
@@ -143,5 +135,4 @@ with tempfile.TemporaryDirectory() as top:
     run(extend, at('small'), '--add', '5', '--init', 'normal', '-o', at('small-extended'))
     forward_story(at('small'), at('small-extended'), 5)
 
-print(f'1..{len(results)}')
-sys.exit(0 if all(results) else 1)
+end()

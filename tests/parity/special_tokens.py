@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from tap import check, end, skip_all
 
 try:
     import transformers
 except ImportError as missing:
-    print(f'1..0 # SKIP no peer: {missing} (see tests/parity/requirements-models.txt)')
-    sys.exit(0)
+    skip_all(f'no peer: {missing} (see tests/parity/requirements-models.txt)')
 
 TOOLS, CORPUS = sys.argv[1], sys.argv[2]
 transformers.logging.set_verbosity_error()
@@ -28,14 +28,6 @@ LISTS = [({'extra_special_tokens': []}, None), ({'extra_special_tokens': ['!'], 
          ({'extra_special_tokens': {'image_token': '!'}, 'additional_special_tokens': ['#']}, None), ({'additional_special_tokens': None}, None),
          ({'added_tokens_decoder': None}, {'additional_special_tokens': ['!']}), ({'added_tokens_decoder': None}, {'extra_special_tokens': ['!']}),
          ({'added_tokens_decoder': None}, {'bos_token': '<|endoftext|>'}), ({}, {'additional_special_tokens': ['!']}), (None, {'additional_special_tokens': ['!']})]
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(bool(good))
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good:
-        print('# ' + str(detail)[:1500].replace('\n', '\n# '), flush=True)
 
 
 def facts(t, tokens):
@@ -86,8 +78,7 @@ def variant(folder, changes, special_map):
 
 def main():
     if not os.path.isdir(os.path.join(CORPUS, 'tokenizers')):
-        print('1..0 # SKIP the corpus is not there')
-        return 0
+        skip_all('the corpus is not there')
     with tempfile.TemporaryDirectory(prefix='vs-parity-') as folder:
         for name in NAMES:
             compare(name, os.path.join(CORPUS, 'tokenizers', name), NEW, folder)
@@ -97,9 +88,8 @@ def main():
         compare('an added token that was not special', os.path.join(CORPUS, 'tokenizers', 'qwen3'), ['<tool_call>', '<|tool|>'], folder)
         compare('a special token that no list names', os.path.join(CORPUS, 'tokenizers', 'llama3_1'), ['<|reserved_special_token_7|>'], folder)
         compare('a special token with a name', os.path.join(CORPUS, 'tokenizers', 'bert-base-uncased'), ['[MASK]', '<|tool|>'], folder)
-    print(f'1..{len(results)}')
-    return 0 if all(results) else 1
+    end()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

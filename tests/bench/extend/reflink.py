@@ -19,17 +19,11 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..', 'support'))
+from tap import check, end, skip
+
 TOOLS, SIZE = sys.argv[1], int(sys.argv[2]) << 20
 COLS, ADDED = 512, 1000
-results = []
-
-
-def check(name, good, detail=''):
-    results.append(good)
-    print(f'{"ok" if good else "not ok"} {len(results)} - {name}', flush=True)
-    if not good:
-        print('# ' + str(detail).replace('\n', '\n# '), flush=True)
-    return good
 
 
 def quiet(*words):
@@ -152,11 +146,9 @@ def main():
         for kind in ('btrfs', 'xfs'):
             why = file_system(kind, folder)
             if why:
-                results.append(True)
-                print(f'ok {len(results)} - {kind} # SKIP {why}', flush=True)
-    print(f'1..{len(results)}')
-    return 0 if all(results) else 1
+                skip(kind, why)
+    end()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

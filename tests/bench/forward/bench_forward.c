@@ -44,11 +44,11 @@ static double step(struct bench *b, uint32_t count, uint32_t past)
 {
     const struct vs_sequence sequence = {0, count, past};
     const struct vs_batch batch = {.ids = b->ids, .count = count, .sequences = &sequence, .sequence_count = 1, .length = LONGEST};
-    const double began = vs_forward_now();
+    const double began = vs_now();
     must(vs_pass_run(b->pass, b->trunk, &batch, &b->cache, &err));
     const float *last = vs_pass_hidden(b->pass) + (uint64_t)(count - 1) * b->model.arch.hidden;
     must(vs_head_run(b->dev, &b->model.arch, b->head, last, 1, b->logits, drop, NULL, &err));
-    return vs_forward_now() - began;
+    return vs_now() - began;
 }
 
 static void prefill(struct bench *b, uint32_t count)

@@ -44,10 +44,10 @@ int main(int argc, char **argv)
     must(vs_model_open(c, NULL, NULL, &m, &err));
     must(vs_weights_open(dev, c, &m.arch, &m.binding, VS_TRUNK, memory, 0, false, &run, &trunk, &err));
     must(vs_weights_open(dev, c, &m.arch, &m.binding, VS_HEAD, memory / 2, 0, false, &run, &head, &err));
-    const double began = vs_forward_now();
+    const double began = vs_now();
     drain(trunk);
     drain(head);
-    printf("%llu %.6f\n", (unsigned long long)(vs_weights_bytes(trunk) + vs_weights_bytes(head)), vs_forward_now() - began);
+    printf("%llu %.6f\n", (unsigned long long)(vs_weights_bytes(trunk) + vs_weights_bytes(head)), vs_now() - began);
     vs_weights_close(head);
     vs_weights_close(trunk);
     vs_model_close(&m);

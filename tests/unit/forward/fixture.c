@@ -78,25 +78,25 @@ static void add_experts(const struct tiny *t, unsigned l)
     add(t, vst_format("%s.shared_expert_gate.weight", mlp), 1, HIDDEN, false);
 }
 
+/* Kinds that have a tensor: a bit each. */
+enum { BIASED = 1 << QWEN2 | 1 << QWEN2_MOE, DECODERS = BIASED | 1 << LLAMA | 1 << QWEN3 | 1 << GEMMA2 };
+
 static void add_layer(const struct tiny *t, unsigned l)
 {
     static const struct { const char *name; uint64_t rows, cols; bool norm; int kinds; } parts[] = {
-        {"input_layernorm.weight", HIDDEN, 0, true, 31},
-        {"post_attention_layernorm.weight", HIDDEN, 0, true, 31},
-        {"pre_feedforward_layernorm.weight", HIDDEN, 0, true, 8},
-        {"post_feedforward_layernorm.weight", HIDDEN, 0, true, 8},
-        {"self_attn.q_proj.weight", HEADS * HEAD_DIM, HIDDEN, false, 31},
-        {"self_attn.k_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, 31},
-        {"self_attn.v_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, 31},
-        {"self_attn.q_proj.bias", HEADS * HEAD_DIM, 0, false, 18},
-        {"self_attn.k_proj.bias", KV_HEADS * HEAD_DIM, 0, false, 18},
-        {"self_attn.v_proj.bias", KV_HEADS * HEAD_DIM, 0, false, 18},
-        {"self_attn.q_norm.weight", HEAD_DIM, 0, true, 4},
-        {"self_attn.k_norm.weight", HEAD_DIM, 0, true, 4},
-        {"self_attn.o_proj.weight", HIDDEN, HEADS * HEAD_DIM, false, 31},
-        {"mlp.gate_proj.weight", INNER, HIDDEN, false, 15},
-        {"mlp.up_proj.weight", INNER, HIDDEN, false, 15},
-        {"mlp.down_proj.weight", HIDDEN, INNER, false, 15},
+        {"input_layernorm.weight", HIDDEN, 0, true, DECODERS},
+        {"post_attention_layernorm.weight", HIDDEN, 0, true, DECODERS},
+        {"pre_feedforward_layernorm.weight", HIDDEN, 0, true, 1 << GEMMA2},
+        {"post_feedforward_layernorm.weight", HIDDEN, 0, true, 1 << GEMMA2},
+        {"self_attn.q_proj.weight", HEADS * HEAD_DIM, HIDDEN, false, DECODERS},
+        {"self_attn.k_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, DECODERS},
+        {"self_attn.v_proj.weight", KV_HEADS * HEAD_DIM, HIDDEN, false, DECODERS},
+        {"self_attn.q_proj.bias", HEADS * HEAD_DIM, 0, false, BIASED},
+        {"self_attn.k_proj.bias", KV_HEADS * HEAD_DIM, 0, false, BIASED},
+        {"self_attn.v_proj.bias", KV_HEADS * HEAD_DIM, 0, false, BIASED},
+        {"self_attn.q_norm.weight", HEAD_DIM, 0, true, 1 << QWEN3},
+        {"self_attn.k_norm.weight", HEAD_DIM, 0, true, 1 << QWEN3},
+        {"self_attn.o_proj.weight", HIDDEN, HEADS * HEAD_DIM, false, DECODERS},
     };
     if (t->kind == BERT) {
         add_encoder_layer(t, l);
@@ -104,6 +104,8 @@ static void add_layer(const struct tiny *t, unsigned l)
     }
     if (t->kind == QWEN2_MOE)
         add_experts(t, l);
+    else
+        add_gated(t, vst_format("model.layers.%u.mlp", l), INNER);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].kinds >> t->kind & 1)
             add(t, vst_format("model.layers.%u.%s", l, parts[i].name), parts[i].rows, parts[i].cols, parts[i].norm);

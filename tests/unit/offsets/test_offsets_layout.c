@@ -317,8 +317,9 @@ Test(offsets_layout, refusals)
         {"more ids than 32 bits", "gemma3n", "{}", "the limit is 4294967295", 4294967295u - 262400 + 1},
         {"more ids than 64 bits", "gemma3n", "{}", "the limit is 4294967295", UINT64_MAX},
         {"an offset beyond 32 bits", "gemma3n", "{\"audio_config\": {\"vocab_offset\": 9223372036854775807}}", "overflow", 8},
-        {"a negative offset", "gemma3n", "{\"vision_config\": {\"vocab_offset\": -1}}", "no range of ids", 8},
-        {"a missing size", "longcat_flash_ngram", "{}", "no file gives a value", 0},
+        {"a negative offset", "gemma3n", "{\"vision_config\": {\"vocab_offset\": -1}}",
+         "block is 0 to -1 (0 to vision_config.vocab_offset): no range of ids", 8},
+        {"a missing size", "longcat_flash_ngram", "{}", "config.json: /vocab_size: found no integer, expected one", 0},
         {"no object at all", "gemma3n", "[]", "an object expected", 8}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct file files[] = {{"config.json", cases[i].config}, {NULL, NULL}};
@@ -376,7 +377,6 @@ Test(offsets_layout, spellings)
     vst_cleanup();
 }
 
-/* Mirrors that no file has: their class default moves, is written, and is checked like one that was there. */
 /* Names that only the rule knows are not shown to people. */
 Test(offsets_layout, expressions_in_words)
 {
@@ -401,6 +401,7 @@ Test(offsets_layout, expressions_in_words)
     vst_cleanup();
 }
 
+/* Mirrors that no file has: their class default moves, is written, and is checked like one that was there. */
 Test(offsets_layout, absent_mirrors_are_checked_before_and_after)
 {
     static const struct file files[] = {{"config.json", "{\"v\": 12}"}, {NULL, NULL}};

@@ -18,7 +18,7 @@ static const struct example examples[] = {
     {"in the middle of a word", NULL, NULL, {{"X", "", 5}}, "aXb", "0 5 1"},
     {"twice, side by side", NULL, NULL, {{"X", "", 5}}, "XXa", "5 5 0"},
     {"longest first", NULL, NULL, {{"ab", "", 5}, {"abX", "", 6}}, "abXab", "6 5"},
-    {"leftmost before longest", NULL, NULL, {{"aX", "", 5}, {"XXX", "", 6}}, "aXXX", "5"},
+    {"leftmost before longest", NULL, NULL, {{"aX", "", 5}, {"XYY", "", 6}}, "aXYY", "5"},
     {"a token of the model is found first too", NULL, NULL, {{"a", "", 0}}, "aba", "0 1 0"},
     {"single_word at the ends", NULL, NULL, {{"X", "w", 5}}, "X", "5"},
     {"single_word inside a word", NULL, NULL, {{"X", "w", 5}}, "aX Xa X", "0 2 0 2 5"},

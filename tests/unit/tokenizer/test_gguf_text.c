@@ -130,7 +130,7 @@ Test(gguf_text, a_name_brings_whole_words_and_a_beginning)
     CHECK(&g, plain);
 }
 
-/* A file without the key has the default patterns, as in llama.cpp; an id beyond the list is as if it were not there. */
+/* A file without the key, or with an empty one, has the default patterns, as in llama.cpp; an id beyond the list is as if it were not there. */
 Test(gguf_text, defaults)
 {
     static const struct example e[] = {{"ab=12", "11 3 10"}};
@@ -141,6 +141,7 @@ Test(gguf_text, defaults)
     gg_bool(&g, P "add_bos_token", true);
     g.omit = NULL;
     gg_u32(&g, P "bos_token_id", 17);
+    gg_string(&g, P "pre", "");
     CHECK(&g, e);
 }
 
@@ -188,6 +189,16 @@ Test(gguf_text, no_space_before_and_other_edges)
     gg_bool(&g, P "add_space_prefix", false);
     gg_bool(&g, P "add_bos_token", false);
     gg_bool(&g, P "add_eos_token", true);
+    CHECK(&g, e);
+}
+
+Test(gguf_text, no_token_at_all)
+{
+    static const struct example e[] = {{"", ""}};
+    struct gg g = scored(P "tokens");
+    gg_bool(&g, P "add_bos_token", false);
+    g.omit = NULL;
+    gg_strings(&g, P "tokens", (const char *const[]){""}, 1);
     CHECK(&g, e);
 }
 

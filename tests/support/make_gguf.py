@@ -19,15 +19,24 @@ def text(s):
 
 
 def key(name, value):
+    """As it is spelled in a file. What a list holds is told by its first member."""
     if isinstance(value, str):
         return text(name) + struct.pack('<I', 8) + text(value)
-    if isinstance(value, int):
-        return text(name) + struct.pack('<II', 4, value)
-    if isinstance(value, float):
-        return text(name) + struct.pack('<If', 6, value)
-    kind, items = (8, b''.join(map(text, value))) if isinstance(value[0], str) else \
-        (5, struct.pack(f'<{len(value)}i', *value)) if isinstance(value[0], int) else (6, struct.pack(f'<{len(value)}f', *value))
+    if not isinstance(value, list):
+        kind, code = {bool: (7, '?'), int: (4, 'I'), float: (6, 'f')}[type(value)]
+        return text(name) + struct.pack('<I' + code, kind, value)
+    if isinstance(value[0], str):
+        kind, items = 8, b''.join(map(text, value))
+    else:
+        kind, code = {int: (5, 'i'), float: (6, 'f')}[type(value[0])]
+        items = struct.pack(f'<{len(value)}{code}', *value)
     return text(name) + struct.pack('<IIQ', 9, kind, len(value)) + items
+
+
+def write(path, keys, infos=(), data=b''):
+    header = b'GGUF' + struct.pack('<IQQ', 3, len(infos), len(keys)) + b''.join([*keys, *infos])
+    with open(path, 'wb') as f:
+        f.write(header + b'\0' * (-len(header) % 32) + data)
 
 
 def main():
@@ -47,15 +56,14 @@ def main():
     shapes = {'token_embd': (len(tokens), WIDTH), 'blk.0.attn_norm': (WIDTH,), 'blk.0.attn_q': (WIDTH, WIDTH), 'blk.0.attn_k': (DIM, WIDTH),
               'blk.0.attn_v': (DIM, WIDTH), 'blk.0.attn_output': (WIDTH, WIDTH), 'blk.0.ffn_norm': (WIDTH,), 'blk.0.ffn_gate': (INNER, WIDTH),
               'blk.0.ffn_up': (INNER, WIDTH), 'blk.0.ffn_down': (WIDTH, INNER), 'output_norm': (WIDTH,)}
-    rng, infos, data = random.Random(5), b'', b''
+    rng, infos, data = random.Random(5), [], b''
     for name, shape in shapes.items():
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
         data += b'\0' * (-len(data) % 32)
-        infos += text(name + '.weight') + struct.pack(f'<I{len(shape)}QIQ', len(shape), *reversed(shape), 0, len(data))
+        infos.append(text(name + '.weight') + struct.pack(f'<I{len(shape)}QIQ', len(shape), *reversed(shape), 0, len(data)))
         data += struct.pack(f'<{count}f', *(rng.uniform(-1, 1) for _ in range(count)))
-    header = b'GGUF' + struct.pack('<IQQ', 3, len(shapes), len(keys)) + b''.join(key(k, v) for k, v in keys.items()) + infos
-    with open(path, 'wb') as f:
-        f.write(header + b'\0' * (-len(header) % 32) + data)
+    write(path, [key(k, v) for k, v in keys.items()], infos, data)
 
 
-main()
+if __name__ == '__main__':
+    main()
