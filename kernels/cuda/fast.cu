@@ -67,14 +67,14 @@ void vs_cuda_fast_close(struct vs_cuda *cuda)
     struct vs_cuda_lt *lt = cuda->lt;
     if (!lt)
         return;
+    cudaFree(lt->workspace); /* waits for its products: the code that runs is the library's */
+    cudaFree(lt->staging);
     for (uint32_t i = 0; i < lt->shape_count; i++)
         drop_shape(lt, &lt->shapes[i]);
     if (lt->handle)
         lt->f.destroy(lt->handle);
     if (lt->library)
         dlclose(lt->library);
-    cudaFree(lt->workspace);
-    cudaFree(lt->staging);
     vs_free(lt);
     cuda->lt = NULL;
     cuda->fast = cuda->fast_attention = false;

@@ -83,6 +83,7 @@ enum vs_code vs_cuda_head_probe(struct vs_dev *dev, const struct vs_rows *window
         a.logits = (float *)cuda->slots[VS_SLOT_OUT].p;
         VS_LAUNCH(cuda, code, head_probe, vs_cuda_blocks((n + ROWS * GROUPS - 1) / (ROWS * GROUPS) * a.tiles, 1),
                   GROUPS * VS_DOT_LANES, a, err);
+        cuda->behind_kernel = false;
         if (!code)
             code = vs_cuda_check(cudaMemcpy2DAsync(logits + at, window->count * sizeof *logits, a.logits, n * sizeof *logits,
                                                    n * sizeof *logits, probes, cudaMemcpyDeviceToHost, cuda->stream),

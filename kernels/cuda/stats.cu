@@ -200,7 +200,7 @@ static enum vs_code sums_room(struct vs_cuda *cuda, const struct vs_rows *w, uin
                               const double *sum, const double *squares, struct vs_err *err)
 {
     const uint64_t bytes = w->cols * sizeof *sum;
-    const unsigned long long zero = 0;
+    static const unsigned long long zero = 0; /* CUDA may read pageable memory after the call */
     enum vs_code code = vs_cuda_put(cuda, VS_SLOT_A, sum, bytes, err);
     if (!code && squares)
         code = vs_cuda_put(cuda, VS_SLOT_B, squares, bytes, err);

@@ -266,6 +266,40 @@ void check_route(struct run *r)
 
 /* ---- memory ---- */
 
+/* The computation is behind: a lane is sent again while what takes the last one in may still be queued. */
+static bool take_in_lanes(struct run *r, void *const *device, void *const *host, uint64_t n, struct vs_err *err)
+{
+    float *zero = take(r, n * sizeof *zero), *back = take(r, n * sizeof *back), want = 0;
+    memset(zero, 0, n * sizeof *zero);
+    float *sum = to_device(r, zero, n * sizeof *zero);
+    bool ok = true;
+    for (unsigned i = 0; i < 12 && ok; i++) {
+        const unsigned lane = i % 2;
+        float *next = host[lane];
+        ok = !vs_dev_sent(r->dev, lane, err);
+        for (uint64_t k = 0; k < n; k++)
+            next[k] = (float)(i + 1);
+        want = 2 * want + (float)(i + 1);
+        ok = ok && !vs_dev_send(r->dev, lane, device[lane], next, n * sizeof *next, err) && !vs_dev_arrived(r->dev, lane, err);
+        ok = ok && !vs_f_scale(r->dev, sum, 2, 0, n, err) && !vs_f_add(r->dev, sum, device[lane], 1, n, err) && !vs_dev_used(r->dev, lane, err);
+    }
+    ok = ok && !vs_dev_get(r->dev, back, sum, n * sizeof *back, err);
+    for (uint64_t k = 0; k < n && ok; k++)
+        ok = back[k] == want;
+    return ok;
+}
+
+/* Pinned memory, which a copy might read later. */
+static bool put_twice(struct run *r, void *device, unsigned char *pinned, uint64_t n, struct vs_err *err)
+{
+    unsigned char *back = take(r, n);
+    memset(pinned, 1, n);
+    bool ok = !vs_dev_put(r->dev, device, pinned, n, err);
+    memset(pinned, 2, n);
+    ok = ok && !vs_dev_get(r->dev, back, device, n, err);
+    return ok && back[0] == 1 && back[n - 1] == 1;
+}
+
 void check_memory(struct run *r)
 {
     struct vs_err err = {VS_OK, ""};
@@ -288,6 +322,8 @@ void check_memory(struct run *r)
         ok = ok && back[0] == i + 1 && back[n - 1] == i + 1;
     }
     expect(r, err.message[0] ? err.message : "what was sent is not what arrived", ok && !vs_dev_wait(r->dev, &err));
+    expect(r, err.message[0] ? err.message : "a lane was overtaken", ok && take_in_lanes(r, device, host, n / sizeof(float), &err));
+    expect(r, err.message[0] ? err.message : "put reads its source later", ok && put_twice(r, device[0], host[0], n, &err));
     expect(r, "a third lane", vs_dev_send(r->dev, 2, device[0], host[0], n, &err) == VS_EUSAGE);
     for (unsigned lane = 0; lane < 2; lane++) {
         vs_dev_free(r->dev, device[lane]);

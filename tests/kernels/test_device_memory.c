@@ -26,6 +26,8 @@ static const struct ask sliced = {7, 10, 0, 1 << 18};
 /* More than one batch, and a continuation that asks for memory behind them. */
 static const struct ask several = {2, 34, CONTINUED, 1 << 18};
 
+static const struct ask brief = {1, 3, 0, 1 << 16};
+
 struct outcome {
     enum vs_code code;
     struct vs_err err;
@@ -149,6 +151,19 @@ Test(device_memory, smaller_tiles)
     cr_expect_leq(emu_memory_peak, limit);
     expect_same(&sliced, &host, &whole, 0);
     expect_same(&sliced, &host, &less, limit);
+    vst_cleanup();
+}
+
+/* All that is queued is done as late as may be. */
+Test(device_memory, late_device)
+{
+    const char *dir = make_tiny(&(struct tiny){.kind = QWEN2});
+    const struct outcome host = check_on(dir, &brief, VS_DEVICE_CPU, 0);
+    emu_pace = EMU_LATE;
+    const struct outcome late = check_on(dir, &brief, VS_DEVICE_CUDA, 0);
+    cr_assert(!host.code && !late.code, "%s%s", host.err.message, late.err.message);
+    cr_expect(late.on_device);
+    expect_same(&brief, &host, &late, 0);
     vst_cleanup();
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The part of CUDA that the kernels use, for the host: blocks run one after the other, the threads of a block as fibers
- * that switch at barriers and shuffles, in an order that changes from launch to launch. Device memory is readable
- * and writable only while a kernel or a copy runs (under AddressSanitizer), is filled with 0x88 at first, and has
- * exactly the size that was asked for.
+ * that switch at barriers and shuffles, in an order that changes from launch to launch. Launches and copies wait in their
+ * streams until they must be done, or not so long (emu_streams.c). Device memory is readable and writable only while a
+ * kernel or a copy runs (under AddressSanitizer), is filled with 0x88 at first, and has exactly the size that was asked for.
  */
 #ifndef VS_TESTS_EMU_CUDA_RUNTIME_H
 #define VS_TESTS_EMU_CUDA_RUNTIME_H
@@ -24,9 +24,12 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
     static void name##_thunk(const void *args) { name(*(const args_type *)args); }          \
     static void name(args_type a)
 #define VS_DEVICE static inline __attribute__((unused))
-#define VS_START(name, blocks, threads, cuda, args) emu_launch(#name, name##_thunk, &(args), sizeof(args), blocks, threads)
+#define VS_START(name, blocks, threads, cuda, args) emu_launch((cuda)->stream, #name, name##_thunk, &(args), sizeof(args), blocks, threads)
 
-void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads);
+typedef struct emu_stream *cudaStream_t;
+typedef struct emu_event *cudaEvent_t;
+void emu_launch(cudaStream_t stream, const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks,
+                unsigned threads);
 void emu_begin(void); /* every thread must come here; device memory is poisoned until the first one does */
 void emu_barrier(void);
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width);
@@ -81,10 +84,10 @@ typedef enum {
     cudaErrorMemoryAllocation = 2,
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
+    cudaErrorInvalidResourceHandle = 400,
+    cudaErrorNotReady = 600,
 } cudaError_t;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
-typedef void *cudaStream_t;
-typedef void *cudaEvent_t;
 struct cudaFuncAttributes { int ptxVersion, binaryVersion; };
 struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount, l2CacheSize; size_t totalGlobalMem; };
 
@@ -132,6 +135,8 @@ extern unsigned emu_fail_malloc;
 extern size_t emu_memory_limit;
 extern int emu_capability, emu_ptx, emu_binary;
 extern size_t emu_memory_peak; /* the most that was in use since a test set it to 0 */
+/* When queued work runs: as the environment says (EMU_PACE) or else mixed; as late as may be; at once. */
+extern enum emu_pace { EMU_UNSET, EMU_MIXED, EMU_LATE, EMU_EARLY } emu_pace;
 size_t emu_memory_used(void);
 
 #endif

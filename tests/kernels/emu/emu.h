@@ -2,7 +2,9 @@
 #ifndef VS_TESTS_EMU_H
 #define VS_TESTS_EMU_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include "cuda_runtime.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -21,6 +23,12 @@
 
 void emu_expose(void); /* device memory to the code that runs now */
 void emu_hide(void);
+bool emu_on_device(const void *p, size_t n); /* does [p, p + n) lie in one block? */
+
+void *emu_job(size_t bytes); /* zeroed */
+void emu_enqueue(cudaStream_t stream, void (*run)(void *job), void *job); /* job: of emu_job; freed when it was run */
+void emu_drain(void);        /* the whole device */
+bool emu_at_once(void);      /* a choice, for calls that may wait */
 void emu_die(const char *why) __attribute__((noreturn));
 
 #endif

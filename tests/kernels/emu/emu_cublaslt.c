@@ -111,6 +111,22 @@ static bool is_aligned(const void *p, uint32_t to)
     return to && (uintptr_t)p % to == 0;
 }
 
+struct product { struct layout a, b, d; const void *w, *x; float *y; };
+
+static void run_product(void *job)
+{
+    const struct product *p = job;
+    emu_expose();
+    for (uint64_t t = 0; t < p->d.cols; t++)
+        for (uint64_t r = 0; r < p->d.rows; r++) {
+            float sum = 0;
+            for (uint64_t k = 0; k < p->a.rows; k++)
+                sum += bf16_at(p->w, r * (uint64_t)p->a.ld + k) * bf16_at(p->x, t * (uint64_t)p->b.ld + k);
+            p->y[t * (uint64_t)p->d.ld + r] = sum;
+        }
+    emu_hide();
+}
+
 static int matmul(void *handle, void *desc, const void *alpha, const void *a, void *a_layout, const void *b, void *b_layout, const void *beta,
                   const void *c, void *c_layout, void *d, void *d_layout, const struct vs_lt_algo *algo, void *workspace, size_t workspace_bytes,
                   cudaStream_t stream)
@@ -124,15 +140,9 @@ static int matmul(void *handle, void *desc, const void *alpha, const void *a, vo
     if (!fits(desc, al, bl, dl) || algo->data[0] != MAGIC || one != 1 || zero != 0 || c != d || c_layout != d_layout || !workspace ||
         workspace_bytes < WORKSPACE || !is_aligned(a, align[0]) || !is_aligned(b, align[1]) || !is_aligned(c, align[2]) || !is_aligned(d, align[3]))
         return INVALID_VALUE;
-    emu_expose();
-    for (uint64_t t = 0; t < dl->cols; t++)
-        for (uint64_t r = 0; r < dl->rows; r++) {
-            float sum = 0;
-            for (uint64_t k = 0; k < al->rows; k++)
-                sum += bf16_at(a, r * (uint64_t)al->ld + k) * bf16_at(b, t * (uint64_t)bl->ld + k);
-            ((float *)d)[t * (uint64_t)dl->ld + r] = sum;
-        }
-    emu_hide();
+    struct product *p = emu_job(sizeof *p);
+    *p = (struct product){*al, *bl, *dl, a, b, d};
+    emu_enqueue(stream, run_product, p);
     return 0;
 }
 

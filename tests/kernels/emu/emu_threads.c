@@ -231,24 +231,33 @@ static void run_block(void)
     } while (!all_done());
 }
 
-void emu_launch(const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks, unsigned threads)
+struct launch { const char *name; void (*kernel)(const void *args); unsigned blocks, threads; _Alignas(16) unsigned char args[]; };
+
+static void run_launch(void *job)
 {
-    void *copy = malloc(bytes);
-    if (!copy || !blocks || !threads || threads > MAX_THREADS)
-        emu_die("launch: bad shape");
-    memcpy(copy, args, bytes);
-    name_now = name;
-    kernel_now = kernel;
-    args_now = copy;
-    count = threads;
-    gridDim = (struct emu_index){blocks, 1, 1};
-    blockDim = (struct emu_index){threads, 1, 1};
+    const struct launch *l = job;
+    name_now = l->name;
+    kernel_now = l->kernel;
+    args_now = l->args;
+    count = l->threads;
+    gridDim = (struct emu_index){l->blocks, 1, 1};
+    blockDim = (struct emu_index){l->threads, 1, 1};
     exposed = false;
-    for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
+    for (blockIdx.x = 0; blockIdx.x < l->blocks; blockIdx.x++)
         run_block();
     emu_hide();
     name_now = NULL;
-    free(copy);
+}
+
+void emu_launch(cudaStream_t stream, const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks,
+                unsigned threads)
+{
+    struct launch *l = emu_job(sizeof *l + bytes);
+    if (!blocks || !threads || threads > MAX_THREADS)
+        emu_die("launch: bad shape");
+    *l = (struct launch){name, kernel, blocks, threads};
+    memcpy(l->args, args, bytes);
+    emu_enqueue(stream, run_launch, l);
 }
 
 /* Stacks of fibers that ended must not count as leaks. */
