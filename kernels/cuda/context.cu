@@ -201,13 +201,14 @@ static enum vs_code try_device(struct vs_cuda *cuda, const struct cudaDeviceProp
                    prop->minor, why.message);
 }
 
-/* A new device also runs code that was compiled for an older one, in which VS_BEGIN is empty: ptxVersion is the __CUDA_ARCH__ that the
- * code saw, binaryVersion what the driver made of it. */
+/* A new device also runs code that was compiled for an older one, in which VS_BEGIN and the matrix products of attend_fast.cu are
+ * empty: ptxVersion is the __CUDA_ARCH__ that the code saw, binaryVersion what the driver made of it. */
 static enum vs_code ask_code(struct vs_cuda *cuda, struct vs_err *err)
 {
     struct cudaFuncAttributes code_of;
     const enum vs_code code = vs_cuda_check(cudaFuncGetAttributes(&code_of, (const void *)(uintptr_t)alive), "kernel attributes", err);
     cuda->waits = !code && cuda->capability >= 90 && code_of.ptxVersion >= 90 && code_of.binaryVersion >= 90;
+    cuda->multiplies = !code && cuda->capability >= 80 && code_of.ptxVersion >= 80;
     cuda->early = cuda->waits;
     return code;
 }

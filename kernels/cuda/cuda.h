@@ -79,6 +79,7 @@ struct vs_cuda {
     cudaEvent_t sent[2], used[2];
     unsigned processors, capability; /* capability 90 is 9.0 */
     bool waits;                  /* VS_BEGIN does: the code that runs was compiled for 9.0 or newer */
+    bool multiplies;             /* attend_fast.cu does: it was compiled for 8.0 or newer */
     bool early, behind_kernel;   /* kernels may be started early; what was queued last is one */
     bool fast, fast_attention;   /* attention alone: for tests */
     struct vs_cuda_lt *lt;       /* fast.cu; NULL until fast mode was asked for */
