@@ -67,6 +67,7 @@ void vs_cuda_fast_close(struct vs_cuda *cuda)
     struct vs_cuda_lt *lt = cuda->lt;
     if (!lt)
         return;
+    cudaStreamSynchronize(cuda->stream); /* nothing of the library runs when it is unloaded */
     for (uint32_t i = 0; i < lt->shape_count; i++)
         drop_shape(lt, &lt->shapes[i]);
     if (lt->handle)
@@ -261,26 +262,26 @@ enum vs_code vs_cuda_fast_product(struct vs_cuda *cuda, const struct vs_mat *w, 
 
 /* ---- for gpu-verify: what the library makes of a large product ---- */
 
-#define PEAK_SIDE 8192u
-#define PEAK_TOKENS (STAGING_BYTES / (PEAK_SIDE * 2))
 #define PEAK_TIMES 10
 
-enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err *err)
+enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, uint32_t side, double *flops, struct vs_err *err)
 {
+    const uint64_t tokens = side / 2;
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    struct vs_mat w = {NULL, NULL, VS_BF16, PEAK_SIDE, PEAK_SIDE, PEAK_SIDE * 2, 0};
+    struct vs_mat w = {NULL, NULL, VS_BF16, side, side, side * 2ull, 0};
     struct shape *s = NULL;
     float ms = 0;
-    enum vs_code code = vs_cuda_room(cuda, VS_SLOT_A, w.rows * w.stride, err);
+    enum vs_code code = tokens * w.stride > STAGING_BYTES ? vs_fail(err, VS_ELIMIT, "products of %u rows: too many to be timed", side)
+                                                          : vs_cuda_room(cuda, VS_SLOT_A, w.rows * w.stride, err);
     if (!code)
-        code = vs_cuda_room(cuda, VS_SLOT_B, w.rows * PEAK_TOKENS * sizeof(float), err);
+        code = vs_cuda_room(cuda, VS_SLOT_B, w.rows * tokens * sizeof(float), err);
     w.data = cuda->slots[VS_SLOT_A].p;
     if (!code)
         code = vs_cuda_fill_bf16(dev, cuda->slots[VS_SLOT_A].p, w.rows * w.cols, 1, 1.0f, err);
     if (!code)
-        code = vs_cuda_fill_bf16(dev, cuda->lt->staging, PEAK_TOKENS * PEAK_SIDE, 2, 1.0f, err);
+        code = vs_cuda_fill_bf16(dev, cuda->lt->staging, tokens * side, 2, 1.0f, err);
     if (!code)
-        code = shape_of(cuda->lt, &w, PEAK_TOKENS, (float *)cuda->slots[VS_SLOT_B].p, w.rows, &s, err);
+        code = shape_of(cuda->lt, &w, tokens, (float *)cuda->slots[VS_SLOT_B].p, w.rows, &s, err);
     for (int i = 0; i <= PEAK_TIMES && !code; i++) { /* the first one warms up */
         if (i == 1)
             cudaEventRecord(cuda->before, cuda->stream);
@@ -291,6 +292,6 @@ enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err 
         code = vs_cuda_check(cudaEventSynchronize(cuda->after), "product", err);
     if (!code)
         code = vs_cuda_check(cudaEventElapsedTime(&ms, cuda->before, cuda->after), "time", err);
-    *flops = ms > 0 ? 2.0 * PEAK_SIDE * PEAK_SIDE * PEAK_TOKENS * PEAK_TIMES / (ms * 1e-3) : 0;
+    *flops = ms > 0 ? 2.0 * side * side * (double)tokens * PEAK_TIMES / (ms * 1e-3) : 0;
     return code;
 }
