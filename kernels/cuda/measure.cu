@@ -10,6 +10,8 @@
 void vs_cuda_tune(struct vs_dev *dev, uint64_t chunk, bool timed)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    struct vs_err err;
+    (void)vs_cuda_flush(cuda, &err); /* it was asked for before */
     cuda->chunk = chunk ? chunk : cuda->chunk;
     cuda->timed = timed;
     cuda->kernel_ms = 0;
