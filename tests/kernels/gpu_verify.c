@@ -170,7 +170,7 @@ static int put_result(FILE *f, double seconds, bool complete)
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&date));
     for (size_t i = 0; i < PARTS; i++)
         good = good && is_good(&parts[i]);
-    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/3\", \"date\": \"%s\", \"seconds\": %.1f, \"complete\": %s, \"passed\": %s,\n \"parts\": {\n",
+    fprintf(f, "{\"schema\": \"vocabsurgeon/gpu-verify/4\", \"date\": \"%s\", \"seconds\": %.1f, \"complete\": %s, \"passed\": %s,\n \"parts\": {\n",
             text, seconds, complete ? "true" : "false", good ? "true" : "false");
     for (size_t i = 0; i < PARTS; i++) {
         put_part(f, &parts[i]);
