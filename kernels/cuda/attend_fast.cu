@@ -303,7 +303,7 @@ bool vs_cuda_fast_attends(const struct vs_cuda *cuda, const struct vs_f_attentio
     uint64_t queries = 0;
     for (uint32_t i = 0; i < a->span_count; i++)
         queries += a->spans[i].q_count;
-    return cuda->fast_attention && cuda->capability >= 80 && !a->row_sum_error && a->q.dim % 16 == 0 && a->q.dim <= DIM && a->v.dim % 8 == 0 &&
+    return cuda->fast_attention && cuda->multiplies && !a->row_sum_error && a->q.dim % 16 == 0 && a->q.dim <= DIM && a->v.dim % 8 == 0 &&
            a->v.dim <= DIM && queries / a->span_count * (a->q.heads / a->k.heads) >= VS_FAST_ROWS / 4;
 }
 

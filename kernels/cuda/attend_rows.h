@@ -28,6 +28,7 @@ struct block_rows {
     struct vs_f_span span;
 };
 
+/* All key heads of the last rows first: in causal order those have the most keys, and none of them should be left for the end. */
 VS_HD struct block_rows rows_of_item(const struct attend_args *a, uint64_t item)
 {
     struct block_rows b;
@@ -36,8 +37,8 @@ VS_HD struct block_rows rows_of_item(const struct attend_args *a, uint64_t item)
         s++;
     b.span = a->spans[s];
     const uint64_t rows = b.span.q_count * (a->q.heads / a->k.heads), blocks = (rows + a->rows - 1) / a->rows;
-    b.kv = (item - a->first_item[s]) / blocks;
-    b.first = (item - a->first_item[s]) % blocks * a->rows;
+    b.kv = (item - a->first_item[s]) % a->k.heads;
+    b.first = (blocks - 1 - (item - a->first_item[s]) / a->k.heads) * a->rows;
     b.count = rows - b.first < a->rows ? rows - b.first : a->rows;
     return b;
 }

@@ -45,8 +45,10 @@ enum vs_code vs_cuda_room(struct vs_cuda *cuda, enum vs_cuda_slot slot, uint64_t
 
 enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const void *host, uint64_t bytes, struct vs_err *err)
 {
-    enum vs_code code = vs_cuda_room(cuda, slot, bytes, err);
-    cuda->behind_kernel = false;
+    enum vs_code code = vs_cuda_flush(cuda, err);
+    if (!code)
+        code = vs_cuda_room(cuda, slot, bytes, err);
+    cuda->behind_kernel = cuda->rounded = false;
     if (!code && bytes)
         code = vs_cuda_check(cudaMemcpyAsync(cuda->slots[slot].p, host, bytes, cudaMemcpyHostToDevice, cuda->stream),
                              "copy to the device", err);
@@ -55,6 +57,9 @@ enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const voi
 
 enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err)
 {
+    const enum vs_code code = vs_cuda_flush(cuda, err);
+    if (code)
+        return code;
     cuda->behind_kernel = false;
     cudaError_t e = cudaMemcpyAsync(host, cuda->slots[slot].p, bytes, cudaMemcpyDeviceToHost, cuda->stream);
     if (e == cudaSuccess)
@@ -94,9 +99,17 @@ void vs_cuda_start(const struct vs_cuda *cuda, const void *kernel, unsigned bloc
 }
 #endif
 
+/* One of the two waits, at most. */
+enum vs_code vs_cuda_flush(struct vs_cuda *cuda, struct vs_err *err)
+{
+    const enum vs_code code = vs_cuda_flush_products(cuda, err);
+    return code ? code : vs_cuda_flush_addition(cuda, err);
+}
+
 void vs_cuda_begin(struct vs_cuda *cuda)
 {
     cuda->behind_kernel &= !cuda->timed;
+    cuda->rounded = false;
     cuda->launches++;
     if (cuda->timed)
         cudaEventRecord(cuda->before, cuda->stream);
@@ -201,13 +214,14 @@ static enum vs_code try_device(struct vs_cuda *cuda, const struct cudaDeviceProp
                    prop->minor, why.message);
 }
 
-/* A new device also runs code that was compiled for an older one, in which VS_BEGIN is empty: ptxVersion is the __CUDA_ARCH__ that the
- * code saw, binaryVersion what the driver made of it. */
+/* A new device also runs code that was compiled for an older one, in which VS_BEGIN and the matrix products of attend_fast.cu are
+ * empty: ptxVersion is the __CUDA_ARCH__ that the code saw, binaryVersion what the driver made of it. */
 static enum vs_code ask_code(struct vs_cuda *cuda, struct vs_err *err)
 {
     struct cudaFuncAttributes code_of;
     const enum vs_code code = vs_cuda_check(cudaFuncGetAttributes(&code_of, (const void *)(uintptr_t)alive), "kernel attributes", err);
     cuda->waits = !code && cuda->capability >= 90 && code_of.ptxVersion >= 90 && code_of.binaryVersion >= 90;
+    cuda->multiplies = !code && cuda->capability >= 80 && code_of.ptxVersion >= 80;
     cuda->early = cuda->waits;
     return code;
 }

@@ -64,6 +64,16 @@
 enum vs_cuda_slot { VS_SLOT_ROWS, VS_SLOT_IDS, VS_SLOT_RANGES, VS_SLOT_OUT, VS_SLOT_A, VS_SLOT_B, VS_SLOT_C, VS_SLOT_D, VS_SLOT_LOOK,
                     VS_SLOT_COUNT };
 
+struct product_args {
+    struct vs_mat w;
+    const float *x, *bias;
+    uint64_t x_stride, m;
+    float *y;
+    uint64_t y_stride;
+};
+
+#define VS_TOGETHER 3u /* products of a launch, at most */
+
 struct vs_cuda {
     struct vs_dev dev;
     cudaStream_t stream;
@@ -79,8 +89,13 @@ struct vs_cuda {
     cudaEvent_t sent[2], used[2];
     unsigned processors, capability; /* capability 90 is 9.0 */
     bool waits;                  /* VS_BEGIN does: the code that runs was compiled for 9.0 or newer */
+    bool multiplies;             /* attend_fast.cu does: it was compiled for 8.0 or newer */
     bool early, behind_kernel;   /* kernels may be started early; what was queued last is one */
+    struct product_args waiting[VS_TOGETHER]; /* products of the same tokens that were asked for and not started: vs_cuda_flush */
+    uint32_t waiting_count;
+    struct { float *x; const float *y; float scale; uint64_t n; } addition; /* that waits for a norm of its sums; n 0: none */
     bool fast, fast_attention;   /* attention alone: for tests */
+    bool rounded;                /* the tokens of fast mode's last product lie rounded, and nothing was written since but products */
     struct vs_cuda_lt *lt;       /* fast.cu; NULL until fast mode was asked for */
 };
 
@@ -97,7 +112,10 @@ enum vs_code vs_cuda_put(struct vs_cuda *cuda, enum vs_cuda_slot slot, const voi
 enum vs_code vs_cuda_get(struct vs_cuda *cuda, enum vs_cuda_slot slot, void *host, uint64_t bytes, struct vs_err *err);
 enum vs_code vs_cuda_bounce(struct vs_cuda *cuda, uint64_t bytes, struct vs_err *err);
 void vs_cuda_start(const struct vs_cuda *cuda, const void *kernel, unsigned blocks, unsigned threads, const void *args);
-void vs_cuda_begin(struct vs_cuda *cuda);                             /* before a launch */
+enum vs_code vs_cuda_flush(struct vs_cuda *cuda, struct vs_err *err); /* starts what waits, before memory of the device is used otherwise */
+enum vs_code vs_cuda_flush_products(struct vs_cuda *cuda, struct vs_err *err);
+enum vs_code vs_cuda_flush_addition(struct vs_cuda *cuda, struct vs_err *err);
+void vs_cuda_begin(struct vs_cuda *cuda);                             /* before a launch, behind vs_cuda_flush */
 enum vs_code vs_cuda_end(struct vs_cuda *cuda, struct vs_err *err);   /* after it */
 
 /* The rows [at, at + n) of the window as a window of its own, on the device. */
@@ -128,6 +146,8 @@ enum vs_code vs_cuda_dequant(struct vs_dev *dev, const void *in, const uint8_t *
 
 #define VS_LAUNCH(cuda, code, name, blocks, threads, args, err)                                \
     do {                                                                                       \
+        if (!(code))                                                                           \
+            (code) = vs_cuda_flush(cuda, err);                                                 \
         if (!(code)) {                                                                         \
             vs_cuda_begin(cuda);                                                               \
             VS_START(name, (unsigned)(blocks), (unsigned)(threads), cuda, args);               \

@@ -25,6 +25,7 @@ struct vs_cuda_lt {
     struct shape shapes[SHAPES];
     uint32_t shape_count;
     void *workspace, *staging;
+    const float *x; uint64_t x_stride, cols, tokens; /* of what lies rounded in staging, where cuda->rounded */
 };
 
 static enum vs_code lt_check(int status, const char *what, struct vs_err *err)
@@ -67,7 +68,8 @@ void vs_cuda_fast_close(struct vs_cuda *cuda)
     struct vs_cuda_lt *lt = cuda->lt;
     if (!lt)
         return;
-    cudaFree(lt->workspace); /* waits for its products: the code that runs is the library's */
+    cudaStreamSynchronize(cuda->stream); /* nothing of the library runs when it is unloaded */
+    cudaFree(lt->workspace);
     cudaFree(lt->staging);
     for (uint32_t i = 0; i < lt->shape_count; i++)
         drop_shape(lt, &lt->shapes[i]);
@@ -130,14 +132,29 @@ bool vs_cuda_fast_takes(const struct vs_cuda *cuda, const struct vs_mat *w, uint
 
 struct round_args { const float *x; uint64_t x_stride, cols, pairs; bool even; uint32_t *out; }; /* even: x may be read two at a time */
 
+#define THREADS 256u
+#define EACH 4u /* pairs of a thread at a time, all of them read before one is stored */
+
+VS_DEVICE uint64_t read_pair(const struct round_args *a, uint64_t i)
+{
+    const uint64_t token = i / (a->cols / 2), pair = i - token * (a->cols / 2);
+    const float *x = a->x + token * a->x_stride;
+    return a->even ? VS_LOAD(uint64_t, x, pair) : vs_f32_bits(x[2 * pair]) | (uint64_t)vs_f32_bits(x[2 * pair + 1]) << 32;
+}
+
 VS_KERNEL(round_tokens, struct round_args)
 {
     VS_BEGIN();
-    for (uint64_t i = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x; i < a.pairs; i += (uint64_t)gridDim.x * blockDim.x) {
-        const uint64_t token = i / (a.cols / 2), pair = i - token * (a.cols / 2);
-        const float *x = a.x + token * a.x_stride;
-        const uint64_t two = a.even ? VS_LOAD(uint64_t, x, pair) : vs_f32_bits(x[2 * pair]) | (uint64_t)vs_f32_bits(x[2 * pair + 1]) << 32;
-        a.out[i] = vs_f32_to_bf16(vs_bits_f32((uint32_t)two)) | (uint32_t)vs_f32_to_bf16(vs_bits_f32((uint32_t)(two >> 32))) << 16;
+    for (uint64_t at = (uint64_t)blockIdx.x * (THREADS * EACH) + threadIdx.x; at < a.pairs; at += (uint64_t)gridDim.x * (THREADS * EACH)) {
+        uint64_t two[EACH];
+        VS_UNROLL(4)
+        for (uint32_t e = 0; e < EACH; e++)
+            two[e] = at + e * THREADS < a.pairs ? read_pair(&a, at + e * THREADS) : 0;
+        VS_UNROLL(4)
+        for (uint32_t e = 0; e < EACH; e++)
+            if (at + e * THREADS < a.pairs)
+                a.out[at + e * THREADS] = vs_f32_to_bf16(vs_bits_f32((uint32_t)two[e])) |
+                                          (uint32_t)vs_f32_to_bf16(vs_bits_f32((uint32_t)(two[e] >> 32))) << 16;
     }
 }
 
@@ -237,50 +254,66 @@ static enum vs_code multiply(struct vs_cuda *cuda, const struct shape *s, const 
     return code ? code : vs_cuda_end(cuda, err);
 }
 
+/* Products of the same tokens behind one another find them rounded. */
+static enum vs_code round_into(struct vs_cuda *cuda, const float *x, uint64_t x_stride, uint64_t cols, uint64_t tokens, struct vs_err *err)
+{
+    struct vs_cuda_lt *lt = cuda->lt;
+    const bool even = ((uintptr_t)x | x_stride * sizeof *x) % 8 == 0;
+    const struct round_args a = {x, x_stride, cols, tokens * cols / 2, even, (uint32_t *)lt->staging};
+    enum vs_code code = VS_OK;
+    if (cuda->rounded && lt->x == x && lt->x_stride == x_stride && lt->cols == cols && lt->tokens == tokens)
+        return VS_OK;
+    lt->x = x;
+    lt->x_stride = x_stride;
+    lt->cols = cols;
+    lt->tokens = tokens;
+    VS_LAUNCH(cuda, code, round_tokens, vs_cuda_blocks(a.pairs, THREADS * EACH), THREADS, a, err);
+    return code;
+}
+
 enum vs_code vs_cuda_fast_product(struct vs_cuda *cuda, const struct vs_mat *w, const float *x, uint64_t x_stride, uint64_t m,
                                   const float *bias, float *y, uint64_t y_stride, struct vs_err *err)
 {
-    struct vs_cuda_lt *lt = cuda->lt;
     const uint64_t step = STAGING_BYTES / (w->cols * 2);
-    const bool even = ((uintptr_t)x | x_stride * sizeof *x) % 8 == 0;
-    enum vs_code code = VS_OK;
+    enum vs_code code = vs_cuda_flush(cuda, err);
     for (uint64_t at = 0; at < m && !code; at += step) {
         const uint64_t tokens = m - at < step ? m - at : step;
-        const struct round_args a = {x + at * x_stride, x_stride, w->cols, tokens * w->cols / 2, even, (uint32_t *)lt->staging};
         const struct bias_args b = {y + at * y_stride, y_stride, w->rows, tokens * w->rows, bias};
         struct shape *s;
-        code = shape_of(lt, w, tokens, b.y, y_stride, &s, err);
-        VS_LAUNCH(cuda, code, round_tokens, vs_cuda_blocks(a.pairs, 1024), 256, a, err);
+        code = shape_of(cuda->lt, w, tokens, b.y, y_stride, &s, err);
+        if (!code)
+            code = round_into(cuda, x + at * x_stride, x_stride, w->cols, tokens, err);
         if (!code)
             code = multiply(cuda, s, w, b.y, err);
         if (bias)
-            VS_LAUNCH(cuda, code, add_bias, vs_cuda_blocks(b.n, 1024), 256, b, err);
+            VS_LAUNCH(cuda, code, add_bias, vs_cuda_blocks(b.n, 4 * THREADS), THREADS, b, err);
+        cuda->rounded = !code;
     }
     return code;
 }
 
 /* ---- for gpu-verify: what the library makes of a large product ---- */
 
-#define PEAK_SIDE 8192u
-#define PEAK_TOKENS (STAGING_BYTES / (PEAK_SIDE * 2))
 #define PEAK_TIMES 10
 
-enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err *err)
+enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, uint32_t side, double *flops, struct vs_err *err)
 {
+    const uint64_t tokens = side / 2;
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    struct vs_mat w = {NULL, NULL, VS_BF16, PEAK_SIDE, PEAK_SIDE, PEAK_SIDE * 2, 0};
+    struct vs_mat w = {NULL, NULL, VS_BF16, side, side, side * 2ull, 0};
     struct shape *s = NULL;
     float ms = 0;
-    enum vs_code code = vs_cuda_room(cuda, VS_SLOT_A, w.rows * w.stride, err);
+    enum vs_code code = tokens * w.stride > STAGING_BYTES ? vs_fail(err, VS_ELIMIT, "products of %u rows: too many to be timed", side)
+                                                          : vs_cuda_room(cuda, VS_SLOT_A, w.rows * w.stride, err);
     if (!code)
-        code = vs_cuda_room(cuda, VS_SLOT_B, w.rows * PEAK_TOKENS * sizeof(float), err);
+        code = vs_cuda_room(cuda, VS_SLOT_B, w.rows * tokens * sizeof(float), err);
     w.data = cuda->slots[VS_SLOT_A].p;
     if (!code)
         code = vs_cuda_fill_bf16(dev, cuda->slots[VS_SLOT_A].p, w.rows * w.cols, 1, 1.0f, err);
     if (!code)
-        code = vs_cuda_fill_bf16(dev, cuda->lt->staging, PEAK_TOKENS * PEAK_SIDE, 2, 1.0f, err);
+        code = vs_cuda_fill_bf16(dev, cuda->lt->staging, tokens * side, 2, 1.0f, err);
     if (!code)
-        code = shape_of(cuda->lt, &w, PEAK_TOKENS, (float *)cuda->slots[VS_SLOT_B].p, w.rows, &s, err);
+        code = shape_of(cuda->lt, &w, tokens, (float *)cuda->slots[VS_SLOT_B].p, w.rows, &s, err);
     for (int i = 0; i <= PEAK_TIMES && !code; i++) { /* the first one warms up */
         if (i == 1)
             cudaEventRecord(cuda->before, cuda->stream);
@@ -291,6 +324,6 @@ enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err 
         code = vs_cuda_check(cudaEventSynchronize(cuda->after), "product", err);
     if (!code)
         code = vs_cuda_check(cudaEventElapsedTime(&ms, cuda->before, cuda->after), "time", err);
-    *flops = ms > 0 ? 2.0 * PEAK_SIDE * PEAK_SIDE * PEAK_TOKENS * PEAK_TIMES / (ms * 1e-3) : 0;
+    *flops = ms > 0 ? 2.0 * side * side * (double)tokens * PEAK_TIMES / (ms * 1e-3) : 0;
     return code;
 }

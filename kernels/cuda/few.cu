@@ -6,6 +6,9 @@
  *
  * A block has 16 rows, 8 threads each. A stage of the ring has up to 528 bytes of every row, whole blocks, from the multiple of
  * 16 before them on.
+ *
+ * Products of the same tokens behind one another (queries, keys and values; gate and up) go in one launch, which has no end
+ * but one, and rows enough for all processors: so a product waits until something else is asked of the device.
  */
 #include "product.h"
 #include "unpack.h"
@@ -39,10 +42,11 @@ struct stream {
     bool wide;             /* tokens begin at multiples of 16 bytes */
 };
 
-VS_DEVICE struct stream begin_stream(const struct product_args *a, int dtype, uint8_t *w, float *x)
+/* r: the row of this thread. */
+VS_DEVICE struct stream begin_stream(const struct product_args *a, int dtype, uint64_t r, uint8_t *w, float *x)
 {
     const uint32_t block = vs_unpack_values(dtype), mine = threadIdx.x / VS_ROW_THREADS;
-    const uint64_t r = (uint64_t)blockIdx.x * ROWS + mine, row = r < a->w.rows ? r : a->w.rows - 1;
+    const uint64_t row = r < a->w.rows ? r : a->w.rows - 1;
     struct stream s;
     s.a = a;
     s.row = vs_mat_row(&a->w, row);
@@ -143,24 +147,28 @@ VS_DEVICE void stream_rows(const struct stream *s, int dtype, const uint32_t tok
     }
 }
 
+struct few_args { struct product_args of[VS_TOGETHER]; uint32_t first[VS_TOGETHER]; }; /* first: block of each, or UINT32_MAX */
+
 #define PRODUCT(name, dtype, tokens)                                                                                  \
-    VS_KERNEL(name, struct product_args)                                                                              \
+    VS_KERNEL(name, struct few_args)                                                                                  \
     {                                                                                                                 \
         __shared__ VS_ALIGN16 RING(tokens) ring;                                                                      \
-        const struct stream s = begin_stream(&a, dtype, &ring.w[0][0][0], &ring.x[0][0][0]);                          \
-        const uint64_t r = (uint64_t)blockIdx.x * ROWS + threadIdx.x / VS_ROW_THREADS;                                \
+        const uint32_t n = (blockIdx.x >= a.first[1]) + (blockIdx.x >= a.first[2]);                                   \
+        const struct product_args p = a.of[n];                                                                        \
+        const uint64_t r = (uint64_t)(blockIdx.x - a.first[n]) * ROWS + threadIdx.x / VS_ROW_THREADS;                 \
+        const struct stream s = begin_stream(&p, dtype, r, &ring.w[0][0][0], &ring.x[0][0][0]);                       \
         float acc[tokens][2];                                                                                         \
         fetch_early(&s, dtype);                                                                                       \
         VS_BEGIN();                                                                                                   \
         for (uint32_t i = 0; i < (tokens); i++)                                                                       \
             acc[i][0] = acc[i][1] = 0;                                                                                \
         stream_rows(&s, dtype, tokens, acc);                                                                          \
-        if (vs_unpack_values(dtype) == 16 && s.values < a.w.cols)                                                     \
-            plain_values(&a, (enum vs_dtype)dtype, s.row, NULL, s.values, s.t, a.m < (tokens) ? a.m : (tokens), acc); \
+        if (vs_unpack_values(dtype) == 16 && s.values < p.w.cols)                                                     \
+            plain_values(&p, (enum vs_dtype)dtype, s.row, NULL, s.values, s.t, p.m < (tokens) ? p.m : (tokens), acc); \
         for (uint32_t i = 0; i < (tokens); i++) {                                                                     \
             const float dot = pair_tree(acc[i]);                                                                      \
-            if (!s.t && r < a.w.rows && i < a.m)                                                                      \
-                put_product(&a, i, r, dot);                                                                           \
+            if (!s.t && r < p.w.rows && i < p.m)                                                                      \
+                put_product(&p, i, r, dot);                                                                           \
         }                                                                                                             \
     }
 
@@ -179,18 +187,57 @@ bool vs_cuda_few_takes(const struct vs_mat *w, uint64_t m)
     return m <= VS_FEW_TOKENS && vs_unpack_values(kind) && ((uintptr_t)w->data | w->stride) % vs_unpack_align(kind) == 0;
 }
 
-enum vs_code vs_cuda_few(struct vs_cuda *cuda, const struct product_args *a, struct vs_err *err)
+static bool apart(const struct product_args *a, const struct product_args *b)
 {
-    const uint64_t blocks = vs_cuda_blocks(a->w.rows, ROWS);
+    return a->y + (a->m - 1) * a->y_stride + a->w.rows <= b->y || b->y + (b->m - 1) * b->y_stride + b->w.rows <= a->y;
+}
+
+/* Whether it can go with those that wait. */
+static bool joins(const struct vs_cuda *cuda, const struct product_args *a)
+{
+    const struct product_args *b = &cuda->waiting[0];
+    bool so = cuda->waiting_count < VS_TOGETHER && kind_of(&a->w) == kind_of(&b->w) && a->w.cols == b->w.cols && a->x == b->x &&
+              a->x_stride == b->x_stride && a->m == b->m;
+    for (uint32_t i = 0; i < cuda->waiting_count; i++)
+        so = so && apart(a, &cuda->waiting[i]);
+    return so;
+}
+
+enum vs_code vs_cuda_flush_products(struct vs_cuda *cuda, struct vs_err *err)
+{
+    struct few_args a;
+    uint64_t blocks = 0;
     enum vs_code code = VS_OK;
+    if (!cuda->waiting_count)
+        return VS_OK;
+    memset(&a, 0, sizeof a);
+    for (uint32_t i = 0; i < VS_TOGETHER; i++) {
+        a.first[i] = i < cuda->waiting_count ? (uint32_t)blocks : UINT32_MAX;
+        if (i < cuda->waiting_count) {
+            a.of[i] = cuda->waiting[i];
+            blocks += vs_cuda_blocks(a.of[i].w.rows, ROWS);
+        }
+    }
+    cuda->waiting_count = 0;
 #define CASE(name)                                                                \
     case VS_##name:                                                               \
-        if (a->m == 1)                                                            \
-            VS_LAUNCH(cuda, code, one_##name, blocks, THREADS, *a, err);          \
+        if (a.of[0].m == 1)                                                       \
+            VS_LAUNCH(cuda, code, one_##name, blocks, THREADS, a, err);           \
         else                                                                      \
-            VS_LAUNCH(cuda, code, few_##name, blocks, THREADS, *a, err);          \
+            VS_LAUNCH(cuda, code, few_##name, blocks, THREADS, a, err);           \
         break;
-    switch (kind_of(&a->w)) { FORMATS(CASE) }
+    switch (kind_of(&a.of[0].w)) { FORMATS(CASE) }
 #undef CASE
     return code;
+}
+
+/* What is timed is timed by itself. */
+enum vs_code vs_cuda_few(struct vs_cuda *cuda, const struct product_args *a, struct vs_err *err)
+{
+    enum vs_code code = vs_cuda_flush_addition(cuda, err);
+    if (!code && !joins(cuda, a))
+        code = vs_cuda_flush_products(cuda, err);
+    if (!code)
+        cuda->waiting[cuda->waiting_count++] = *a;
+    return code || !cuda->timed ? code : vs_cuda_flush_products(cuda, err);
 }

@@ -29,8 +29,9 @@ void vs_cuda_fast_attention(struct vs_dev *dev, bool on);
 
 /* n BF16 values on the device, uniform in [-scale, scale), the same for the same seed. */
 enum vs_code vs_cuda_fill_bf16(struct vs_dev *dev, void *p, uint64_t n, uint64_t seed, float scale, struct vs_err *err);
-/* Operations per second of cuBLASLt alone on a large BF16 product; fast mode must be on. */
-enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err *err);
+/* Operations per second of cuBLASLt alone on a product of side x side BF16 weights, at most 8192, with half as many tokens; fast mode
+ * must be on. */
+enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, uint32_t side, double *flops, struct vs_err *err);
 
 #ifdef __cplusplus
 }

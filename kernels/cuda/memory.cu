@@ -14,8 +14,11 @@ static enum vs_code alloc(struct vs_dev *dev, uint64_t bytes, void **out, struct
     return vs_cuda_no_room((struct vs_cuda *)dev, e, "", bytes, err);
 }
 
+/* A product that cannot be started now would not have been started before either; what comes next says so. */
 static void release(struct vs_dev *dev, void *p)
 {
+    struct vs_err err;
+    (void)vs_cuda_flush((struct vs_cuda *)dev, &err);
     cudaFree(p);
 }
 
@@ -30,23 +33,29 @@ static enum vs_code memory(struct vs_dev *dev, uint64_t *free_bytes, uint64_t *t
 
 static enum vs_code wait(struct vs_dev *dev, struct vs_err *err)
 {
-    return vs_cuda_check(cudaStreamSynchronize(((struct vs_cuda *)dev)->stream), "forward pass", err);
+    struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    const enum vs_code code = vs_cuda_flush(cuda, err);
+    return code ? code : vs_cuda_check(cudaStreamSynchronize(cuda->stream), "forward pass", err);
 }
 
 /* Pinned memory would be read after the call: so wait. */
 static enum vs_code put(struct vs_dev *dev, void *dst, const void *host, uint64_t bytes, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    cuda->behind_kernel = false;
-    const enum vs_code code = vs_cuda_check(cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, cuda->stream), "copy to the device", err);
+    enum vs_code code = vs_cuda_flush(cuda, err);
+    cuda->behind_kernel = cuda->rounded = false;
+    if (!code)
+        code = vs_cuda_check(cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, cuda->stream), "copy to the device", err);
     return code ? code : wait(dev, err);
 }
 
 static enum vs_code get(struct vs_dev *dev, void *host, const void *src, uint64_t bytes, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
+    enum vs_code code = vs_cuda_flush(cuda, err);
     cuda->behind_kernel = false;
-    const enum vs_code code = vs_cuda_check(cudaMemcpyAsync(host, src, bytes, cudaMemcpyDeviceToHost, cuda->stream), "copy from the device", err);
+    if (!code)
+        code = vs_cuda_check(cudaMemcpyAsync(host, src, bytes, cudaMemcpyDeviceToHost, cuda->stream), "copy from the device", err);
     return code ? code : wait(dev, err);
 }
 
@@ -80,14 +89,16 @@ static enum vs_code send(struct vs_dev *dev, unsigned lane, void *dst, const voi
 static enum vs_code arrived(struct vs_dev *dev, unsigned lane, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    cuda->behind_kernel = false; /* the next kernel waits for the event as well, wherever it starts */
-    return vs_cuda_check(cudaStreamWaitEvent(cuda->stream, cuda->sent[lane], 0), "read-ahead", err);
+    const enum vs_code code = vs_cuda_flush(cuda, err);
+    cuda->behind_kernel = cuda->rounded = false; /* the next kernel waits for the event as well, wherever it starts */
+    return code ? code : vs_cuda_check(cudaStreamWaitEvent(cuda->stream, cuda->sent[lane], 0), "read-ahead", err);
 }
 
 static enum vs_code used(struct vs_dev *dev, unsigned lane, struct vs_err *err)
 {
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
-    return vs_cuda_check(cudaEventRecord(cuda->used[lane], cuda->stream), "read-ahead", err);
+    const enum vs_code code = vs_cuda_flush(cuda, err);
+    return code ? code : vs_cuda_check(cudaEventRecord(cuda->used[lane], cuda->stream), "read-ahead", err);
 }
 
 static enum vs_code sent(struct vs_dev *dev, unsigned lane, struct vs_err *err)

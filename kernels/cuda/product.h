@@ -10,14 +10,6 @@
 
 #define VS_FEW_TOKENS 4u
 
-struct product_args {
-    struct vs_mat w;
-    const float *x, *bias;
-    uint64_t x_stride, m;
-    float *y;
-    uint64_t y_stride;
-};
-
 VS_HD void put_product(const struct product_args *a, uint64_t token, uint64_t row, float dot)
 {
     a->y[token * a->y_stride + row] = vs_quiet(a->bias ? dot + a->bias[row] : dot);
@@ -53,7 +45,7 @@ VS_HD void plain_values(const struct product_args *a, enum vs_dtype dtype, const
 extern "C" {
 #endif
 
-/* few.cu: whether it takes these weights for m tokens, and the product then. */
+/* few.cu: whether it takes these weights for m tokens, and the product then, which may wait for others of the same tokens. */
 bool vs_cuda_few_takes(const struct vs_mat *w, uint64_t m);
 enum vs_code vs_cuda_few(struct vs_cuda *cuda, const struct product_args *a, struct vs_err *err);
 

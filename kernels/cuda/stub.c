@@ -44,7 +44,7 @@ enum vs_code vs_cuda_fill_bf16(struct vs_dev *dev, void *p, uint64_t n, uint64_t
     return vs_fail(err, VS_EDEVICE, "no usable CUDA device: built without the CUDA backend");
 }
 
-enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, double *flops, struct vs_err *err)
+enum vs_code vs_cuda_fast_peak(struct vs_dev *dev, uint32_t side, double *flops, struct vs_err *err)
 {
     *flops = 0;
     return vs_fail(err, VS_EDEVICE, "no usable CUDA device: built without the CUDA backend");

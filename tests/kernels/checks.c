@@ -236,7 +236,7 @@ const struct check checks[] = {
     {"gather", check_gather},   {"row_stats", check_row_stats},   {"column_sums", check_column_sums}, {"noise", check_noise},
     {"combine", check_combine}, {"head_probe", check_head_probe}, {"argmax", check_argmax},           {"windows", check_windows},
     {"quant_golden", check_quant_golden}, {"dequant", check_dequant}, {"dequant_mxfp4", check_dequant_mxfp4},
-    {"quant_refused", check_quant_refused}, {"elementary", check_elementary}, {"linear", check_linear}, {"fast", check_fast}, {"norm", check_norm},
+    {"quant_refused", check_quant_refused}, {"elementary", check_elementary}, {"linear", check_linear}, {"together", check_together}, {"fast", check_fast}, {"norm", check_norm},
     {"rope", check_rope}, {"attend", check_attend}, {"attend_fast", check_attend_fast}, {"act", check_act}, {"add_scale", check_add_scale},
     {"move_rows", check_move_rows}, {"route", check_route}, {"look", check_look}, {"logit_tile", check_logit_tile}, {"compare", check_compare},
     {"memory", check_memory}, {"forward_refused", check_forward_refused}, {"forward_golden", check_forward_golden},

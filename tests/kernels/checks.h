@@ -33,6 +33,7 @@ void check_quant_refused(struct run *r);
 /* ---- checks_forward.c, checks_attention.c, checks_looks.c ---- */
 void check_elementary(struct run *r);
 void check_linear(struct run *r);
+void check_together(struct run *r);
 void check_fast(struct run *r);
 void check_norm(struct run *r);
 void check_rope(struct run *r);

@@ -123,7 +123,7 @@ static void spoil(const struct vs_f_attention *a, uint32_t k_tokens, enum spoil 
     for (uint32_t s = 0; s < a->span_count && how == LAST; s++) {
         float *v = a->v.data + (a->spans[s].k_begin + a->spans[s].k_count - 1ull) * a->v.token_stride;
         v[0] = NAN;
-        v[5] = INFINITY;
+        v[a->v.dim > 5 ? 5 : 0] = INFINITY;
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "checks.h"
 #include "canon_f32.h"
+#include "cuda/measure.h"
 #include "mat.h"
 
 /* ---- elementary functions against libm in float64 ---- */
@@ -121,6 +122,87 @@ void check_linear(struct run *r)
     }
 }
 
+/* Products of the same tokens behind one another, which a device may make in one go; then the tokens change, and what was asked for
+ * before must not see it. near: fast mode, else the same bits. */
+static void together_case(struct run *r, enum vs_dtype dtype, uint64_t m, unsigned n, bool near)
+{
+    enum { MOST = 6 };
+    const uint64_t cols = 256, x_bytes = m * cols * 4;
+    struct { struct vs_mat w; uint64_t rows; float *a, *b; const float *bias; } p[MOST];
+    float *x = floats(r, m * cols, FILL_VALUES), *more = floats(r, m * cols, FILL_VALUES), *dx = to_device(r, x, x_bytes);
+    float *dnormed = to_device(r, NULL, x_bytes);
+    const float *dmore = to_device(r, more, x_bytes);
+    describe(r, "%u products of %llu tokens behind one another, %s", n, (unsigned long long)m, vs_dtype_name(dtype));
+    for (unsigned i = 0; i < n; i++) {
+        struct vs_mat w = {.dtype = !near && i == 3 ? VS_F32 : dtype, .rows = near ? 16 : 1 + below(r, 50), .cols = cols};
+        w.stride = vs_mat_row_bytes(&w);
+        uint8_t *data = take(r, w.rows * w.stride);
+        fill_mat(r, &w, data, FILL_VALUES);
+        w.data = data;
+        float *bias = i % 2 ? floats(r, w.rows, FILL_VALUES) : NULL;
+        p[i].rows = w.rows;
+        p[i].a = take(r, m * w.rows * 4);
+        p[i].b = to_device(r, NULL, m * w.rows * 4);
+        p[i].bias = bias ? to_device(r, bias, w.rows * 4) : NULL;
+        BOTH(r, VS_OK, vs_f_linear(r->ref, &w, x, cols, m, bias, p[i].a, w.rows, &err_));
+        p[i].w = w;
+        p[i].w.data = to_device(r, data, w.rows * w.stride);
+        if (i + 2 == n) /* the last one sees other tokens */
+            BOTH(r, VS_OK, vs_f_add(r->ref, x, more, 1, m * cols, &err_));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        BOTH(r, VS_OK, vs_f_linear(r->dev, &p[i].w, dx, cols, m, p[i].bias, p[i].b, p[i].rows, &err_));
+        if (i + 2 == n)
+            BOTH(r, VS_OK, vs_f_add(r->dev, dx, dmore, 1, m * cols, &err_));
+    }
+    BOTH(r, VS_OK, vs_f_norm(r->dev, VS_F_RMS, dx, m, cols, NULL, NULL, 1e-6, dnormed, &err_)); /* it takes no sums from them */
+    for (unsigned i = 0; i < n; i++) {
+        const float *got = from_device(r, p[i].b, m * p[i].rows * 4);
+        double squares = 0, sum = 0;
+        for (uint64_t k = 0; k < m * p[i].rows; k++) {
+            squares += ((double)got[k] - p[i].a[k]) * ((double)got[k] - p[i].a[k]);
+            sum += (double)p[i].a[k] * p[i].a[k];
+        }
+        expect(r, "a product of other tokens than it was asked for", !near || squares <= 5e-4 * sum);
+        if (!near)
+            same(r, "product", p[i].a, got, m * p[i].rows * 4);
+    }
+    release(r);
+}
+
+/* Queries, keys and values in one launch, and then no more than three. */
+static void together_launches(struct run *r)
+{
+    struct vs_err err;
+    const uint64_t cols = 64, rows = 20;
+    struct vs_mat w = {.dtype = VS_BF16, .rows = rows, .cols = cols, .stride = cols * 2};
+    float *x = floats(r, cols, FILL_VALUES), *y = to_device(r, NULL, 4 * rows * 4);
+    uint8_t *data = take(r, rows * w.stride);
+    fill(r, data, VS_BF16, rows * cols, FILL_VALUES);
+    const float *dx = to_device(r, x, cols * 4);
+    w.data = to_device(r, data, rows * w.stride);
+    describe(r, "four products of one token: two launches");
+    vs_cuda_tune(r->dev, 0, false);
+    for (unsigned i = 0; i < 4; i++)
+        expect(r, "product", !vs_f_linear(r->dev, &w, dx, cols, 1, NULL, y + i * rows, rows, &err));
+    expect(r, "wait", !vs_dev_wait(r->dev, &err));
+    expect(r, "not two launches", vs_cuda_launches(r->dev) == 2);
+    const float *got = from_device(r, y, 4 * rows * 4);
+    expect(r, "not four times the same", !memcmp(got, got + 3 * rows, rows * 4) && !memcmp(got + rows, got + 2 * rows, rows * 4));
+    release(r);
+}
+
+void check_together(struct run *r)
+{
+    static const enum vs_dtype some[] = {VS_BF16, VS_Q8_0, VS_F8_E4M3, VS_F64};
+    for (unsigned d = 0; d < 4; d++)
+        for (unsigned n = 2; n <= 6; n++)
+            for (uint64_t m = 1; m <= 5; m += 2)
+                together_case(r, some[d], m, n, false);
+    if (vs_dev_kind_of(r->dev) == VS_DEV_CUDA)
+        together_launches(r);
+}
+
 /* Not the same bits in fast mode, but close; what lies between the rows of y stays. */
 static void fast_case(struct run *r, bool fast, uint64_t rows, uint64_t m, uint64_t apart)
 {
@@ -160,6 +242,7 @@ void check_fast(struct run *r)
         fast_case(r, !code, 264, 40, 0);
         fast_case(r, !code, 7, 5 + i, 3);
         fast_case(r, !code, 16, 6, 2);
+        together_case(r, VS_BF16, 6 + i, 4, true);
     }
     expect(r, "fast mode cannot be left", !vs_dev_fast(r->dev, false, &err));
 }
@@ -180,8 +263,49 @@ static void norm_case(struct run *r, uint64_t rows, uint64_t cols, enum fill how
     release(r);
 }
 
+enum out { APART, OVER_SUMS, OVER_ADDED, SHIFTED, OF_ADDED, OUTS };
+
+/* An addition and a norm of its sums, which a device may make in one go; shifted: of the sums of all rows but the first, or into what
+ * was added and is read by other rows. */
+static void add_norm_case(struct run *r, uint64_t rows, uint64_t cols, enum vs_f_norm_kind kind, enum fill how, enum out out)
+{
+    const uint64_t n = rows * cols, bytes = n * 4;
+    describe(r, "addition and norm of %llu rows of %llu, data %u, out %u", (unsigned long long)rows, (unsigned long long)cols, how, out);
+    float *x = floats(r, n, how), *y = floats(r, n, how), *weight = floats(r, cols, FILL_VALUES), *a = take(r, bytes);
+    float *dx = to_device(r, x, bytes), *dy = to_device(r, y, bytes), *da = to_device(r, NULL, bytes);
+    const float *dweight = to_device(r, weight, cols * 4);
+    const uint64_t skip = out == SHIFTED ? cols : 0;
+    float *to = out == OVER_SUMS ? x : out == OVER_ADDED || skip ? y : a, *dto = out == OVER_SUMS ? dx : out == OVER_ADDED || skip ? dy : da;
+    BOTH(r, vs_f_add(r->ref, x, y, 0.5f, n, &err_), vs_f_add(r->dev, dx, dy, 0.5f, n, &err_));
+    BOTH(r, vs_f_norm(r->ref, kind, out == OF_ADDED ? y : x + skip, rows - (skip != 0), cols, weight, NULL, 1e-6, to, &err_),
+         vs_f_norm(r->dev, kind, out == OF_ADDED ? dy : dx + skip, rows - (skip != 0), cols, dweight, NULL, 1e-6, dto, &err_));
+    same(r, "sums", x, from_device(r, dx, bytes), bytes);
+    same(r, "what was added", y, from_device(r, dy, bytes), bytes);
+    if (to == a)
+        same(r, "normed row", a, from_device(r, da, bytes), bytes);
+    release(r);
+}
+
+static void add_norm_launches(struct run *r)
+{
+    struct vs_err err;
+    float *x = to_device(r, floats(r, 40, FILL_VALUES), 160), *y = to_device(r, floats(r, 40, FILL_VALUES), 160);
+    describe(r, "an addition and a norm: one launch");
+    vs_cuda_tune(r->dev, 0, false);
+    expect(r, "addition", !vs_f_add(r->dev, x, y, 1, 40, &err) && !vs_f_norm(r->dev, VS_F_RMS, x, 2, 20, NULL, NULL, 1e-6, y, &err));
+    expect(r, "not one launch", !vs_dev_wait(r->dev, &err) && vs_cuda_launches(r->dev) == 1);
+    expect(r, "addition that nothing follows", !vs_f_add(r->dev, x, y, 1, 40, &err) && !vs_dev_wait(r->dev, &err));
+    expect(r, "not started", vs_cuda_launches(r->dev) == 2);
+    release(r);
+}
+
 void check_norm(struct run *r)
 {
+    for (unsigned i = 0; i < 12 * OUTS; i++)
+        add_norm_case(r, 1 + i % 3 + i / 40 * 7 + (i % OUTS == SHIFTED), 1 + below(r, i % 3 ? 300 : 2500),
+                      i / OUTS % 2 ? VS_F_RMS : VS_F_LAYER, (enum fill)(i / OUTS % 3), (enum out)(i % OUTS));
+    if (vs_dev_kind_of(r->dev) == VS_DEV_CUDA)
+        add_norm_launches(r);
     for (int i = 0; i < 60; i++)
         norm_case(r, 1 + below(r, 20), 1 + below(r, i % 3 ? 200 : 1500),
                   (enum fill)(i % 4 == 3 ? FILL_EDGES : i % 4 == 2 ? FILL_BITS : FILL_VALUES), i % 5 == 0);

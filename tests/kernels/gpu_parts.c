@@ -3,54 +3,47 @@
 #include <string.h>
 #include <time.h>
 #include "bench.h"
-#include "checks.h"
 #include "cuda/measure.h"
 #include "gpu_parts.h"
 #include "llama.h"
+#ifdef EMULATED
+#include "cuda_runtime.h"
+#endif
 
 #ifdef EMULATED /* everything small: what is tested is this program */
 #define ROWS 64
 #define COLS 64
 #define PROMPT 6u
 #define DECODE 2u
+#define WARM 1u
 #define DECODE_AT 2u
 #define DECODE_BEHIND 3u
 #define LAUNCHES 4u
-#define LARGE false
-#define WANTED(name) (strncmp(name, "forward", 7) == 0 || strcmp(name, "noise") == 0) /* checkops-emu has them all */
+#define PEAK 64u
 static const struct llama_shape model = {2, 64, 96, 4, 2, 16, 80, 8};
 #else
 #define ROWS 262144
 #define COLS 2048
 #define PROMPT 2048u
 #define DECODE 32u
+#define WARM 20u
 #define DECODE_AT 64u /* positions before the first decoded token */
 #define DECODE_BEHIND (PROMPT - DECODE - 2)
 #define LAUNCHES 2000u
-#define LARGE true
-#define WANTED(name) true
+#define PEAK 8192u /* rows and columns of the largest product */
 static const struct llama_shape model = {32, 4096, 14336, 32, 8, 128, 128256, PROMPT}; /* Llama-3-8B */
 #endif
 #define REPEAT 5
 
-static int say_error(FILE *f, const char *message)
-{
-    fputs("{\"error\": ", f);
-    put_text(f, message);
-    fputs("}\n", f);
-    fflush(f);
-    return 1;
-}
-
 static int no_device(FILE *f, const struct vs_err *err)
 {
-    (void)say_error(f, err->message);
+    (void)put_error(f, err->message);
     return PART_SKIPPED;
 }
 
 bool parts_apart;
 
-static enum vs_code open_device(struct vs_dev **dev, struct vs_err *err)
+enum vs_code parts_open(struct vs_dev **dev, struct vs_err *err)
 {
     const enum vs_code code = vs_dev_open(VS_DEV_CUDA, 0, dev, err);
     if (!code)
@@ -65,7 +58,7 @@ int part_device(FILE *f)
     struct vs_cuda_facts facts;
     struct vs_dev *dev;
     struct vs_err err;
-    if (open_device(&dev, &err))
+    if (parts_open(&dev, &err))
         return no_device(f, &err);
     const enum vs_code code = vs_cuda_facts(dev, &facts, &err);
     fputs("{\"name\": ", f);
@@ -74,47 +67,7 @@ int part_device(FILE *f)
             "\"copy_gb_per_s\": %.1f}\n", facts.capability, facts.driver, facts.runtime, facts.processors,
             (unsigned long long)facts.memory, (unsigned long long)facts.cache, facts.copy_rate * 1e-9);
     vs_dev_close(dev);
-    return code ? say_error(f, err.message) : 0;
-}
-
-/* ---- checks ---- */
-
-static int run_checks(FILE *f, bool golden)
-{
-    struct vs_dev *dev, *ref = reference_open();
-    struct vs_err err;
-    int status = !ref;
-    if (open_device(&dev, &err))
-        return no_device(f, &err);
-    for (unsigned i = 0; i < check_count && ref; i++) {
-        if (!WANTED(checks[i].name) || (strstr(checks[i].name, "golden") != NULL) != golden)
-            continue;
-        struct run r = {.dev = dev, .ref = ref, .random = 20 + i, .large = LARGE};
-        checks[i].run(&r);
-        const int ok = r.cases && !r.failed;
-        status |= !ok;
-        fprintf(f, "{\"kernel\": \"%s\", \"cases\": %u, \"failed\": %u, \"bit_identical\": %s, \"first_failure\": ", checks[i].name, r.cases,
-                r.failed, ok ? "true" : "false");
-        if (r.failed)
-            put_text(f, r.why);
-        else
-            fputs("null", f);
-        fputs("}\n", f);
-        fflush(f);
-    }
-    vs_dev_close(ref);
-    vs_dev_close(dev);
-    return status;
-}
-
-int part_golden(FILE *f)
-{
-    return run_checks(f, true);
-}
-
-int part_checks(FILE *f)
-{
-    return run_checks(f, false);
+    return code ? put_error(f, err.message) : 0;
 }
 
 /* ---- rates ---- */
@@ -139,15 +92,15 @@ int part_rates(FILE *f)
     struct vs_dev *dev;
     struct vs_err err;
     struct bench b;
-    if (open_device(&dev, &err))
+    if (parts_open(&dev, &err))
         return no_device(f, &err);
-    int status = vs_cuda_facts(dev, &facts, &err) ? say_error(f, err.message) : 0;
+    int status = vs_cuda_facts(dev, &facts, &err) ? put_error(f, err.message) : 0;
     if (bench_make(&b, ROWS, COLS))
-        return say_error(f, "no memory for the table");
+        return put_error(f, "no memory for the table");
     for (unsigned i = 0; i < bench_op_count; i++) {
         const double ms = best_ms(&bench_ops[i], dev, &b, &err), rate = ms > 0 ? (double)bench_ops[i].bytes(&b) / (ms * 1e-3) : 0;
         if (ms < 0) {
-            status = say_error(f, err.message);
+            status = put_error(f, err.message);
             continue;
         }
         fprintf(f, "{\"kernel\": \"%s\", \"rows\": %d, \"cols\": %d, \"dtype\": \"BF16\", \"ms\": %.4f, \"gb_per_s\": %.1f, \"of_copy\": %.3f}\n",
@@ -188,7 +141,7 @@ static int time_prompt(struct timing *t, const char *mode, int times)
     for (int i = 0; i < times; i++) {
         const double start = now();
         if (llama_run(t->l, 0, PROMPT, &t->err))
-            return say_error(t->f, t->err.message);
+            return put_error(t->f, t->err.message);
         const double s = now() - start;
         best = !i || s < best ? s : best;
     }
@@ -206,18 +159,20 @@ static int ascending(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
-/* One token behind at others: the median and the best of DECODE, after one that warms up. */
+/* One token behind at others: the median and the best of DECODE, after some that warm up. */
 static int time_token(struct timing *t, const char *mode, uint32_t at)
 {
     double times[DECODE];
-    enum vs_code code = llama_run(t->l, at, 1, &t->err);
+    enum vs_code code = VS_OK;
+    for (uint32_t i = 0; i < WARM && !code; i++)
+        code = llama_run(t->l, at, 1, &t->err);
     for (uint32_t i = 0; i < DECODE && !code; i++) {
         const double start = now();
         code = llama_run(t->l, at + 1 + i, 1, &t->err);
         times[i] = now() - start;
     }
     if (code)
-        return say_error(t->f, t->err.message);
+        return put_error(t->f, t->err.message);
     qsort(times, DECODE, sizeof *times, ascending);
     const double median = times[DECODE / 2], rate = ratio((double)llama_bytes(t->l, at), median);
     fprintf(t->f, "{\"measure\": \"decode\", \"mode\": \"%s\", \"at\": %u, \"ms\": %.3f, \"best_ms\": %.3f, \"tokens_per_s\": %.1f, "
@@ -241,7 +196,7 @@ static int time_launch(struct timing *t)
     const double timed = vs_cuda_kernel_ms(t->dev);
     vs_cuda_tune(t->dev, 0, false);
     if (code)
-        return say_error(t->f, t->err.message);
+        return put_error(t->f, t->err.message);
     fprintf(t->f, "{\"measure\": \"launch\", \"queued_us\": %.2f, \"timed_us\": %.2f}\n", queued * 1e6 / LAUNCHES, timed * 1e3 / LAUNCHES);
     fflush(t->f);
     return 0;
@@ -255,7 +210,7 @@ static int take_apart(struct timing *t, const char *what, const char *mode, uint
     uint64_t launches = 0;
     for (int i = 0; i <= 3; i++) { /* the first one warms up */
         if (llama_parts(t->l, at, n, p, &t->err))
-            return say_error(t->f, t->err.message);
+            return put_error(t->f, t->err.message);
         for (unsigned k = 0; k < LLAMA_PARTS; k++)
             if (i <= 1 || p[k].ms < best[k].ms)
                 best[k] = p[k];
@@ -283,8 +238,8 @@ static int open_fast(struct timing *t, int *status)
         fputs("}\n", t->f);
         return 1;
     }
-    if (vs_cuda_fast_peak(t->dev, &t->peak, &t->err))
-        *status |= say_error(t->f, t->err.message);
+    if (vs_cuda_fast_peak(t->dev, PEAK, &t->peak, &t->err))
+        *status |= put_error(t->f, t->err.message);
     fprintf(t->f, "{\"measure\": \"cublaslt_peak\", \"tflops\": %.1f}\n", t->peak * 1e-12);
     fflush(t->f);
     return 0;
@@ -295,29 +250,39 @@ static int compare_modes(struct timing *t)
 {
     struct vs_f_diff d;
     if (llama_compare(t->l, &d, &t->err))
-        return say_error(t->f, t->err.message);
+        return put_error(t->f, t->err.message);
     const double nmse = d.sum_reference > 0 ? d.sum_squares / d.sum_reference : -1;
     fprintf(t->f, "{\"measure\": \"fast_beside_strict\", \"nmse\": %.3g}\n", nmse);
     fflush(t->f);
     return !(nmse >= 0 && nmse < 0.1);
 }
 
-/* The numbers that are asked for first; then what explains them. */
-static int time_modes(struct timing *t)
+/* The logits of strict mode, which fast mode's are held against. */
+static enum vs_code run_strict(struct timing *t)
 {
-    struct vs_f_diff first;
-    int status = time_token(t, "strict", DECODE_AT), fast;
+    struct vs_f_diff none;
+    enum vs_code code = vs_dev_fast(t->dev, false, &t->err);
+    if (!code)
+        code = llama_run(t->l, 0, PROMPT, &t->err);
+    if (!code)
+        code = llama_compare(t->l, &none, &t->err);
+    return code ? code : vs_dev_fast(t->dev, true, &t->err);
+}
+
+static int time_fast(struct timing *t)
+{
+    int status = run_strict(t) ? put_error(t->f, t->err.message) : 0;
+    status |= time_prompt(t, "fast", 4);
+    status |= compare_modes(t);
+    status |= time_token(t, "fast", DECODE_AT);
+    return status | take_apart(t, "prefill", "fast", 0, PROMPT);
+}
+
+/* The numbers that are asked for first; then what explains them. */
+static int time_strict(struct timing *t)
+{
+    int status = time_token(t, "strict", DECODE_AT);
     status |= time_prompt(t, "strict", 2);
-    if (llama_compare(t->l, &first, &t->err))
-        status |= say_error(t->f, t->err.message);
-    fast = !open_fast(t, &status);
-    if (fast) {
-        status |= time_prompt(t, "fast", 4);
-        status |= compare_modes(t);
-        status |= time_token(t, "fast", DECODE_AT);
-        status |= take_apart(t, "prefill", "fast", 0, PROMPT);
-        status |= vs_dev_fast(t->dev, false, &t->err) ? say_error(t->f, t->err.message) : 0;
-    }
     status |= take_apart(t, "decode", "strict", DECODE_AT, 1);
     vs_cuda_early(t->dev, false);
     status |= time_token(t, "strict, no kernel started early", DECODE_AT);
@@ -345,16 +310,33 @@ static enum vs_code open_llama(struct timing *t, struct llama_shape shape)
     return VS_OK;
 }
 
-int part_llama(FILE *f)
+/* Fast mode is a part of its own: what goes wrong in it leaves the numbers of strict mode alone. */
+static int run_llama(FILE *f, bool fast)
 {
     struct timing t = {.f = f};
     struct vs_cuda_facts facts;
-    if (open_device(&t.dev, &t.err))
+    int status = 0;
+#ifdef EMULATED
+    emu_cublaslt = getenv("NO_CUBLASLT") == NULL;
+#endif
+    if (parts_open(&t.dev, &t.err))
         return no_device(f, &t.err);
-    int status = vs_cuda_facts(t.dev, &facts, &t.err) ? say_error(f, t.err.message) : 0;
-    t.copy_rate = facts.copy_rate;
-    status |= open_llama(&t, model) ? say_error(f, t.err.message) : time_modes(&t);
+    if (!fast || !open_fast(&t, &status)) {
+        status |= vs_cuda_facts(t.dev, &facts, &t.err) ? put_error(f, t.err.message) : 0;
+        t.copy_rate = facts.copy_rate;
+        status |= open_llama(&t, model) ? put_error(f, t.err.message) : fast ? time_fast(&t) : time_strict(&t);
+    }
     llama_close(t.l);
     vs_dev_close(t.dev);
     return status;
+}
+
+int part_llama(FILE *f)
+{
+    return run_llama(f, false);
+}
+
+int part_llama_fast(FILE *f)
+{
+    return run_llama(f, true);
 }

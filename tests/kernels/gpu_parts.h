@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include "vs_kernels.h"
 
 #define PART_SKIPPED 77
 
@@ -19,8 +20,12 @@ int part_golden(FILE *f);
 int part_checks(FILE *f);
 int part_rates(FILE *f);
 int part_llama(FILE *f);
+int part_llama_fast(FILE *f);
+
+enum vs_code parts_open(struct vs_dev **dev, struct vs_err *err); /* the device, as parts_apart says */
 
 /* gpu_text.c */
-void put_text(FILE *f, const char *text); /* as a JSON string */
+void put_text(FILE *f, const char *text);        /* as a JSON string */
+int put_error(FILE *f, const char *message);     /* as a line; 1 */
 
 #endif

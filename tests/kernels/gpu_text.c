@@ -12,3 +12,12 @@ void put_text(FILE *f, const char *text)
             fputc(*text, f);
     fputc('"', f);
 }
+
+int put_error(FILE *f, const char *message)
+{
+    fputs("{\"error\": ", f);
+    put_text(f, message);
+    fputs("}\n", f);
+    fflush(f);
+    return 1;
+}

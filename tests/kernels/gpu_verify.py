@@ -22,8 +22,8 @@ def check(name, good, detail=''):
         print('# ' + repr(detail)[:2000], flush=True)
 
 
-def verify(folder, seconds, model=None, parts=()):
-    """gpu-verify beside a gpu-model that is this shell script."""
+def verify(folder, seconds, model=None, parts=(), spoilt=()):
+    """gpu-verify beside a gpu-model that is this shell script; spoilt: variables of its environment."""
     program, helper, out = (os.path.join(folder, n) for n in ('gpu-verify', 'gpu-model', 'result.json'))
     shutil.copy(sys.argv[1], program)
     for path in (helper, out):
@@ -34,7 +34,7 @@ def verify(folder, seconds, model=None, parts=()):
             f.write('#!/bin/sh\n' + model)
         os.chmod(helper, 0o755)
     began = time.monotonic()
-    done = subprocess.run([program, out, str(seconds), *parts], capture_output=True, text=True)
+    done = subprocess.run([program, out, str(seconds), *parts], capture_output=True, text=True, env={**os.environ, **dict(spoilt)})
     took = time.monotonic() - began
     with open(out, encoding='utf-8') as f:
         return done, json.load(f), took
@@ -51,9 +51,9 @@ def main():
         check('the golden hashes', golden.get('forward_golden') is True, golden)
         check('they are right: no second try', parts['golden-apart']['state'] == 'not_asked', parts['golden-apart'])
         check('kernels', len(parts['checks']['results']) >= 2 and all(x['bit_identical'] for x in parts['checks']['results']), parts['checks'])
-        measured = {(x['measure'], x.get('mode')) for x in parts['llama']['results'] if 'measure' in x}
-        check('prefill and decode in strict mode; fast mode, or why not', {('prefill', 'strict'), ('decode', 'strict')} <= measured and
-              (('prefill', 'fast') in measured or any('no_fast_mode' in x for x in parts['llama']['results'])), parts['llama'])
+        measured = {(x['measure'], x.get('mode')) for part in ('llama', 'llama-fast') for x in parts[part]['results'] if 'measure' in x}
+        check('prefill and decode in strict mode', {('prefill', 'strict'), ('decode', 'strict')} <= measured, parts['llama'])
+        check('fast mode', {('prefill', 'fast'), ('decode', 'fast'), ('cublaslt_peak', None), ('fast_beside_strict', None)} <= measured, parts['llama-fast'])
         apart = [x for x in parts['llama']['results'] if x.get('measure') == 'decode_part']
         whole = [x for x in parts['llama']['results'] if x.get('measure') == 'decode_parts']
         # Two layers: a take; 5 norms, 14 products, 4 rotations, 4 kernels of attention, 4 additions, 2 activations; the head.
@@ -73,6 +73,14 @@ def main():
             done, r, _ = verify(folder, 400, model, ('gpu-model',))
             part = r['parts']['gpu-model']
             check(f'a part {name}: {state}', part['state'] == state, part)
+        _, r, _ = verify(folder, 400, parts=('llama-fast',), spoilt={'NO_CUBLASLT': '1'})
+        check('no fast mode: why', any('libcublasLt' in x.get('no_fast_mode', '') for x in r['parts']['llama-fast']['results']) and
+              r['parts']['llama-fast']['state'] == 'passed', r['parts']['llama-fast'])
+        for variable, what in (('CHECK_THAT_CRASHES', 'crashes'), ('CHECK_THAT_LOSES', 'loses the device')):
+            done, r, _ = verify(folder, 400, parts=('checks',), spoilt={variable: 'noise'})
+            found = {x['kernel']: x['bit_identical'] for x in r['parts']['checks']['results']}
+            check(f'a check that {what}: the others run', found == {'noise': variable.endswith('LOSES'), 'forward_refused': True} and
+                  r['parts']['checks']['state'] == 'failed' and not r['passed'], r['parts']['checks'])
         done = subprocess.run([sys.argv[1], os.path.join(folder, 'none', 'x.json'), '400', 'device'], capture_output=True, text=True)
         check('a result that cannot be written: exit 1', done.returncode == 1, done.stderr)
     print(f'1..{len(results)}')

@@ -10,14 +10,21 @@
 static enum vs_code linear(struct vs_dev *dev, const struct vs_mat *w, const float *x, uint64_t x_stride, uint64_t m, const float *bias,
                            float *y, uint64_t y_stride, struct vs_err *err)
 {
-    for (uint64_t r = 0; r < w->rows; r++)
+    float *row = malloc(w->cols * sizeof *row); /* once for all tokens: there may be hundreds */
+    if (!row)
+        return vs_fail(err, VS_ENOMEM, "no memory for the reference itself");
+    for (uint64_t r = 0; r < w->rows; r++) {
+        for (uint64_t k = 0; k < w->cols; k++)
+            row[k] = vs_mat_value(w, r, k);
         for (uint64_t i = 0; i < m; i++) {
             float lanes[16] = {0};
             for (uint64_t k = 0; k < w->cols; k++)
-                lanes[k % 16] = fmaf(x[i * x_stride + k], vs_mat_value(w, r, k), lanes[k % 16]);
+                lanes[k % 16] = fmaf(x[i * x_stride + k], row[k], lanes[k % 16]);
             const float dot = vs_dot_finish(lanes);
             y[i * y_stride + r] = vs_quiet(bias ? dot + bias[r] : dot);
         }
+    }
+    free(row);
     return VS_OK;
 }
 

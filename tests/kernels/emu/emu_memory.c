@@ -55,9 +55,10 @@ cudaError_t cudaMalloc(void **p, size_t bytes)
     emu_memory_peak = used > emu_memory_peak ? used : emu_memory_peak;
     for (int i = 0; i < MAX_BLOCKS; i++)
         if (!blocks[i].p) {
-            blocks[i].p = malloc(bytes);
-            if (!blocks[i].p)
+            void *block;
+            if (posix_memalign(&block, 256, bytes) != 0) /* as the device's are */
                 return cudaErrorMemoryAllocation;
+            blocks[i].p = block;
             blocks[i].bytes = bytes;
             memset(blocks[i].p, 0x88, bytes);
             EMU_POISON(blocks[i].p, bytes);
