@@ -30,7 +30,8 @@ struct vs_forward_report {
     double seconds;                         /* of the passes */
     double mass_new_max, mass_new_mean;     /* softmax mass on new rows, over positions of old ids alone; -1: no new rows */
     double mass_surplus_max;                /* on rows without a token, over all positions */
-    double kl_max;                          /* KL(old || new) = -ln(1 - mass_new), the largest */
+    double kl_max;                          /* KL(old || new) in nats, the largest: ln of the sum of exp(logit) over all rows, less that
+                                               over all but the new ones; -ln(1 - mass_new) where that can be told */
     double hidden_nmse;                     /* of two runs; -1 where one was enough */
     double logits_max_abs;                  /* how far old logits are from the base's; -1: not compared */
     int64_t first_differing_layer;          /* -1: none, or not compared; 0 = the embedded tokens */
