@@ -81,7 +81,8 @@ static bool is_structure(const struct vs_finding *f)
     for (size_t i = 0; i < sizeof among_rows / sizeof *among_rows; i++)
         if (strcmp(f->rule, among_rows[i]) == 0)
             return true;
-    return f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0 && strcmp(f->rule, "VOC127") != 0;
+    return f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0 && strcmp(f->rule, "VOC127") != 0 &&
+           strcmp(f->rule, "VOC128") != 0;
 }
 
 static void level_0(struct checker *k)

@@ -23,6 +23,7 @@ struct poke { const char *tensor; uint64_t row; enum poke_what what; double arg;
 struct small {
     const char *name;             /* of the healthy model in fixture.c; NULL: llama */
     const char *shard;            /* name of the weight file; NULL: model.safetensors */
+    const char *dtype;            /* of all tensors; NULL: F32 */
     unsigned words;               /* entries of model.vocab; 0: WORDS */
     unsigned live;                /* rows from here on are padding, nearly zero; 0: WORDS */
     struct edit edits[4];
