@@ -247,6 +247,7 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
     enum vs_code code = r && r->impl ? check_request(q, err) : vs_enomem(err, "a check", sizeof *r);
     if (!code) {
         r->fail_on = q->fail_on;
+        r->forward_asked = q->forward != NULL;
         r->levels[3].why = r->levels[4].why = "no --forward";
         code = check(&k);
     }
