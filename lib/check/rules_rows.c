@@ -42,11 +42,28 @@ void vs_say_broken_cure(struct checker *k, const struct vs_table *t)
     say_cure(k, any && !old);
 }
 
+static bool is_tied(const struct checker *k)
+{
+    const struct vs_config *config = &k->c->config;
+    return (config->tie == VS_TIE_UNKNOWN ? config->tie_default : config->tie) == VS_TIE_TRUE;
+}
+
+/* What a row that is no vector does: one that is read spoils its prompt, one that answers its own logit. */
+static const char *harm_of(const struct checker *k, const struct vs_table *t)
+{
+    if (t == k->head)
+        return "the logit of such a row is NaN or Inf for every prompt, and a softmax over all logits fails with it";
+    if (t == k->input && !k->head && is_tied(k))
+        return "every logit of a prompt that touches one becomes NaN; and the table is the head too, where its own logit is none for every prompt";
+    return "every logit of a prompt that touches one becomes NaN";
+}
+
 static void report_as(struct checker *k, const struct vs_table *t, const struct id_set *s, const char *rule, enum vs_severity severity)
 {
     if (!s->count)
         return;
     say_cure(k, vs_bit(k->impl->fresh, s->first));
+    vs_say(k, "what", "%s", harm_of(k, t));
     vs_say_table(k, k->c, t);
     vs_say_ids(k, s);
     vs_found_as(k, rule, severity);
@@ -254,6 +271,10 @@ static void tying(struct checker *k)
     vs_say(k, "expected", "%s%s", tie == VS_TIE_TRUE ? "true" : "false", config->tie == VS_TIE_UNKNOWN ? ", the default of its class" : "");
     vs_say(k, "found", "%s", k->head ? "a head unlike the input" : "no head");
     vs_say(k, "flag", "%s", tie == VS_TIE_TRUE ? "false" : "true");
+    if (config->text)
+        vs_say(k, "where", "tie_word_embeddings, at the top and in %.*s,", VS_STR(config->text->key));
+    else
+        vs_say(k, "where", "tie_word_embeddings");
     vs_say_also_table(k, k->c, k->head ? k->head : k->input);
     vs_found(k, "VOC409");
 }
