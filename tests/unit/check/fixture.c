@@ -113,7 +113,7 @@ static void write_small_tokenizer(const char *dir, const struct model *m, unsign
     vs_buf_free(&b);
 }
 
-static void apply_edit(const char *dir, const struct edit *e)
+void apply_edit(const char *dir, const struct edit *e)
 {
     const char *path = vst_path(dir, e->file);
     if (!e->from && !e->to) {

@@ -38,6 +38,7 @@ const char *make_small(const struct small *m);
 const char *write_small_map(const char *base, unsigned first, unsigned count);
 /* The same directory, extended by embed-extend to that many rows: with a receipt.json. */
 const char *extend_small(const char *dir, int64_t rows);
+void apply_edit(const char *dir, const struct edit *e);
 void poke_file(const char *dir, const struct poke *p);
 const char *const *healthy_models(void); /* names, NULL at the end */
 

@@ -372,6 +372,10 @@ Test(forward_rules, where_a_value_is_no_number)
          "from layer 1 on: model.layers.1.mlp.experts.3.up_proj.weight is NaN at [0, 0]", "model.layers.1.mlp.experts.3.up_proj.weight", "download"},
         {{.rows = 44, .words = 44, .poke = "model.embed_tokens.weight", .poke_at = 41 * HIDDEN + 3, .poke_value = NAN}, true,
          "from the embedded tokens on (only with new or special ids): model.embed_tokens.weight is NaN at [41, 3]", "model.embed_tokens.weight", "extend the base again"},
+        {{.kind = BERT, .poke = "encoder.layer.1.output.LayerNorm.bias", .poke_at = 1, .poke_value = INFINITY}, false,
+         "from layer 1 on: encoder.layer.1.output.LayerNorm.bias is Inf at [1]", "encoder.layer.1.output.LayerNorm.bias", "download"},
+        {{.kind = BERT, .poke = "embeddings.position_embeddings.weight", .poke_at = 2 * HIDDEN + 1, .poke_value = NAN}, false,
+         "from the embedded tokens on: embeddings.position_embeddings.weight is NaN at [2, 1]", "embeddings.position_embeddings.weight", "download"},
         {{.poke = "model.layers.1.mlp.up_proj.weight", .poke_value = 3e38f, .poke_count = INNER * HIDDEN}, false,
          "from layer 1 on: its weights are numbers, what it computes of values up to ", "layer 1", "config.json"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
