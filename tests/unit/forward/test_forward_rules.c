@@ -358,6 +358,20 @@ Test(forward_rules, where_two_models_part)
     vst_cleanup();
 }
 
+/* Of all batches the first stage counts: an id of the second one has another row, what the first one shows is behind it. */
+Test(forward_rules, where_a_later_batch_parts)
+{
+    const char *ids = "1";
+    for (unsigned i = 1; i < 60; i++)
+        ids = vst_format("%s %u", ids, 1 + i % 30);
+    const char *base = make_tiny(&(struct tiny){0}), *dir = make_tiny(&(struct tiny){.from = "rope_theta\": 10000.0", .to = "rope_theta\": 20000.0",
+        .poke = "model.embed_tokens.weight", .poke_at = 39 * HIDDEN, .poke_value = 3});
+    struct vs_check_result *r = run_check(dir, base, NULL, &(struct vs_forward_request){.prompt_ids = ids}, 1);
+    cr_expect(r->forward->first_differing_stage == VS_STAGE_EMBEDDING && r->forward->first_differing_layer == -1, "%lld", (long long)r->forward->first_differing_layer);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
 /* ---- no number ---- */
 
 Test(forward_rules, where_a_value_is_no_number)
