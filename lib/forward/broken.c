@@ -10,7 +10,8 @@
 struct search {
     const struct vs_model *m;
     struct vs_broken *out;
-    const struct vs_tensor **seen; uint64_t seen_count; /* parts of fused tensors name the same one */
+    const struct vs_tensor **list; bool *scales; uint64_t count; /* to be read, each once: parts of fused tensors name the same one */
+    struct vs_task task;
     uint8_t *raw; float *values;
 };
 
@@ -56,32 +57,65 @@ static enum vs_code read_tensor(struct search *s, const struct vs_tensor *x, boo
             code = vs_k_to_f32(s->raw, x->dtype, n, s->values, err);
         if (!code && !scales)
             look_at(s, x, s->values, n, at);
+        if (!code)
+            code = vs_task_step(&s->task, bytes, err);
     }
     vs_file_close(&f);
     return code;
 }
 
-static enum vs_code search_view(struct search *s, const struct vs_view *v, struct vs_err *err)
+static enum vs_code read_list(struct search *s, const struct vs_run *run, struct vs_err *err)
 {
-    const struct vs_tensor *x = v->mxfp4 ? v->scales : v->tensor; /* four bits are always a number */
-    if (!x || s->out->tensor)
-        return VS_OK;
-    for (uint64_t i = 0; i < s->seen_count; i++)
-        if (s->seen[i] == x)
-            return VS_OK;
-    s->seen[s->seen_count++] = x;
-    return read_tensor(s, x, v->mxfp4, err);
+    uint64_t total = 0;
+    enum vs_code code = VS_OK;
+    for (uint64_t i = 0; i < s->count; i++)
+        total += s->list[i]->end - s->list[i]->begin;
+    vs_task_begin(&s->task, run, "weights", total);
+    for (uint64_t i = 0; !code && !s->out->tensor && i < s->count; i++)
+        code = read_tensor(s, s->list[i], s->scales[i], err);
+    return code;
 }
 
-static enum vs_code search_weights(struct search *s, const struct vs_weight *w, uint64_t n, struct vs_err *err)
+static void list_view(struct search *s, const struct vs_view *v)
 {
-    enum vs_code code = VS_OK;
-    for (uint64_t i = 0; !code && i < n; i++) {
-        code = search_view(s, &w[i].weight, err);
-        if (!code)
-            code = search_view(s, &w[i].bias, err);
+    const struct vs_tensor *x = v->mxfp4 ? v->scales : v->tensor; /* four bits are always a number */
+    for (uint64_t i = 0; i < s->count; i++)
+        if (s->list[i] == x)
+            return;
+    if (!x)
+        return;
+    s->scales[s->count] = v->mxfp4;
+    s->list[s->count++] = x;
+}
+
+static void list_weights(struct search *s, const struct vs_weight *w, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        list_view(s, &w[i].weight);
+        list_view(s, &w[i].bias);
     }
-    return code;
+}
+
+static void list_layer(struct search *s, uint32_t layer)
+{
+    const struct vs_arch *a = &s->m->arch;
+    const struct vs_binding *b = &s->m->binding;
+    list_weights(s, b->layer + (uint64_t)layer * VS_LAYER_ROLES, VS_LAYER_ROLES);
+    if (b->expert && a->layer[layer].moe)
+        list_weights(s, b->expert + layer * (uint64_t)a->experts * VS_EXPERT_ROLES, (uint64_t)a->experts * VS_EXPERT_ROLES);
+}
+
+static void list_stage(struct search *s, uint32_t look)
+{
+    static const enum vs_model_role beside_rows[] = {VS_W_TOKEN_TYPES, VS_W_POSITIONS, VS_W_EMBED_NORM};
+    const struct vs_weight *model = s->m->binding.model;
+    const enum vs_stage stage = vs_pass_stage(&s->m->arch, look);
+    for (size_t i = 0; stage == VS_STAGE_EMBEDDING && i < sizeof beside_rows / sizeof *beside_rows; i++)
+        list_weights(s, &model[beside_rows[i]], 1);
+    if (stage == VS_STAGE_LAYER)
+        list_layer(s, look - 1);
+    if (stage == VS_STAGE_FINAL_NORM)
+        list_weights(s, &model[VS_W_FINAL_NORM], 1);
 }
 
 /* Of the input table only rows that were asked for: another one spoils nothing here. */
@@ -103,38 +137,22 @@ static enum vs_code search_rows(struct search *s, const struct vs_prompts *promp
     return code;
 }
 
-static enum vs_code search_embedding(struct search *s, const struct vs_prompts *prompts, struct vs_err *err)
-{
-    static const enum vs_model_role others[] = {VS_W_TOKEN_TYPES, VS_W_POSITIONS, VS_W_EMBED_NORM};
-    enum vs_code code = search_rows(s, prompts, err);
-    for (size_t i = 0; !code && i < sizeof others / sizeof *others; i++)
-        code = search_weights(s, &s->m->binding.model[others[i]], 1, err);
-    return code;
-}
-
-static enum vs_code search_layer(struct search *s, uint32_t layer, struct vs_err *err)
-{
-    const struct vs_arch *a = &s->m->arch;
-    const struct vs_binding *b = &s->m->binding;
-    const uint64_t experts = b->expert && a->layer[layer].moe ? (uint64_t)a->experts * VS_EXPERT_ROLES : 0;
-    enum vs_code code = search_weights(s, b->layer + (uint64_t)layer * VS_LAYER_ROLES, VS_LAYER_ROLES, err);
-    return code || !experts ? code : search_weights(s, b->expert + layer * (uint64_t)a->experts * VS_EXPERT_ROLES, experts, err);
-}
-
-enum vs_code vs_find_broken(const struct vs_model *m, uint32_t look, const struct vs_prompts *prompts, struct vs_broken *out, struct vs_err *err)
+enum vs_code vs_find_broken(const struct vs_model *m, uint32_t look, const struct vs_prompts *prompts, const struct vs_run *run,
+                            struct vs_broken *out, struct vs_err *err)
 {
     const uint64_t most = 2 * (VS_LAYER_ROLES + VS_MODEL_ROLES + (uint64_t)m->arch.experts * VS_EXPERT_ROLES);
-    struct search s = {.m = m, .out = out, .seen = vs_calloc(most, sizeof *s.seen)};
+    struct search s = {.m = m, .out = out, .list = vs_calloc(most, sizeof *s.list), .scales = vs_calloc(most, sizeof *s.scales)};
     s.raw = vs_malloc(CHUNK * sizeof(double));
     s.values = vs_calloc(CHUNK, sizeof *s.values);
-    enum vs_code code = s.seen && s.raw && s.values ? VS_OK : vs_enomem(err, "weights", CHUNK * sizeof(double));
+    enum vs_code code = s.list && s.scales && s.raw && s.values ? VS_OK : vs_enomem(err, "weights", CHUNK * sizeof(double));
     if (!code && vs_pass_stage(&m->arch, look) == VS_STAGE_EMBEDDING)
-        code = search_embedding(&s, prompts, err);
-    else if (!code && vs_pass_stage(&m->arch, look) == VS_STAGE_LAYER)
-        code = search_layer(&s, look - 1, err);
-    else if (!code)
-        code = search_weights(&s, &m->binding.model[VS_W_FINAL_NORM], 1, err);
-    vs_free(s.seen);
+        code = search_rows(&s, prompts, err);
+    if (!code && !out->tensor) {
+        list_stage(&s, look);
+        code = read_list(&s, run, err);
+    }
+    vs_free(s.list);
+    vs_free(s.scales);
     vs_free(s.raw);
     vs_free(s.values);
     return code;

@@ -378,7 +378,7 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
     if (!code && k.entry_count)
         sum_up(&k, vs_now() - began);
     if (!code && v->hidden_bad)
-        code = vs_find_broken(j->model, v->hidden_at, j->prompts, &v->broken, err);
+        code = vs_find_broken(j->model, v->hidden_at, j->prompts, j->run, &v->broken, err);
     if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
         code = vs_generate(j, k.trunk, k.head, arena, r, err);
     if (!code && j->q->dump_logits) {

@@ -57,8 +57,8 @@ enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trun
                          struct vs_forward_report *r, struct vs_err *err) VS_NODISCARD;
 /* broken.c: the weights that make hidden states of this look out of those before are read once more; of the input table the rows of
  * the prompts. */
-enum vs_code vs_find_broken(const struct vs_model *m, uint32_t look, const struct vs_prompts *prompts, struct vs_broken *out,
-                            struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_find_broken(const struct vs_model *m, uint32_t look, const struct vs_prompts *prompts, const struct vs_run *run,
+                            struct vs_broken *out, struct vs_err *err) VS_NODISCARD;
 uint64_t vs_batch_memory(const struct vs_run *run);
 uint64_t vs_batch_tokens(const struct vs_run *run, const struct vs_arch *a); /* of a batch, unless one prompt is longer */
 uint64_t vs_batch_key(const struct vs_arch *a, uint64_t length);             /* prompts of one batch have the same */
