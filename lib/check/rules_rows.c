@@ -133,18 +133,27 @@ static void add_twin(const struct checker *k, struct twin_set sets[2], const str
     vs_set_add(&s->rows, twin->row);
 }
 
+/* Its rows will be compared with the base's, byte by byte. */
+static bool is_compared(const struct checker *k, const struct vs_table *t)
+{
+    const struct vs_tensor *now = &k->c->tensors[t->tensor];
+    const struct vs_tensor *before = vs_can_prove(k) ? vs_checkpoint_tensor(k->impl->base->checkpoint, now->name) : NULL;
+    return before && before->dtype == now->dtype;
+}
+
 static void report_twins(struct checker *k, const struct vs_table *t, const struct twin_set *s, bool fresh)
 {
     if (!s->rows.count)
         return;
-    bool by_rows = vs_checkpoint_table(k->c, VS_ROLE_PLE) && vs_known_model(k, "ids_from_rows", -1), in_base = !fresh && vs_can_prove(k);
+    bool by_rows = vs_checkpoint_table(k->c, VS_ROLE_PLE) && vs_known_model(k, "ids_from_rows", -1), in_base = !fresh && is_compared(k, t);
     vs_say_table(k, k->c, t);
     vs_say_ids(k, &s->rows);
     vs_say_token(k, "other", (uint32_t)s->first.other);
     vs_say(k, "found", "row %llu equal to row %llu", (unsigned long long)s->first.row, (unsigned long long)s->first.other);
     vs_say(k, "expected", "a row of its own for each token");
     vs_say(k, "what", fresh ? "the mean of the same pieces is the same" :
-           in_base ? "unless VOC413 tells of them they are alike in the base too" : "they were initialised alike and not trained since");
+           in_base ? "unless VOC413 tells of them they are alike in the base too" :
+           vs_can_prove(k) ? "they were alike in the base, or fewer bits made them so" : "they were initialised alike and not trained since");
     vs_say(k, "cure", "%s", k->c->gguf ? " in the model that the file was made from, and convert again" : in_base ? "" :
            "; or give each a vector of its own, which `embed-extend BASE --map MAP --init normal -o OUT` does");
     vs_found_as(k, "VOC404", by_rows ? VS_ERROR : in_base || fresh ? VS_INFO : VS_WARNING);
