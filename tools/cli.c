@@ -124,7 +124,7 @@ static bool set_value(const struct cli_option *o, char *base, const char *text, 
     case CLI_TEXT: *(const char **)to = text; return *text != '\0' && strcmp(text, "-") != 0;
     case CLI_WORDS: *(const char **)to = text; return true;
     case CLI_STREAM: *(const char **)to = text; return *text != '\0';
-    case CLI_NUMBER: return parse_number(text, to);
+    case CLI_NUMBER: return parse_number(text, to) && (!o->choices || *(int64_t *)to <= strtoll(o->choices, NULL, 10));
     case CLI_COUNT: return parse_number(text, to) && *(int64_t *)to >= 1 && *(int64_t *)to <= CLI_COUNT_MOST;
     case CLI_SIZE: return parse_size(text, to) && *(uint64_t *)to >= CLI_SIZE_LEAST;
     case CLI_CHOICE: return parse_choice(o->choices, text, to);
@@ -134,11 +134,15 @@ static bool set_value(const struct cli_option *o, char *base, const char *text, 
     return false;
 }
 
-static const char *expected(const struct cli_option *o)
+static const char *expected(const struct cli_option *o, const char *text, char number[64])
 {
+    const bool large = *text && text[strspn(text, "0123456789")] == '\0' && text[strspn(text, "0")] != '\0';
+    const long long most = o->type == CLI_COUNT ? CLI_COUNT_MOST : o->choices ? strtoll(o->choices, NULL, 10) : INT64_MAX;
     switch (o->type) {
-    case CLI_NUMBER: return "a number from 0 on";
-    case CLI_COUNT: return "a number from 1 to 1048576";
+    case CLI_NUMBER:
+    case CLI_COUNT:
+        snprintf(number, 64, large ? "a number of at most %lld" : "a number from %lld on", large ? most : (long long)(o->type == CLI_COUNT));
+        return number;
     case CLI_SIZE: return "a size such as 64M or 1G, at least 1M";
     case CLI_CHOICE: return o->choices;
     case CLI_INIT: return "mean, zero, normal, copy:ID or pieces";
@@ -234,7 +238,8 @@ static int give(struct parser *p, const struct cli_option *o, char *base, const 
         fprintf(stderr, "%s: out of memory\n", p->c->tool->name);
         return CLI_OUTPUT;
     }
-    return cli_usage(p->c, "--%s %s: expected %s", o->name, value ? value : "", expected(o));
+    char number[64];
+    return cli_usage(p->c, "--%s %s: expected %s", o->name, value ? value : "", expected(o, value ? value : "", number));
 }
 
 static int parse_long(struct parser *p, const char *arg)

@@ -53,7 +53,7 @@ struct cli_option {
     const char *help;       /* one sentence, lower case, no full stop */
     enum cli_type type;
     size_t offset;          /* into the tool's options struct (offsetof) */
-    const char *choices;
+    const char *choices;    /* of CLI_NUMBER: the largest, in digits; NULL: 2^63-1 */
 };
 
 struct cli_tool {

@@ -81,7 +81,8 @@ static bool is_structure(const struct vs_finding *f)
     for (size_t i = 0; i < sizeof among_rows / sizeof *among_rows; i++)
         if (strcmp(f->rule, among_rows[i]) == 0)
             return true;
-    return f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0 && strcmp(f->rule, "VOC127") != 0;
+    return f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0 && strcmp(f->rule, "VOC127") != 0 &&
+           strcmp(f->rule, "VOC128") != 0;
 }
 
 static void level_0(struct checker *k)
@@ -246,6 +247,7 @@ enum vs_code vs_check(const struct vs_check_request *q, const struct vs_run *run
     enum vs_code code = r && r->impl ? check_request(q, err) : vs_enomem(err, "a check", sizeof *r);
     if (!code) {
         r->fail_on = q->fail_on;
+        r->forward_asked = q->forward != NULL;
         r->levels[3].why = r->levels[4].why = "no --forward";
         code = check(&k);
     }

@@ -12,7 +12,7 @@ static const struct vs_checkpoint *base_of(const struct checker *k)
 /* Dimensions before `first` may differ. */
 static bool same_shape(const struct vs_tensor *x, const struct vs_tensor *y, uint32_t first)
 {
-    if (x->dtype != y->dtype || x->ndim != y->ndim)
+    if (x->ndim != y->ndim)
         return false;
     for (uint32_t i = first; i < x->ndim; i++)
         if (x->shape[i] != y->shape[i])
@@ -80,11 +80,11 @@ static struct demand of_receipt(const struct checker *k, struct demand d, const 
 static struct demand of_trunk(const struct checker *k, struct demand d)
 {
     const struct vs_jval *table = grew(d.x, d.y) ? vs_receipt_table(k, d.x->name) : NULL;
-    if (table)
+    if (!d.y || (!table && !same_shape(d.x, d.y, 0)))
+        return unmet(d, d.y ? "has another shape than in the base" : "is absent", "the tensor of the base");
+    if (table && d.x->dtype == d.y->dtype)
         return of_receipt(k, d, table);
-    if (!d.y || !same_shape(d.x, d.y, 0))
-        return unmet(d, d.y ? "has another shape or dtype than in the base" : "is absent", "the tensor of the base");
-    d.kind = SAME_BYTES;
+    d.kind = d.x->dtype == d.y->dtype ? SAME_BYTES : RECAST;
     return d;
 }
 
@@ -123,9 +123,9 @@ static struct demand of_table(const struct checker *k, struct demand d, const st
     d.by = s.by;
     if (!d.after)
         return may_be_absent(k, before) ? d : unmet(d, "is absent", expected);
-    if (d.y->dtype != d.x->dtype || d.after->cols != before->cols || d.after->rows < d.end + (d.at < d.end ? d.by : 0))
-        return unmet(d, "has other columns, another dtype or fewer rows than in the base", expected);
-    d.kind = FROZEN_ROWS;
+    if (d.after->cols != before->cols || d.after->rows < d.end + (d.at < d.end ? d.by : 0))
+        return unmet(d, "has other columns or fewer rows than in the base", expected);
+    d.kind = d.x->dtype == d.y->dtype ? FROZEN_ROWS : RECAST;
     return d;
 }
 

@@ -10,6 +10,7 @@
 
 enum demand_kind {
     NO_DEMAND,   /* it may be absent, and is */
+    RECAST,      /* it is there in another dtype: no bytes can meet it, values may */
     UNMET,       /* no bytes can meet it; found and expected say why */
     SAME_BYTES,  /* all of it */
     KEPT_ROWS,   /* ranges that the receipt says were kept, of a table that no name tells */

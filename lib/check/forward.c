@@ -334,7 +334,7 @@ static enum vs_code run(struct forward *f)
         (void)not_run(k, "no prompt that can be run");
         return VS_OK;
     }
-    k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || r->first_differing_layer < 0) ? VS_PASS : VS_FAIL, NULL};
+    k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || !r->first_differing_stage) ? VS_PASS : VS_FAIL, NULL};
     const char *instead = two ? "L1 does not pass: both models ran, which is L4" : "L1 proves the trunks equal: one run stands for both";
     k->r->levels[two ? 3 : 4].why = alone ? alone : instead;
     return VS_OK;

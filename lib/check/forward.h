@@ -10,7 +10,7 @@
 
 /* Why a model cannot be run: a finding where something is wrong with it; the reason for the levels in any case. */
 const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o);
-/* What a run showed. *good: no error among it, so that the levels that it stands for pass. */
+/* What a run showed. *good: no error among it, and no row without a token won, so that the levels that it stands for pass. */
 void vs_forward_findings(struct checker *k, const struct vs_model *m, const struct vs_forward_verdicts *v, bool two_runs, bool *good);
 
 #endif

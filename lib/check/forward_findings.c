@@ -2,6 +2,7 @@
  *
  * Findings of the forward pass.
  */
+#include <math.h>
 #include <stdio.h>
 #include "check/forward.h"
 
@@ -69,11 +70,83 @@ static void say_head(struct checker *k, const struct vs_model *m)
     }
 }
 
-static void hidden(struct checker *k, const struct vs_forward_verdicts *v)
+/* stage: in a sentence. */
+static void say_stage(struct checker *k, enum vs_stage stage, int64_t layer)
 {
-    vs_say(k, "at", v->hidden_layer ? "layer %u" : "embedded tokens", v->hidden_layer ? v->hidden_layer - 1 : 0);
+    if (stage == VS_STAGE_LAYER)
+        vs_say(k, "stage", "layer %lld", (long long)layer);
+    else
+        vs_say(k, "stage", "the %s", stage == VS_STAGE_EMBEDDING ? "embedded tokens" : "final norm");
+}
+
+static void say_at_stage(struct checker *k, enum vs_stage stage, int64_t layer)
+{
+    if (stage == VS_STAGE_LAYER)
+        vs_say(k, "at", "layer %lld", (long long)layer);
+    else
+        vs_say(k, "at", "%s", stage == VS_STAGE_EMBEDDING ? "embedded tokens" : "final norm");
+}
+
+/* "row, column" by the shape in the file; "" for a scalar. */
+static void put_element(const struct vs_tensor *x, uint64_t at, char *out, size_t room)
+{
+    uint64_t stride = 1;
+    size_t n = 0;
+    out[0] = '\0';
+    for (uint32_t i = 0; i < x->ndim; i++)
+        stride *= x->shape[i];
+    for (uint32_t i = 0; i < x->ndim && n < room; i++) {
+        stride /= x->shape[i];
+        n += (size_t)snprintf(out + n, room - n, i ? ", %llu" : "%llu", (unsigned long long)(at / stride));
+        at %= stride;
+    }
+}
+
+/* A copy in F16 turns what is too large for it into Inf; nothing else that is known makes such a value. */
+static void say_broken_weight(struct checker *k, const struct vs_broken *b)
+{
+    const struct vs_tensor *x = b->tensor;
+    const struct vs_tensor *input = k->input ? &k->c->tensors[k->input->tensor] : NULL;
+    char name[200], element[200];
+    vs_escape(name, sizeof name, x->name);
+    put_element(x, b->at, element, sizeof element);
+    vs_say(k, "file", "%s", k->c->files[x->file].name);
+    vs_say(k, "at", "%s", name);
+    vs_say(k, "found", "%s is %s at [%s]", name, b->nan ? "NaN" : "Inf", element);
+    vs_say(k, "expected", "numbers");
+    if (x == input)
+        vs_say_broken_cure(k, k->input);
+    else if (x->dtype == VS_F16 && !b->nan)
+        vs_say(k, "cure", "convert the original model again, to BF16 or F32: F16 ends at 65504");
+    else if (k->c->gguf)
+        vs_say(k, "cure", "convert the original model again");
+    else
+        vs_say(k, "cure", "download %s again; where it was trained, go back to a checkpoint before the loss became NaN", k->c->files[x->file].name);
+}
+
+/* Which prompts: told where some of them are about what is new. */
+static const char *which(const struct checker *k, const struct vs_forward_verdicts *v)
+{
+    if (!v->hidden_bad_sample)
+        return k->impl->base || k->impl->fresh ? " (only with new or special ids)" : " (only with ids that have no token)";
+    return k->impl->base || k->impl->fresh ? " (old ids too)" : "";
+}
+
+static void hidden(struct checker *k, const struct vs_model *m, const struct vs_forward_verdicts *v)
+{
+    const enum vs_stage stage = vs_pass_stage(&m->arch, v->hidden_at);
+    if (v->broken.tensor)
+        say_broken_weight(k, &v->broken);
+    else {
+        say_at_stage(k, stage, (int64_t)v->hidden_at - 1);
+        vs_say(k, "found", stage == VS_STAGE_EMBEDDING ? "its rows are numbers, they are scaled beyond float32" :
+               "its weights are numbers, what it computes of values up to %.3g is none", (double)v->hidden_before);
+        vs_say(k, "cure", "take config.json and weights of one revision: a norm's epsilon of 0, a wrong scale or weights that are far too large "
+               "lead here");
+    }
+    say_stage(k, stage, (int64_t)v->hidden_at - 1);
     vs_say(k, "n", "%llu", (unsigned long long)v->hidden_bad);
-    vs_say(k, "found", "%s", v->hidden_bad_sample ? "old ids too" : "only with new or special ids");
+    vs_say(k, "which", "%s", which(k, v));
     vs_found(k, "VOC425");
 }
 
@@ -99,8 +172,13 @@ static void live(struct checker *k, const struct vs_model *m, const struct vs_fo
 static void apart(struct checker *k)
 {
     const struct vs_forward_report *r = k->r->forward;
-    vs_say(k, "at", r->first_differing_layer ? "layer %lld" : "embedded tokens", (long long)r->first_differing_layer - 1);
+    say_stage(k, r->first_differing_stage, r->first_differing_layer);
+    say_at_stage(k, r->first_differing_stage, r->first_differing_layer);
     vs_say(k, "found", "%.2g", r->hidden_nmse);
+    if (isfinite(r->hidden_nmse))
+        vs_say(k, "how", "their last hidden states differ by %.2g of the square sum", r->hidden_nmse);
+    else
+        vs_say(k, "how", "the last hidden states of one are not all numbers");
     vs_found(k, "VOC430");
 }
 
@@ -117,7 +195,7 @@ void vs_forward_findings(struct checker *k, const struct vs_model *m, const stru
 {
     const uint32_t before = k->r->finding_count;
     if (v->hidden_bad)
-        hidden(k, v);
+        hidden(k, m, v);
     if (v->logits_bad && !v->hidden_bad) {
         say_head(k, m);
         vs_say(k, "n", "%llu", (unsigned long long)v->logits_bad);
@@ -133,11 +211,11 @@ void vs_forward_findings(struct checker *k, const struct vs_model *m, const stru
         vs_say(k, "found", "%.3g", k->r->forward->logits_max_abs);
         vs_found(k, "VOC428");
     }
-    if (two_runs && k->r->forward->first_differing_layer >= 0)
+    if (two_runs && k->r->forward->first_differing_stage)
         apart(k);
     if (v->intrusions)
         draws(k, m, v);
-    *good = true;
+    *good = !v->live_positions; /* a warning, and yet what a run must not show */
     for (uint32_t i = before; i < k->r->finding_count; i++)
         *good = *good && k->r->findings[i].severity != VS_ERROR;
 }

@@ -10,11 +10,16 @@
 
 #define BUFFER (4u << 20)
 
+/* Tensors that are stored in one dtype here and in another one in the base. More kinds than these are told by the last one. */
+#define RECASTS 8
+struct recast { const struct vs_tensor *x, *y; uint64_t count; };
+
 struct proof {
     struct checker *k;
     const struct vs_checkpoint *a, *b;   /* base, checked */
     bool ahead;                          /* nothing was read yet: whether a stored head is a copy of the input, nobody knows */
     bool good;
+    struct recast recast[RECASTS]; uint32_t recast_count;
     struct vs_task task;
     char *left, *right;
 };
@@ -49,7 +54,7 @@ static enum vs_code expect(struct proof *p, struct demand *d)
 {
     struct piece q;
     enum vs_code code = VS_OK;
-    p->good = p->good && d->kind != UNMET;
+    p->good = p->good && d->kind != UNMET && d->kind != RECAST;
     while (!code && vs_next_piece(p->k, d, &q))
         code = vs_watch_same(p->k->watch, &q.at, p->k->err);
     return code;
@@ -154,6 +159,55 @@ static void rows_finding(struct proof *p, const struct demand *d, const struct i
     p->good = false;
 }
 
+static void note_recast(struct proof *p, const struct demand *d)
+{
+    uint32_t i = 0;
+    while (i < p->recast_count && (p->recast[i].x->dtype != d->x->dtype || p->recast[i].y->dtype != d->y->dtype))
+        i++;
+    if (i == RECASTS)
+        i--;
+    else if (i == p->recast_count)
+        p->recast[p->recast_count++] = (struct recast){.x = d->x, .y = d->y};
+    p->recast[i].count++;
+    p->good = false;
+}
+
+static void say_recast_cure(struct checker *k)
+{
+    struct vs_buf b = {0};
+    vs_buf_puts(&b, "`vocab-check ");
+    vs_buf_word(&b, k->q->path);
+    vs_buf_puts(&b, " --base ");
+    vs_buf_word(&b, k->q->base);
+    vs_buf_puts(&b, " --forward` runs both and compares what they compute (L4)");
+    if (k->q->forward)
+        vs_say(k, "cure", "see L4, which compares what both compute; where the dtype was not meant to change, start from the base again");
+    else
+        vs_say(k, "cure", "%s", b.p && !b.failed ? b.p : "");
+    if (b.failed)
+        vs_check_no_memory(k, "a finding");
+    vs_buf_free(&b);
+}
+
+/* One finding for each pair of dtypes: whoever converts a model converts nearly all of it. */
+static void recast_findings(struct proof *p)
+{
+    struct checker *k = p->k;
+    for (uint32_t i = 0; i < p->recast_count; i++) {
+        const struct recast *r = &p->recast[i];
+        char name[200];
+        vs_escape(name, sizeof name, r->x->name);
+        vs_say(k, "n", "%llu", (unsigned long long)r->count);
+        vs_say(k, "file", "%s", p->b->files[r->y->file].name);
+        vs_say(k, "at", "%s", name);
+        vs_say(k, "found", "%s", vs_dtype_name(r->y->dtype));
+        vs_say(k, "expected", "%s", vs_dtype_name(r->x->dtype));
+        say_recast_cure(k);
+        vs_say_also(k, p->a->files[r->x->file].path, name);
+        vs_found(k, "VOC128");
+    }
+}
+
 static void unlike_finding(struct proof *p, const struct demand *d, const struct unlike *u)
 {
     char what[96];
@@ -173,7 +227,9 @@ static enum vs_code prove(struct proof *p, struct demand *d)
     struct piece q;
     if (d->kind == UNMET)
         tensor_finding(p, d, d->found, d->expected);
-    if (d->kind == UNMET || d->kind == NO_DEMAND)
+    if (d->kind == RECAST)
+        note_recast(p, d);
+    if (d->kind == UNMET || d->kind == RECAST || d->kind == NO_DEMAND)
         return VS_OK;
     enum vs_code code = vs_file_open(p->a->files[d->x->file].path, &f.a, p->k->err);
     if (!code)
@@ -215,6 +271,8 @@ enum vs_code vs_prove_bytes(struct checker *k, bool *good)
     p.left = vs_malloc(BUFFER);
     p.right = vs_malloc(BUFFER);
     enum vs_code code = p.left && p.right ? walk(&p, prove, one_more) : vs_enomem(k->err, "buffers", 2 * BUFFER);
+    if (!code)
+        recast_findings(&p);
     vs_free(p.left);
     vs_free(p.right);
     *good = p.good;

@@ -42,11 +42,28 @@ void vs_say_broken_cure(struct checker *k, const struct vs_table *t)
     say_cure(k, any && !old);
 }
 
+static bool is_tied(const struct checker *k)
+{
+    const struct vs_config *config = &k->c->config;
+    return (config->tie == VS_TIE_UNKNOWN ? config->tie_default : config->tie) == VS_TIE_TRUE;
+}
+
+/* What a row that is no vector does: one that is read spoils its prompt, one that answers its own logit. */
+static const char *harm_of(const struct checker *k, const struct vs_table *t)
+{
+    if (t == k->head)
+        return "the logit of such a row is NaN or Inf for every prompt, and a softmax over all logits fails with it";
+    if (t == k->input && !k->head && is_tied(k))
+        return "every logit of a prompt that touches one becomes NaN; and the table is the head too, where its own logit is none for every prompt";
+    return "every logit of a prompt that touches one becomes NaN";
+}
+
 static void report_as(struct checker *k, const struct vs_table *t, const struct id_set *s, const char *rule, enum vs_severity severity)
 {
     if (!s->count)
         return;
     say_cure(k, vs_bit(k->impl->fresh, s->first));
+    vs_say(k, "what", "%s", harm_of(k, t));
     vs_say_table(k, k->c, t);
     vs_say_ids(k, s);
     vs_found_as(k, rule, severity);
@@ -116,18 +133,27 @@ static void add_twin(const struct checker *k, struct twin_set sets[2], const str
     vs_set_add(&s->rows, twin->row);
 }
 
+/* Its rows will be compared with the base's, byte by byte. */
+static bool is_compared(const struct checker *k, const struct vs_table *t)
+{
+    const struct vs_tensor *now = &k->c->tensors[t->tensor];
+    const struct vs_tensor *before = vs_can_prove(k) ? vs_checkpoint_tensor(k->impl->base->checkpoint, now->name) : NULL;
+    return before && before->dtype == now->dtype;
+}
+
 static void report_twins(struct checker *k, const struct vs_table *t, const struct twin_set *s, bool fresh)
 {
     if (!s->rows.count)
         return;
-    bool by_rows = vs_checkpoint_table(k->c, VS_ROLE_PLE) && vs_known_model(k, "ids_from_rows", -1), in_base = !fresh && vs_can_prove(k);
+    bool by_rows = vs_checkpoint_table(k->c, VS_ROLE_PLE) && vs_known_model(k, "ids_from_rows", -1), in_base = !fresh && is_compared(k, t);
     vs_say_table(k, k->c, t);
     vs_say_ids(k, &s->rows);
     vs_say_token(k, "other", (uint32_t)s->first.other);
     vs_say(k, "found", "row %llu equal to row %llu", (unsigned long long)s->first.row, (unsigned long long)s->first.other);
     vs_say(k, "expected", "a row of its own for each token");
     vs_say(k, "what", fresh ? "the mean of the same pieces is the same" :
-           in_base ? "unless VOC413 tells of them they are alike in the base too" : "they were initialised alike and not trained since");
+           in_base ? "unless VOC413 tells of them they are alike in the base too" :
+           vs_can_prove(k) ? "they were alike in the base, or fewer bits made them so" : "they were initialised alike and not trained since");
     vs_say(k, "cure", "%s", k->c->gguf ? " in the model that the file was made from, and convert again" : in_base ? "" :
            "; or give each a vector of its own, which `embed-extend BASE --map MAP --init normal -o OUT` does");
     vs_found_as(k, "VOC404", by_rows ? VS_ERROR : in_base || fresh ? VS_INFO : VS_WARNING);
@@ -254,6 +280,10 @@ static void tying(struct checker *k)
     vs_say(k, "expected", "%s%s", tie == VS_TIE_TRUE ? "true" : "false", config->tie == VS_TIE_UNKNOWN ? ", the default of its class" : "");
     vs_say(k, "found", "%s", k->head ? "a head unlike the input" : "no head");
     vs_say(k, "flag", "%s", tie == VS_TIE_TRUE ? "false" : "true");
+    if (config->text)
+        vs_say(k, "where", "tie_word_embeddings, at the top and in %.*s,", VS_STR(config->text->key));
+    else
+        vs_say(k, "where", "tie_word_embeddings");
     vs_say_also_table(k, k->c, k->head ? k->head : k->input);
     vs_found(k, "VOC409");
 }

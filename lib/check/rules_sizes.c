@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "check/checker.h"
+#include "format/gguf.h"
 #include "model/data.h"
 #include "plan/offsets.h"
 
@@ -187,6 +188,16 @@ static void two_sizes(struct checker *k)
     vs_found(k, "VOC112");
 }
 
+static void say_embedding_length(struct checker *k)
+{
+    char key[200];
+    vs_escape(key, sizeof key, vs_gguf_find_arch(k->c->gguf, "embedding_length")->key);
+    vs_say(k, "whose", "%s says", key);
+    vs_say(k, "parts", "key and table are of different models");
+    vs_say(k, "cure", "convert the model again");
+    vs_say_also(k, k->c->files[0].name, key);
+}
+
 static void hidden_size(struct checker *k)
 {
     const struct vs_jdoc *config = vs_checkpoint_json(k->c, "config.json");
@@ -197,7 +208,14 @@ static void hidden_size(struct checker *k)
     vs_say_table(k, k->c, k->input);
     vs_say(k, "found", "%llu", (unsigned long long)k->input->cols);
     vs_say(k, "expected", "%lld", (long long)h);
-    vs_say_also(k, "config.json", "");
+    if (k->c->gguf)
+        say_embedding_length(k);
+    else {
+        vs_say(k, "whose", "the config says hidden size");
+        vs_say(k, "parts", "config and weights are of different models");
+        vs_say(k, "cure", "download both from one revision");
+        vs_say_also(k, "config.json", "");
+    }
     vs_found(k, "VOC114");
 }
 

@@ -456,11 +456,11 @@ static bool read_counts(struct reader *r, uint64_t *tensors, uint64_t *kvs)
     if (!u64(r, tensors) || !u64(r, kvs))
         return false;
     if (*tensors > r->size / TENSOR_BYTES_MIN)
-        return fail(r, VS_EFORMAT, "number of tensors: found %lld, more than a file of %llu bytes can describe", (long long)*tensors,
-                    (unsigned long long)r->size);
+        return fail(r, VS_EFORMAT, "number of tensors: found %llu, more than a file of %llu bytes can describe",
+                    (unsigned long long)*tensors, (unsigned long long)r->size);
     if (*kvs > r->size / KV_BYTES_MIN)
-        return fail(r, VS_EFORMAT, "number of keys: found %lld, more than a file of %llu bytes can hold", (long long)*kvs,
-                    (unsigned long long)r->size);
+        return fail(r, VS_EFORMAT, "number of keys: found %llu, more than a file of %llu bytes can hold",
+                    (unsigned long long)*kvs, (unsigned long long)r->size);
     if (*tensors > VS_GGUF_TENSOR_MAX)
         return fail(r, VS_ELIMIT, "found %llu tensors; at most %u are read", (unsigned long long)*tensors, VS_GGUF_TENSOR_MAX);
     return true;

@@ -117,6 +117,27 @@ static double mass_of(const struct vs_f_logit_stats *s, int class)
     return total > 0 ? own / total : 0;
 }
 
+/* log of the sum of exp(logit) over the classes of the set; -INFINITY where none of them has a number. */
+static double log_sum(const struct vs_f_logit_stats *s, unsigned set)
+{
+    double top = -INFINITY, sum = 0;
+    for (int c = 0; c < VS_F_CLASSES; c++)
+        if (set >> c & 1 && s->of[c].count > s->of[c].nan && s->of[c].max > top)
+            top = s->of[c].max;
+    for (int c = 0; c < VS_F_CLASSES && top > -INFINITY; c++)
+        if (set >> c & 1 && s->of[c].count > s->of[c].nan)
+            sum += s->of[c].sum_exp * exp((double)s->of[c].max - top);
+    return sum > 0 ? top + log(sum) : -INFINITY;
+}
+
+/* KL(old || new) = log sum over all rows - log sum over all but the new ones: those that were there before have kept their logits, so
+ * that each lost the same share. Never by 1 - mass: a mass next to 1 rounds to 1. */
+static double divergence(const struct vs_f_logit_stats *s)
+{
+    const double fresh = log_sum(s, 1u << VS_F_NEW), before = log_sum(s, 1u << VS_F_OLD | 1u << VS_F_SURPLUS), apart = fresh - before;
+    return apart > 0 ? apart + log1p(exp(-apart)) : log1p(exp(apart));
+}
+
 static bool beats(const struct vs_f_logit_class *a, const struct vs_f_logit_class *b)
 {
     return a->count > a->nan && (b->count == b->nan || a->max > b->max);
@@ -151,7 +172,8 @@ static void judge_position(struct runner *k, uint32_t t)
     k->mass_sum += mass;
     k->mass_positions++;
     k->r->mass_new_max = mass > k->r->mass_new_max ? mass : k->r->mass_new_max;
-    k->r->kl_max = -log1p(-k->r->mass_new_max);
+    double kl = divergence(s);
+    k->r->kl_max = kl > k->r->kl_max ? kl : k->r->kl_max;
     k->v->intrusions += beats(fresh, old) && beats(fresh, surplus);
 }
 

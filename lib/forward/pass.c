@@ -341,6 +341,17 @@ const float *vs_pass_hidden(const struct vs_pass *p)
     return p->residual;
 }
 
+enum vs_stage vs_pass_stage(const struct vs_arch *a, uint32_t look)
+{
+    return look == 0 ? VS_STAGE_EMBEDDING : look <= a->layers ? VS_STAGE_LAYER : VS_STAGE_FINAL_NORM;
+}
+
+const char *vs_stage_name(enum vs_stage s)
+{
+    static const char *const names[] = {[VS_STAGE_EMBEDDING] = "embedding", [VS_STAGE_LAYER] = "layer", [VS_STAGE_FINAL_NORM] = "final_norm"};
+    return names[s];
+}
+
 const struct vs_f_stats *vs_pass_old_looks(const struct vs_pass *p)
 {
     return p->looks;

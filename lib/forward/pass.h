@@ -7,6 +7,7 @@
 #ifndef VS_FORWARD_PASS_H
 #define VS_FORWARD_PASS_H
 
+#include <vs/forward.h>
 #include "forward/weights.h"
 
 /* One checkpoint that can be run. */
@@ -46,6 +47,7 @@ enum vs_code vs_pass_run(struct vs_pass *p, struct vs_weights *trunk, const stru
                          struct vs_err *err) VS_NODISCARD;
 const float *vs_pass_hidden(const struct vs_pass *p);              /* [count][hidden], device memory, behind the final norm */
 /* [layers + 2]: embedded tokens, each layer, behind the final norm; of the first tokens, as split says, and of the others. */
+enum vs_stage vs_pass_stage(const struct vs_arch *a, uint32_t look); /* of an entry of these */
 const struct vs_f_stats *vs_pass_old_looks(const struct vs_pass *p);
 const struct vs_f_stats *vs_pass_looks(const struct vs_pass *p);
 void vs_pass_split(struct vs_pass *p, uint32_t first_tokens);

@@ -139,15 +139,31 @@ static struct vs_batch batch_of(const struct runner *k, const uint32_t *ids, boo
                              .sequence_count = old_only ? k->old_sequences : k->sequence_count, .length = k->batch_longest};
 }
 
+/* The first stage of all batches: what is behind it follows from it. */
 static void note_looks(struct runner *k, const struct vs_f_stats *looks, uint32_t layers, bool old)
 {
+    struct vs_forward_verdicts *v = k->v;
     for (uint32_t i = 0; i < layers + 2; i++) {
         uint64_t bad = looks[i].nan + looks[i].inf;
-        if (bad && !k->v->hidden_bad)
-            k->v->hidden_layer = i;
-        k->v->hidden_bad += bad;
-        k->v->hidden_bad_sample = k->v->hidden_bad_sample || (bad && old);
+        if (bad && (!v->hidden_bad || i < v->hidden_at)) {
+            v->hidden_at = i;
+            v->hidden_before = 0;
+        }
+        v->hidden_bad += bad;
+        v->hidden_bad_sample = v->hidden_bad_sample || (bad && old);
     }
+    const float before = v->hidden_bad && v->hidden_at ? looks[v->hidden_at - 1].max_abs : 0;
+    v->hidden_before = before > v->hidden_before ? before : v->hidden_before;
+}
+
+static void note_difference(struct runner *k, uint32_t look)
+{
+    struct vs_forward_report *r = k->r;
+    const int64_t layer = (int64_t)look - 1;
+    if (r->first_differing_stage && r->first_differing_layer <= layer)
+        return;
+    r->first_differing_stage = vs_pass_stage(&k->j->base->arch, look);
+    r->first_differing_layer = layer;
 }
 
 /* The base's own trunk on the same old ids: where do the two part? */
@@ -165,10 +181,13 @@ static enum vs_code run_base(struct runner *k, struct vs_err *err)
                             j->base->arch.hidden, &diff, err);
     if (code)
         return code;
-    for (uint32_t i = 0; i < j->base->arch.layers + 2 && k->r->first_differing_layer < 0; i++)
-        if (vs_pass_old_looks(k->base_pass)[i].hash != vs_pass_old_looks(k->pass)[i].hash)
-            k->r->first_differing_layer = i;
-    double nmse = diff.sum_reference > 0 ? diff.sum_squares / diff.sum_reference : diff.sum_squares > 0;
+    const struct vs_f_stats *before = vs_pass_old_looks(k->base_pass), *now = vs_pass_old_looks(k->pass);
+    for (uint32_t i = j->base->arch.layers + 2; i-- > 0;)
+        if (before[i].hash != now[i].hash)
+            note_difference(k, i);
+    const uint32_t last = j->base->arch.layers + 1;
+    const bool numbers = before[last].nan + before[last].inf + now[last].nan + now[last].inf == 0; /* others are left out of the sums */
+    double nmse = diff.different && !numbers ? INFINITY : diff.sum_reference > 0 ? diff.sum_squares / diff.sum_reference : diff.sum_squares > 0;
     k->r->hidden_nmse = nmse > k->r->hidden_nmse ? nmse : k->r->hidden_nmse;
     return VS_OK;
 }
@@ -337,7 +356,7 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
     struct runner k = {.j = j, .r = r, .v = v, .halvings = halvings};
     double began = vs_now();
     *v = (struct vs_forward_verdicts){.first_different_id = UINT64_MAX};
-    *r = (struct vs_forward_report){.first_differing_layer = -1, .hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1,
+    *r = (struct vs_forward_report){.hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1,
                                        .logits_max_abs = j->base && !j->model->arch.encoder ? 0 : -1};
     r->architecture = vs_arena_dup(arena, j->model->arch.id, strlen(j->model->arch.id));
     enum vs_code code = r->architecture ? order_prompts(&k, err) : vs_enomem(err, "a name", 0);
@@ -358,6 +377,8 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
     }
     if (!code && k.entry_count)
         sum_up(&k, vs_now() - began);
+    if (!code && v->hidden_bad)
+        code = vs_find_broken(j->model, v->hidden_at, j->prompts, j->run, &v->broken, err);
     if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
         code = vs_generate(j, k.trunk, k.head, arena, r, err);
     if (!code && j->q->dump_logits) {

@@ -29,11 +29,16 @@ struct vs_forward_job {
                                           with the rest too, or aborted; NULL when no prompt could be run */
 };
 
+/* A weight that is NaN, or else Inf: which element, as the tensor is stored. tensor NULL: none is. */
+struct vs_broken { const struct vs_tensor *tensor; uint64_t at; bool nan; };
+
 #define VS_SHOWN_IDS 6
 /* What went wrong, in numbers; vocab-check words it. Lists hold the first few. */
 struct vs_forward_verdicts {
-    uint64_t hidden_bad; uint32_t hidden_layer;        /* NaN and Inf; the first layer with one (0 = embedded tokens) */
+    uint64_t hidden_bad; uint32_t hidden_at;           /* NaN and Inf; the first look with one, see vs_pass_looks() */
     bool hidden_bad_sample;                            /* in a prompt of old ids */
+    float hidden_before;                               /* the largest value that was looked at before; 0 for the embedding */
+    struct vs_broken broken;                           /* among the weights of that stage */
     uint64_t logits_bad;
     uint64_t logits_different, first_different_id;     /* of old ids, against the base */
     uint64_t live_positions, live_ids[VS_SHOWN_IDS]; uint32_t live_shown; /* the highest logit is a row without a token */
@@ -50,6 +55,10 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
 
 enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena,
                          struct vs_forward_report *r, struct vs_err *err) VS_NODISCARD;
+/* broken.c: the weights that make hidden states of this look out of those before are read once more; of the input table the rows of
+ * the prompts. */
+enum vs_code vs_find_broken(const struct vs_model *m, uint32_t look, const struct vs_prompts *prompts, const struct vs_run *run,
+                            struct vs_broken *out, struct vs_err *err) VS_NODISCARD;
 uint64_t vs_batch_memory(const struct vs_run *run);
 uint64_t vs_batch_tokens(const struct vs_run *run, const struct vs_arch *a); /* of a batch, unless one prompt is longer */
 uint64_t vs_batch_key(const struct vs_arch *a, uint64_t length);             /* prompts of one batch have the same */

@@ -66,14 +66,22 @@ static enum vs_code mark_config_ids(struct vs_planner *p, const struct vs_tokeni
     return VS_OK;
 }
 
+/* vocab-merge gives no id below the base's own: such a map went through an extension that inserted text before other blocks. */
+static const char *why_in_use(const struct vs_planner *p, uint64_t id)
+{
+    const bool moved = p->request->map && id < p->plan->map->base_rows_needed;
+    return moved ? "; this copy of the map has ids as they were moved by an extension: give the map that vocab-merge wrote" : "";
+}
+
 static enum vs_code add_token(struct vs_planner *p, uint32_t cap, const struct vs_extend_token *t, struct vs_err *err)
 {
     struct vs_extend *x = p->x;
     char shown[128];
     if (in_use(x, t->id))
-        return vs_fail(err, VS_EMISMATCH, "%s: id %llu (\"%s\") is new there, but %s already uses it: row %llu is not free",
+        return vs_fail(err, VS_EMISMATCH, "%s: id %llu (\"%s\") is new there, but %s already uses it: row %llu is not free%s",
                        p->request->map ? p->request->map : p->request->tokenizer, (unsigned long long)t->id,
-                       vs_escape(shown, sizeof shown, t->token), p->request->model, (unsigned long long)t->id);
+                       vs_escape(shown, sizeof shown, t->token), p->request->model, (unsigned long long)t->id,
+                       why_in_use(p, t->id));
     if (x->token_count == cap)
         return vs_fail(err, VS_EUSAGE, "more new tokens than were counted");
     x->tokens[x->token_count] = *t;

@@ -106,7 +106,8 @@ static bool add_forward(cJSON *top, const struct vs_check_result *r)
            add_number(o, "mass_new_mean", f->mass_new_mean, f->mass_new_mean >= 0) && add_number(o, "mass_surplus_max", f->mass_surplus_max, true) &&
            add_number(o, "kl_max", f->kl_max, f->mass_new_max >= 0) && add_number(o, "hidden_nmse", f->hidden_nmse, f->hidden_nmse >= 0) &&
            add_number(o, "logits_max_abs", f->logits_max_abs, f->logits_max_abs >= 0) &&
-           add_number(o, "first_differing_layer", (double)f->first_differing_layer, f->first_differing_layer >= 0) &&
+           add_number(o, "first_differing_layer", (double)f->first_differing_layer, f->first_differing_stage) &&
+           add(o, "first_differing_stage", vs_stage_name(f->first_differing_stage)) &&
            add_number(o, "row_sum_error", f->row_sum_error, f->row_sum_error >= 0);
 }
 

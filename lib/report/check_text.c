@@ -139,12 +139,27 @@ static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
     *any = true;
 }
 
+/* Asked for and not done is the last that is said. */
+static void put_not_run(const struct vs_check_result *r, struct vs_buf *b)
+{
+    if (!r->forward_asked || r->levels[3].state != VS_NOT_RUN || r->levels[4].state != VS_NOT_RUN)
+        return;
+    vs_buf_puts(b, "the model was NOT run: ");
+    vs_put_text(b, r->levels[3].why);
+    vs_buf_puts(b, "\n");
+}
+
 /* Without weights the rules saw a tokenizer or a config, and no model. */
-static void put_unchecked(const struct vs_check_result *r, struct vs_buf *b)
+static bool nothing_ran(const struct vs_check_result *r)
 {
     for (int i = 0; i < 5; i++)
         if (r->levels[i].state != VS_NOT_RUN)
-            return;
+            return false;
+    return true;
+}
+
+static void put_unchecked(const struct vs_check_result *r, struct vs_buf *b)
+{
     vs_buf_printf(b, "; no level was run (%s): no model was checked", r->levels[0].why ? r->levels[0].why : "no weights");
 }
 
@@ -178,7 +193,11 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
     vs_put_text(b, r->facts->path);
     if (counts[VS_INFO] && !notes)
         vs_buf_printf(b, " (%u note%s: -v)", counts[VS_INFO], counts[VS_INFO] == 1 ? "" : "s");
-    put_unchecked(r, b);
+    const bool nothing = nothing_ran(r);
+    if (nothing)
+        put_unchecked(r, b);
     vs_buf_puts(b, "\n");
+    if (!nothing)
+        put_not_run(r, b);
     return b->failed ? vs_enomem(err, "the report", b->n) : VS_OK;
 }

@@ -64,11 +64,23 @@ Numbers that make no sense are refused, not rounded in silence; so is a director
     try: embed-extend --help
   [2]
   $ vocab-check base --threads 0
-  vocab-check: --threads 0: expected a number from 1 to 1048576
+  vocab-check: --threads 0: expected a number from 1 on
     try: vocab-check --help
   [2]
-  $ embed-extend base --pad-multiple 0 -n
-  embed-extend: --pad-multiple 0: expected a number from 1 to 1048576
+  $ vocab-check base --threads -1
+  vocab-check: --threads -1: expected a number from 1 on
+    try: vocab-check --help
+  [2]
+  $ embed-extend base --pad-multiple 1048577 -n
+  embed-extend: --pad-multiple 1048577: expected a number of at most 1048576
+    try: embed-extend --help
+  [2]
+  $ vocab-check base --generate 99999999999999999999
+  vocab-check: --generate 99999999999999999999: expected a number of at most 100000
+    try: vocab-check --help
+  [2]
+  $ embed-extend base --seed 9223372036854775808 -n
+  embed-extend: --seed 9223372036854775808: expected a number of at most 9223372036854775807
     try: embed-extend --help
   [2]
   $ vocab-inspect base --data-dir nowhere

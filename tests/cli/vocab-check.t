@@ -205,7 +205,7 @@ Rows without a token that generation leaves out have no part in the run, and are
   warning VOC408  ...
   warning VOC427  ...
              L2 rows and head  pass
-             L3 forward        pass
+             L3 forward        FAIL
   forward    llama: 4 prompts, 26 positions, ...
   $ python3 -c 'import json; p = "live/generation_config.json"; d = json.load(open(p)); d["suppress_tokens"] = [539, 541]; json.dump(d, open(p, "w"))'
   $ vocab-check live --forward --device cpu | grep 'VOC4\|L[23]\|^forward'
@@ -449,6 +449,7 @@ agrees.
     remedy  extend the base again with another --init
     remedy  extend the base again with another --init
   error   VOC417  ...
+    remedy  extend the base again with another --init
     remedy  extend the base again with another --init
   $ rm -r odd && cp -r out odd && python3 poke.py 3 c07f model.embed_tokens.weight && python3 poke.py 575 c07f model.embed_tokens.weight && vocab-check odd --device cpu -q | grep 'VOC\|remedy'
   error   VOC401  1 row with NaN or Inf: 3 ...

@@ -99,6 +99,8 @@ const struct bad bad_safetensors[] = {
     BAD("st-length-zero", VS_EFORMAT, "header length at byte 0: found 0", bytes, "\0\0\0\0\0\0\0\0", 8),
     BAD("st-length-beyond-file", VS_EFORMAT, "found 3, but only 2 bytes follow", bytes, "\x03\0\0\0\0\0\0\0{}", 10),
     BAD("st-length-wraps", VS_EFORMAT, "found 18446744073709551615", bytes, "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10),
+    BAD("st-lfs-pointer", VS_EFORMAT, "found a git-lfs pointer of 131 bytes, expected the file that it stands for: run `git lfs pull`", bytes,
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 2421696\n", 131),
     BAD("st-length-above-limit", VS_ELIMIT, "found 100000001, at most 100000000", too_large, NULL, 0),
     BAD("st-not-utf8", VS_EFORMAT, "UTF-8", header, "{\"\xff\xfe\":{" F32_2 "," AT(0, 8) "}}", 8),
     BAD("st-byte-order-mark", VS_EFORMAT, "byte order mark", header, "\xef\xbb\xbf{}", 0),

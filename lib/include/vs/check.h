@@ -82,6 +82,7 @@ struct vs_check_result {
     bool found_map, found_receipt;         /* in the directory: nobody gave them */
     const char *device_note;               /* "no CUDA device: ..." when auto fell to the CPU; or NULL */
     enum vs_severity fail_on;              /* of the request: what fails is shown */
+    bool forward_asked;                    /* of the request: that it was not run is shown */
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;
 };

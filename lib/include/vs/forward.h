@@ -22,6 +22,10 @@ struct vs_forward_request {
     bool debug;               /* measures how far attention rows are from a sum of 1 */
 };
 
+/* Where in the model hidden states are looked at, in this order; behind each layer once. */
+enum vs_stage { VS_STAGE_NONE, VS_STAGE_EMBEDDING, VS_STAGE_LAYER, VS_STAGE_FINAL_NORM };
+const char *vs_stage_name(enum vs_stage s); /* "embedding" "layer" "final_norm"; NULL for none */
+
 struct vs_generated { const uint32_t *prompt; uint32_t prompt_count; const uint32_t *ids; uint32_t count; struct vs_str text; };
 
 struct vs_forward_report {
@@ -30,10 +34,13 @@ struct vs_forward_report {
     double seconds;                         /* of the passes */
     double mass_new_max, mass_new_mean;     /* softmax mass on new rows, over positions of old ids alone; -1: no new rows */
     double mass_surplus_max;                /* on rows without a token, over all positions */
-    double kl_max;                          /* KL(old || new) = -ln(1 - mass_new), the largest */
+    double kl_max;                          /* KL(old || new) in nats, the largest: ln of the sum of exp(logit) over all rows, less that
+                                               over all but the new ones; -ln(1 - mass_new) where that can be told */
     double hidden_nmse;                     /* of two runs; -1 where one was enough */
     double logits_max_abs;                  /* how far old logits are from the base's; -1: not compared */
-    int64_t first_differing_layer;          /* -1: none, or not compared; 0 = the embedded tokens */
+    enum vs_stage first_differing_stage;    /* of two runs; none: they are equal, or one was enough */
+    int64_t first_differing_layer;          /* as names of tensors count, from 0; -1 for the embedding, the number of layers for the final
+                                               norm; nothing where there is no such stage */
     double row_sum_error;                   /* -1: not measured */
     struct vs_generated *generated; uint32_t generated_count;
     double tokens_per_second;               /* of the continuation, 0 without one */

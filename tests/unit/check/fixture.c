@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "json/dom.h"
 #include "support.h"
+#include "vs_kernels.h"
 
 static const struct vs_run plain;
 
@@ -112,7 +113,7 @@ static void write_small_tokenizer(const char *dir, const struct model *m, unsign
     vs_buf_free(&b);
 }
 
-static void apply_edit(const char *dir, const struct edit *e)
+void apply_edit(const char *dir, const struct edit *e)
 {
     const char *path = vst_path(dir, e->file);
     if (!e->from && !e->to) {
@@ -153,6 +154,18 @@ static bool follows_text(const char *tensor)
     return strstr(tensor, "embed_tokens") || strstr(tensor, "lm_head") || strstr(tensor, "shared");
 }
 
+static void convert(struct vst_tensor *t, uint64_t count, const char *to, float **data)
+{
+    enum vs_dtype dtype;
+    struct vs_err err;
+    void *out = malloc(count * sizeof(double) + 1);
+    cr_assert(out && vs_dtype_parse(vs_cstr(to), &dtype));
+    cr_assert_eq(vs_k_from_f32(*data, dtype, count, out, &err), VS_OK, "%s", err.message);
+    free(*data);
+    t->data = *data = out;
+    t->dtype = to;
+}
+
 static void write_weights(const char *dir, const struct model *m, const struct small *s)
 {
     struct vst_tensor list[8];
@@ -171,6 +184,8 @@ static void write_weights(const char *dir, const struct model *m, const struct s
         for (uint64_t k = 0; k < count; k++)
             data[n][k] = small_value(t.tensor, k) * (follows_text(t.tensor) && k / cols >= live ? 0.001f : 1);
         list[n] = (struct vst_tensor){t.tensor, "F32", {t.rows, t.cols}, t.cols ? 2 : 1, data[n]};
+        if (s->dtype)
+            convert(&list[n], count, s->dtype, &data[n]);
         n++;
     }
     vst_write_safetensors(vst_path(dir, s->shard ? s->shard : "model.safetensors"), list, n, "{\"format\":\"pt\"}");

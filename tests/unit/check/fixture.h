@@ -23,6 +23,7 @@ struct poke { const char *tensor; uint64_t row; enum poke_what what; double arg;
 struct small {
     const char *name;             /* of the healthy model in fixture.c; NULL: llama */
     const char *shard;            /* name of the weight file; NULL: model.safetensors */
+    const char *dtype;            /* of all tensors; NULL: F32 */
     unsigned words;               /* entries of model.vocab; 0: WORDS */
     unsigned live;                /* rows from here on are padding, nearly zero; 0: WORDS */
     struct edit edits[4];
@@ -37,6 +38,7 @@ const char *make_small(const struct small *m);
 const char *write_small_map(const char *base, unsigned first, unsigned count);
 /* The same directory, extended by embed-extend to that many rows: with a receipt.json. */
 const char *extend_small(const char *dir, int64_t rows);
+void apply_edit(const char *dir, const struct edit *e);
 void poke_file(const char *dir, const struct poke *p);
 const char *const *healthy_models(void); /* names, NULL at the end */
 

@@ -23,6 +23,7 @@ static const struct { const char *schema, *paths; } promised[] = {
               "special_ids/*/file special_ids/*/at special_ids/*/name special_ids/*/id special_ids/*/token "
               "blocks/*/name blocks/*/begin blocks/*/end blocks/*/basis surplus/rows surplus/class"},
     {"findings", "schema path verdict levels/L0/state levels/L0/why levels/L1 levels/L2 levels/L3/state levels/L4/why device/kind device/name "
+                 "forward/kl_max forward/hidden_nmse forward/logits_max_abs forward/first_differing_layer forward/first_differing_stage "
                  "findings/*/rule findings/*/severity findings/*/message findings/*/file findings/*/at findings/*/found findings/*/expected "
                  "findings/*/remedy facts/schema"},
     {"vocab-map", "schema base/path base/sha256 base/rows_needed rows_needed new/*/id new/*/token new/*/kind new/*/source new/*/source_id new/*/pieces/* "
@@ -158,6 +159,11 @@ static void merge_and_extend(void)
     keep_check(ARGS(vst_tool("vocab-check"), "--json", "--device", "cpu", out, "--base", base, "--map", map, "--receipt", vst_path(out, "receipt.json")), 0);
     const struct vs_jval *state = vs_jpath(seen[seen_count - 2].json.root, "/levels/L1/state");
     cr_expect(state && vs_str_is(state->str, "pass"));
+    keep_check(ARGS(vst_tool("vocab-check"), "--json", "--device", "cpu", "--forward", out, "--base", base), 0);
+    apply_edit(out, &(struct edit){"config.json", "10000.0", "20000.0"});
+    keep_check(ARGS(vst_tool("vocab-check"), "--json", "--device", "cpu", "--forward", out, "--base", base), 1);
+    const struct vs_jval *stage = vs_jpath(seen[seen_count - 2].json.root, "/forward/first_differing_stage");
+    cr_expect(stage && vs_str_is(stage->str, "layer"));
 }
 
 static void patch(void)

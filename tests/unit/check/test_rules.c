@@ -83,6 +83,9 @@ static const struct broken table[] = {
      {.name = "gemma3n", .edits = {CONFIG("\"vocab_size\": 40", "\"vocab_size\": 42"), {"offset-receipt.json", NULL,
       "{\"shift\": {\"at\": 24, \"by\": 2}, \"blocks\": [{\"end\": 42}, {\"end\": 34}]}\n"}}}},
     {"VOC127", VS_ERROR, "*", "/tables", NULL, NULL, "*", {0}, NULL, FOREIGN_RECEIPT}, /* and not one for each table */
+    {"VOC128", VS_WARNING, "model.safetensors", HEAD, "F64", "F32", "*", {.dtype = "F64"}, NULL, BASE}, /* the same values: no other model, no other rows */
+    {"VOC128", VS_WARNING, "model.safetensors", HEAD, "F32", "F64", "*",
+     {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}}, NULL, BASE_AND_MAP, {.dtype = "F64"}},
     {"VOC126", VS_ERROR, "config.json", NULL, "llama", "gemma3n", "*", {0}, NULL, BASE, {.name = "gemma3n"}}, /* and no list of all that differs */
     /* 2xx */
     {"VOC201", VS_WARNING, "tokenizer.json", "/model/vocab", NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\": 5, \"t6\": 6, ", "")}}, "VOC110"},
@@ -128,6 +131,8 @@ static const struct broken table[] = {
     {"VOC403", VS_INFO, IN_TABLE, NULL, NULL, NULL, {.words = 23, .live = 23, .pokes = {{EMBED, 23, POKE_ZERO}}}, "VOC106"},
     {"VOC404", VS_ERROR, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, {.name = "gemma4", .pokes = {{EMBED, 6, POKE_COPY, 5}}}},
     {"VOC404", VS_WARNING, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, {.pokes = {{EMBED, 6, POKE_COPY, 5}}}},
+    {"VOC404", VS_WARNING, IN_TABLE, "row 5 equal to row 6", "a row of its own for each token", NULL, /* no byte is compared, so that VOC413 says nothing */
+     {.pokes = {{EMBED, 6, POKE_COPY, 5}}}, "VOC128", BASE, {.dtype = "F64"}},
     {"VOC404", VS_INFO, IN_TABLE, "row 30 equal to row 5", "a row of its own for each token", NULL, /* a new token of one piece */
      {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}, .pokes = {{EMBED, 30, POKE_COPY, 5}}}, NULL, MAP},
     {"VOC407", VS_WARNING, IN_TABLE, "*", NULL, NULL, {.pokes = {{EMBED, 5, POKE_SCALE, 100}}}},
@@ -397,6 +402,30 @@ Test(rules, writers_refuse_an_empty_table)
 }
 
 /* ---- the catalogue ---- */
+
+/* What is said follows the case. */
+Test(rules, words)
+{
+    const struct { const char *rule; struct small small; bool why; const char *has, *lacks; } cases[] = {
+        {"VOC401", {.pokes = {{EMBED, 5, POKE_NAN}}}, true, "every logit of a prompt that touches one becomes NaN", "head"},
+        {"VOC401", {.pokes = {{HEAD, 5, POKE_NAN}}}, true, "the logit of such a row is NaN or Inf for every prompt", "touches"},
+        {"VOC401", {.name = "tied", .pokes = {{EMBED, 5, POKE_NAN}}}, true, "the table is the head too", NULL},
+        {"VOC409", {.edits = {CONFIG("false", "true")}}, false, "set tie_word_embeddings to false", "text_config"},
+        {"VOC409", {.name = "mllama", .shapes = {{"language_model.lm_head.weight", GONE, 0}}}, false, "set tie_word_embeddings, at the top and in text_config, to true", NULL},
+        {"VOC114", {.edits = {CONFIG("hidden_size\": 8", "hidden_size\": 16")}}, false, "download both from one revision", NULL},
+        {"VOC506", {.name = "gemma3n", .shapes = {{"model.language_model.embed_tokens_per_layer.weight", 16, COLS}}}, false, "MAP as vocab-merge wrote it", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vs_check_result *r = check(make_small(&cases[i].small), NULL, NULL, NULL);
+        const char *text = NULL;
+        for (uint32_t n = 0; n < r->finding_count; n++)
+            if (strcmp(r->findings[n].rule, cases[i].rule) == 0)
+                text = cases[i].why ? r->findings[n].why : r->findings[n].remedy;
+        cr_expect(text && strstr(text, cases[i].has), "case %zu: %s", i, text ? text : "none");
+        cr_expect(!text || !cases[i].lacks || !strstr(text, cases[i].lacks), "case %zu: %s", i, text);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
 
 Test(rules, every_rule_of_the_catalogue_has_a_case)
 {

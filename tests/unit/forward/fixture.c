@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/sha256.h"
+#include "base/str.h"
 #include "fixture.h"
 #include "support.h"
+#include "vs_kernels.h"
 
 static const char *const types[ALL_KINDS] = {"llama", "qwen2", "qwen3", "gemma2", "qwen2_moe", "bert"};
 
@@ -173,6 +175,20 @@ static void add_decoder_tables(const struct tiny *t, unsigned rows)
         add(t, "lm_head.weight", t->head_rows ? t->head_rows : rows, HIDDEN, false);
 }
 
+/* As a copy of the model in another dtype has them. */
+static void convert(struct vst_tensor *t, const char *to)
+{
+    uint64_t n = t->shape[0] * (t->ndim > 1 ? t->shape[1] : 1);
+    void *data = malloc(n * sizeof(double));
+    enum vs_dtype dtype;
+    struct vs_err err;
+    cr_assert(vs_dtype_parse(vs_cstr(to), &dtype));
+    cr_assert_eq(vs_k_from_f32(t->data, dtype, n, data, &err), VS_OK, "%s", err.message);
+    free((void *)(uintptr_t)t->data);
+    t->data = data;
+    t->dtype = to;
+}
+
 const char *make_tiny(const struct tiny *t)
 {
     const char *dir = vst_tempdir();
@@ -186,6 +202,8 @@ const char *make_tiny(const struct tiny *t)
         add_decoder_tables(t, rows);
     if (t->extra)
         add(t, t->extra, 5, 7, false);
+    for (size_t i = 0; t->dtype && i < list_count; i++)
+        convert(&list[i], t->dtype);
     vst_write_safetensors(vst_path(dir, "model.safetensors"), list, list_count, NULL);
     for (size_t i = 0; i < list_count; i++) {
         free((void *)(uintptr_t)list[i].data);

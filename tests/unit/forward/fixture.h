@@ -33,6 +33,7 @@ struct tiny {
     const char *extra;          /* one more tensor of this name */
     const char *poke; uint64_t poke_at; float poke_value; /* one element of a tensor; from poke_at on poke_count of them */
     uint64_t poke_count;
+    const char *dtype;          /* that values are converted to, "F64" "F16" "BF16"; NULL: F32 */
     bool tied;                  /* no head, and the config says so */
 };
 

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
-#include "forward/pass.h"
+#include "forward/run.h"
 #include "gguf_file.h"
 #include "support.h"
 
@@ -285,6 +285,66 @@ Test(forward_gguf, one_column)
     open_model(1, NULL, plain, &c, &m);
     expect_obstacle("one column", &m, VS_BEYOND, "blk.0.ffn_down.weight", "a matrix of one column");
     vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vst_cleanup();
+}
+
+/* ---- no number ---- */
+
+/* Of row 3 of the tensor the scale is NaN. */
+static void broken_block(struct gg *g)
+{
+    unsigned char blocks[WIDTH * 34] = {0};
+    blocks[3 * 34 + 1] = 0x7e;
+    gg_tensor(g, "blk.0.ffn_down.weight", GG_Q8_0, 2, DIMS(32, WIDTH), blocks, sizeof blocks);
+}
+
+static void no_block(struct gg *g) { put_matrix(g, "blk.0.ffn_down.weight", WIDTH, 32); }
+
+Test(forward_gguf, a_block_that_is_no_number)
+{
+    for (int broken = 0; broken < 2; broken++)
+        for (uint32_t look = 0; look < 3; look++) {
+            struct vs_checkpoint *c;
+            struct vs_model m;
+            struct vs_prompts prompts = {0};
+            struct vs_broken found = {0};
+            struct vs_err err = {0};
+            open_model(32, "blk.0.ffn_down.weight", broken ? broken_block : no_block, &c, &m);
+            cr_assert_eq(m.obstacle.kind, VS_RUNNABLE, "%s: %s", m.obstacle.at, m.obstacle.found);
+            cr_assert_eq(vs_prompts_parse("1 2 3", &prompts, &err), VS_OK);
+            cr_assert_eq(vs_find_broken(&m, look, &prompts, NULL, &found, &err), VS_OK, "%s", err.message);
+            if (broken && look == 1)
+                cr_expect(found.tensor && vs_str_is(found.tensor->name, "blk.0.ffn_down.weight") && found.at == 3 * 32 && found.nan, "at %llu",
+                          (unsigned long long)found.at);
+            else
+                cr_expect_null(found.tensor, "look %u", look);
+            vs_prompts_free(&prompts);
+            vs_model_close(&m);
+            vs_checkpoint_close(c);
+        }
+    vst_cleanup();
+}
+
+/* MXFP4 of safetensors: exponents are a tensor of their own, and the last one is no power of two. */
+Test(forward_gguf, an_exponent_that_is_no_number)
+{
+    uint8_t blocks[4 * 16] = {0}, exponents[4] = {127, 254, 255, 255};
+    const struct vst_tensor stored[] = {{"blocks", "U8", {4, 16}, 2, blocks}, {"scales", "U8", {4, 1}, 2, exponents}};
+    const char *path = vst_path(vst_tempdir(), "model.safetensors");
+    struct vs_layer layer = {0};
+    struct vs_weight roles[VS_LAYER_ROLES] = {{{0}}};
+    struct vs_checkpoint *c;
+    struct vs_broken found = {0};
+    struct vs_prompts none = {0};
+    struct vs_err err = {0};
+    vst_write_safetensors(path, stored, 2, NULL);
+    cr_assert_eq(vs_checkpoint_open(path, &(struct vs_checkpoint_options){.lenient = true}, &c, &err), VS_OK, "%s", err.message);
+    roles[VS_W_DOWN].weight = (struct vs_view){.tensor = vs_checkpoint_tensor(c, VS_LIT("blocks")), .scales = vs_checkpoint_tensor(c, VS_LIT("scales")),
+                                               .rows = 4, .cols = 32, .mxfp4 = true};
+    const struct vs_model m = {.c = c, .arch = {.layers = 1, .layer = &layer}, .binding = {.layer = roles}};
+    cr_assert_eq(vs_find_broken(&m, 1, &none, NULL, &found, &err), VS_OK, "%s", err.message);
+    cr_expect(found.tensor == roles[VS_W_DOWN].weight.scales && found.at == 2 && found.nan, "at %llu", (unsigned long long)found.at);
     vs_checkpoint_close(c);
     vst_cleanup();
 }

@@ -28,6 +28,7 @@ static void scores_u32(struct gg *g) { gg_numbers(g, "tokenizer.ggml.scores", GG
 static void long_types(struct gg *g) { gg_numbers(g, "tokenizer.ggml.token_type", GG_I32, types, 9); }
 static void types_string(struct gg *g) { gg_string(g, "tokenizer.ggml.token_type", "normal"); }
 static void other_size(struct gg *g) { gg_u32(g, "llama.vocab_size", 9); }
+static void other_width(struct gg *g) { gg_u32(g, "llama.embedding_length", 33); }
 static void eos_beyond(struct gg *g) { gg_u32(g, "tokenizer.ggml.eos_token_id", 8); }
 static void eos_minus_1(struct gg *g) { gg_u32(g, "tokenizer.ggml.eos_token_id", UINT32_MAX); }
 static void fim_beyond(struct gg *g) { gg_u32(g, "tokenizer.ggml.fim_pre_token_id", 4000); }
@@ -87,6 +88,8 @@ static const struct {
     {"too many types", "VOC702", VS_ERROR, "tokenizer.ggml.token_type", "found 9 entries", "tokenizer.ggml.token_type", long_types},
     {"types no array", "VOC702", VS_ERROR, "tokenizer.ggml.token_type", "a value of type string", "tokenizer.ggml.token_type", types_string},
     {"another declared size", "VOC703", VS_WARNING, "llama.vocab_size", "llama.vocab_size is 9, the file lists 8 tokens", "llama.vocab_size", other_size},
+    {"another width", "VOC114", VS_ERROR, "token_embd.weight", "the table has 32 columns, llama.embedding_length says 33", "llama.embedding_length", other_width,
+     "convert the model again"},
     {"end of text beyond the list", "VOC704", VS_ERROR, "tokenizer.ggml.eos_token_id", "is 8, expected an id below 8", "tokenizer.ggml.eos_token_id", eos_beyond},
     {"end of text -1", "VOC704", VS_ERROR, "tokenizer.ggml.eos_token_id", "is 4294967295", "tokenizer.ggml.eos_token_id", eos_minus_1},
     {"a fill-in token beyond the list", "VOC704", VS_ERROR, "tokenizer.ggml.fim_pre_token_id", "is 4000", NULL, fim_beyond},
