@@ -122,7 +122,6 @@ static bool set_value(const struct cli_option *o, char *base, const char *text, 
     case CLI_FLAG: *(bool *)to = true; return true;
     case CLI_COUNTER: ++*(int *)to; return true;
     case CLI_TEXT: *(const char **)to = text; return *text != '\0' && strcmp(text, "-") != 0;
-    case CLI_WORDS: *(const char **)to = text; return true;
     case CLI_STREAM: *(const char **)to = text; return *text != '\0';
     case CLI_NUMBER: return parse_number(text, to);
     case CLI_COUNT: return parse_number(text, to) && *(int64_t *)to >= 1 && *(int64_t *)to <= CLI_COUNT_MOST;

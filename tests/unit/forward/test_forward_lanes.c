@@ -259,7 +259,7 @@ static struct vs_check_result *continued_by(const char *dir, const char *prompts
 {
     const char *file = vst_path(vst_tempdir(), "prompts");
     vst_write_text(file, prompts);
-    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = file, .generate = generate}, 0);
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(file), .generate = generate}, 0);
     cr_assert(r->forward && r->forward->generated_count);
     return r;
 }
@@ -286,7 +286,7 @@ Test(lanes, continuations_do_not_depend_on_neighbours)
 Test(lanes, a_continuation_beyond_the_memory)
 {
     const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 200000"});
-    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 100000};
+    struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2 3"), .generate = 100000};
     struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
     struct vs_check_result *r = NULL;
     struct vs_err err = {0};
@@ -298,7 +298,7 @@ Test(lanes, a_continuation_beyond_the_memory)
 /* Whatever allocation fails, the run ends with the message for it and leaves nothing: no logits of prompts without their continuation. */
 static enum vs_code fail_at(const char *dir, const char *folder, unsigned long n)
 {
-    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 2, .dump_logits = vst_path(folder, "logits.npy")};
+    struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2 3"), .generate = 2, .dump_logits = vst_path(folder, "logits.npy")};
     struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
     struct vs_err err = {0};
     struct vs_check_result *r = NULL;
