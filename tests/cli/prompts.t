@@ -52,6 +52,9 @@ Ids are looked up in the table of a model that cannot be run as well, and of a .
   $ make-checkpoint gemma3n g3n && vocab-check g3n --prompt-ids "1 2 999999" --device cpu -q | grep -v 'why\|remedy'
   error   VOC431  1 id in 1 prompt has no row, the first is 999999 at position 2 of prompt 1; the table ends at 262399
   1 error in g3n (1 note: -v)
+  $ make_gguf.py llama default some.gguf llama.block_count && vocab-check some.gguf --prompt-ids "1 2 999" --device cpu -q | grep 'VOC4'
+  error   VOC421  llama.block_count: found absent, expected a whole number above 0
+  error   VOC431  1 id in 1 prompt has no row, the first is 999 at position 2 of prompt 1; the table ends at 265
 
 The file of logits and its shape are told; --quiet leaves the path. Where a prompt cannot be run there is no file, for its rows would
 be taken for those of another, and that is told too.
