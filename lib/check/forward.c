@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L3 and L4: the model runs. Which ids it is asked, which of its rows are old, new or without a token, and whether the
+ * L3 and L4: the model runs. Which ids of the vocabulary it is asked, which of its rows are old, new or without a token, and whether the
  * base must run as well.
  */
 #include "check/forward.h"
@@ -47,7 +47,7 @@ static enum vs_code classify(struct forward *f, bool runnable)
     return VS_OK;
 }
 
-/* ---- prompts ---- */
+/* ---- prompts of the vocabulary ---- */
 
 static enum vs_code add_specials(struct forward *f, uint32_t length)
 {

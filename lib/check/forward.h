@@ -21,7 +21,7 @@ struct forward {
     struct vs_tokenizer *encoder; /* the tokenizer once more, opened to encode: facts are made of ids only */
 };
 
-/* Neither has a token; one of the two may still be in the way. */
+/* Whether or not a config keeps its row from being chosen. */
 static inline bool vs_is_tokenless(const struct forward *f, uint64_t id)
 {
     return f->classes[id] == VS_F_SURPLUS || f->classes[id] == VS_F_MASKED;
