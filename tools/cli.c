@@ -98,8 +98,9 @@ static bool parse_choice(const char *choices, const char *text, int *out)
     return false;
 }
 
-/* Lists are needed until the program ends, whichever way that is: this keeps them from being leaks. */
-static const char **lists[8];
+/* Lists are needed until the program ends, whichever way that is: this keeps them from being leaks. Nobody reads it, and a compiler that
+ * sees so would leave it out. */
+static const char **volatile lists[8];
 static size_t list_count;
 
 /* As many places as the command line has words. */
