@@ -34,7 +34,6 @@ enum cli_type {
     CLI_FLAG,   /* bool */
     CLI_COUNTER,/* int, counts how often it is given */
     CLI_TEXT,   /* const char *: a path */
-    CLI_WORDS,  /* const char *: any text */
     CLI_STREAM, /* const char *: a path, or - for standard input */
     CLI_NUMBER, /* int64_t, 0 .. 2^63-1 */
     CLI_COUNT,  /* int64_t, 1 .. 1048576 */
@@ -44,7 +43,7 @@ enum cli_type {
     CLI_INIT    /* struct vs_init */
 };
 
-struct cli_list { const char **items; size_t count; };
+struct cli_list { const char **items; size_t count; }; /* items: NULL when count is 0, else there is a NULL behind the last */
 
 struct cli_option {
     char letter;            /* 0 = none */

@@ -5,6 +5,7 @@
 struct options {
     const char *base, *map, *receipt;
     struct vs_forward_request forward;
+    struct cli_list prompt_ids, prompts;
     int64_t generate;
     bool run;
     int fail_on;
@@ -16,12 +17,14 @@ static const struct cli_option options[] = {
     {0, "receipt", "FILE", "the receipt.json of embed-extend: its ranges are hashed again", CLI_TEXT, offsetof(struct options, receipt), NULL},
     {0, "forward", NULL, "run the model: L3, and L4 where L1 does not prove the trunks equal", CLI_FLAG, offsetof(struct options, run), NULL},
     {0, "fast", NULL, "with cuBLASLt, not bit-exact (CUDA only, without --base)", CLI_FLAG, offsetof(struct options, forward.fast), NULL},
-    {0, "prompt-ids", "IDS", "run these ids too: \"1 2 3\", or a file with one prompt a line", CLI_TEXT, offsetof(struct options, forward.prompt_ids),
-     NULL},
-    {0, "prompt", "TEXT", "run this text too, encoded by the tokenizer of the model", CLI_WORDS, offsetof(struct options, forward.prompt), NULL},
+    {0, "prompt-ids", "IDS", "run these ids too: \"1 2 3\" or \"[1, 2, 3]\", one prompt a line, or a file of such lines; may be repeated",
+     CLI_LIST, offsetof(struct options, prompt_ids), NULL},
+    {0, "prompt", "TEXT", "run this text too, encoded by the tokenizer of the model; may be repeated", CLI_LIST,
+     offsetof(struct options, prompts), NULL},
     {0, "generate", "N", "continue the prompts by N tokens, the likeliest each time", CLI_NUMBER, offsetof(struct options, generate), "100000"},
-    {0, "dump-logits", "FILE", "write the logits of the prompts as .npy: float32 [positions, rows]; of an encoder the hidden states", CLI_TEXT,
-     offsetof(struct options, forward.dump_logits), NULL},
+    {0, "dump-logits", "FILE", "write the logits of the prompts, --prompt-ids before --prompt, as .npy: float32 [positions, rows]; of an encoder "
+                               "the hidden states; nothing where a prompt cannot be run",
+     CLI_TEXT, offsetof(struct options, forward.dump_logits), NULL},
     {0, "arch-desc", "FILE", "the forward pass of an architecture that is not known, see schemas/arch", CLI_TEXT,
      offsetof(struct options, forward.arch_desc), NULL},
     {0, "fail-on", "error|warning|info", "exit 1 from this severity on (default error)", CLI_CHOICE, offsetof(struct options, fail_on),
@@ -42,8 +45,9 @@ static const struct cli_tool tool = {
         "logits must be finite, logits of old ids those of the base to the last bit, and no row without a token may win: the level fails then\n"
         "(VOC427, a warning). Where bytes do not prove the trunks equal, as of a copy in another dtype, both run and values decide (L4).\n"
         "Weights stream through --memory. --prompt gets the tokens around it that the post-processor of tokenizer.json adds (or add_bos_token\n"
-        "of a .gguf file). --prompt-ids, --prompt, --generate, --dump-logits, --fast and --arch-desc imply --forward; --fast has no --base. An\n"
-        "architecture without a description is checked up to L2, and the report says why.",
+        "of a .gguf file). Prompts of --prompt-ids come first, then those of --prompt, each in the order given; findings count them from 1, and\n"
+        "positions in them from 0. --prompt-ids, --prompt, --generate, --dump-logits, --fast and --arch-desc imply --forward; --fast has no\n"
+        "--base. An architecture without a description is checked up to L2, and the report says why.",
     .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --forward\n"
@@ -72,6 +76,8 @@ int main(int argc, char **argv)
         return exit_code;
     struct vs_forward_request *f = &o.forward;
     f->generate = (uint32_t)o.generate;
+    f->prompt_ids = o.prompt_ids.items; /* as long as the command line at least, and zeroed: they end with NULL */
+    f->prompt = o.prompts.items;
     f->debug = c.verbose > 0;
     c.dumps = f->dump_logits != NULL;
     bool forward = o.run || f->fast || f->arch_desc || f->generate || f->dump_logits || f->prompt_ids || f->prompt;

@@ -1,31 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L3 and L4: the model runs. Which ids it is asked, which of its rows are old, new or without a token, and whether the
+ * L3 and L4: the model runs. Which ids of the vocabulary it is asked, which of its rows are old, new or without a token, and whether the
  * base must run as well.
  */
 #include "check/forward.h"
-#include "tokenizer/load_gguf.h"
 
 #define PROMPT_LENGTH 8u
 #define SAMPLE_CPU 24u   /* old ids; as many tokens again for new and special ones make a batch that costs no more than reading */
 #define SAMPLE_GPU 256u
 
-struct forward {
-    struct checker *k;
-    const struct vs_forward_request *q;
-    struct vs_model model, base;
-    struct vs_prompts prompts;
-    uint64_t rows, class_rows;  /* of the input table; of the longer of input table and head */
-    uint8_t *classes;
-    struct vs_bits *fresh;
-    uint32_t *eos, eos_count;
-    struct vs_tokenizer *encoder; /* the tokenizer once more, opened to encode: facts are made of ids only */
-};
-
-static bool not_run(struct checker *k, const char *why)
+static void not_run(struct checker *k, const char *why)
 {
     k->r->levels[3].why = k->r->levels[4].why = why;
-    return false;
 }
 
 /* ---- rows ---- */
@@ -40,12 +26,13 @@ static bool is_new(const struct forward *f, uint64_t id)
     return base && base->tokenizer && !vs_is_unlike(k) && id >= base->tokenizer->rows_needed;
 }
 
-static enum vs_code classify(struct forward *f)
+/* A model that cannot be run has its input table all the same. */
+static enum vs_code classify(struct forward *f, bool runnable)
 {
     struct checker *k = f->k;
-    uint64_t head = f->model.binding.model[VS_W_HEAD].weight.rows;
+    uint64_t head = runnable ? f->model.binding.model[VS_W_HEAD].weight.rows : 0;
     bool blocks = k->r->facts->block_count > 1; /* ids of other modalities have no token */
-    f->rows = f->model.binding.model[VS_W_EMBED].weight.rows;
+    f->rows = runnable ? f->model.binding.model[VS_W_EMBED].weight.rows : k->input && k->input->cols ? k->input->rows : 0;
     f->class_rows = head > f->rows ? head : f->rows;
     f->classes = vs_arena_array(&k->impl->arena, f->class_rows + 1, sizeof *f->classes);
     f->fresh = vs_bits_new(k, f->class_rows);
@@ -60,22 +47,7 @@ static enum vs_code classify(struct forward *f)
     return VS_OK;
 }
 
-static bool no_token(const struct forward *f, uint64_t id)
-{
-    return f->classes[id] == VS_F_SURPLUS || f->classes[id] == VS_F_MASKED;
-}
-
-/* ---- prompts ---- */
-
-/* Of a sequence, the most: 1 .. UINT32_MAX. */
-static uint32_t positions_of(const struct forward *f)
-{
-    const struct vs_arch *a = &f->model.arch;
-    uint64_t table = f->model.binding.model[VS_W_POSITIONS].weight.rows;
-    double n = (double)a->positions * (a->has_rope && a->rope[0].kind == VS_ROPE_DYNAMIC ? a->rope[0].factor : 1);
-    n = table && (double)table < n ? (double)table : n;
-    return n >= UINT32_MAX ? UINT32_MAX : n >= 1 ? (uint32_t)n : 1;
-}
+/* ---- prompts of the vocabulary ---- */
 
 static enum vs_code add_specials(struct forward *f, uint32_t length)
 {
@@ -96,139 +68,16 @@ static enum vs_code add_sets(struct forward *f)
     struct checker *k = f->k;
     struct vs_bits *old = vs_bits_new(k, f->rows), *fresh = vs_bits_new(k, f->rows);
     uint64_t n = vs_dev_shares(k->dev) ? SAMPLE_CPU : SAMPLE_GPU;
-    uint32_t length = positions_of(f) < PROMPT_LENGTH ? positions_of(f) : PROMPT_LENGTH;
+    uint32_t length = vs_forward_positions(f) < PROMPT_LENGTH ? vs_forward_positions(f) : PROMPT_LENGTH;
     if (!old || !fresh)
         return k->err->code;
     for (uint64_t id = 0; id < f->rows; id++)
-        if (!no_token(f, id))
+        if (!vs_is_tokenless(f, id))
             vs_bit_set(f->classes[id] == VS_F_NEW ? fresh : old, id);
     enum vs_code code = vs_prompts_sample(old->words, f->rows, n, length, &f->prompts, k->err);
     if (!code)
         code = vs_prompts_every(fresh->words, f->rows, length, VS_PROMPT_NEW, &f->prompts, k->err);
     return code ? code : add_specials(f, length);
-}
-
-static const struct vs_config_int *special(const struct checker *k, const char *name)
-{
-    for (size_t i = 0; i < k->c->config.special_id_count; i++)
-        if (vs_str_is(k->c->config.special_ids[i].name, name) && k->c->config.special_ids[i].value >= 0)
-            return &k->c->config.special_ids[i];
-    return NULL;
-}
-
-static enum vs_code add_text(struct forward *f, const char *text)
-{
-    struct checker *k = f->k;
-    const struct vs_tokenizer_options options = {.lenient = true, .repeats = true};
-    enum vs_code code = !k->t || f->encoder ? VS_OK :
-                        k->c->gguf ? vs_encoder_from_gguf(k->c->gguf, k->q->data_dir, &f->encoder, k->err) :
-                                     vs_tokenizer_open(k->q->path, &options, &f->encoder, k->err);
-    return code ? code : vs_prompts_text(f->encoder, text, &f->prompts, k->err);
-}
-
-/* Something to continue when the user gave nothing. */
-static enum vs_code add_opening(struct forward *f)
-{
-    struct checker *k = f->k;
-    const struct vs_config_int *bos = special(k, "bos_token_id");
-    const bool named = bos && (uint64_t)bos->value < f->rows;
-    enum vs_code code = !named && k->t ? add_text(f, "The") : VS_EUNSUPPORTED;
-    if (code != VS_EUNSUPPORTED)
-        return code;
-    if (!named)
-        return vs_fail(k->err, VS_EUSAGE, "--generate: what shall be continued? this model names no bos_token_id to begin with; give --prompt-ids");
-    code = vs_prompts_begin(&f->prompts, VS_PROMPT_USER, k->err);
-    return code ? code : vs_prompts_add(&f->prompts, bos->value, k->err);
-}
-
-/* Ids of the user's prompts against the table, on the device; prompts with an id that has no row are not run. */
-static enum vs_code check_range(struct forward *f)
-{
-    struct checker *k = f->k;
-    const struct vs_k_range all = {0, f->rows};
-    const struct vs_rows window = {.data = f->classes, .dtype = VS_F32, .first = 0, .count = 0, .total = f->rows, .cols = 1};
-    struct vs_k_bad bad[8];
-    uint64_t bad_count = 0;
-    enum vs_code code = vs_k_gather(k->dev, &window, f->prompts.ids, f->prompts.id_count, &all, 1, NULL, bad, 8, &bad_count, k->err);
-    if (code || !bad_count)
-        return code;
-    vs_say(k, "n", "%llu", (unsigned long long)bad_count);
-    vs_say(k, "found", "%lld", (long long)bad[0].id);
-    vs_say(k, "position", "%llu", (unsigned long long)bad[0].position);
-    vs_say(k, "at", "position %llu", (unsigned long long)bad[0].position);
-    vs_say(k, "last", "%llu", (unsigned long long)f->rows - 1);
-    vs_say(k, "expected", "0 .. %llu", (unsigned long long)f->rows - 1);
-    vs_found(k, "VOC431");
-    for (uint32_t i = 0; i < f->prompts.count; i++)
-        for (uint32_t t = 0; t < f->prompts.list[i].count; t++) {
-            int64_t id = f->prompts.ids[f->prompts.list[i].begin + t];
-            f->prompts.list[i].skip = f->prompts.list[i].skip || id < 0 || (uint64_t)id >= f->rows;
-        }
-    return VS_OK;
-}
-
-static void check_holes(struct forward *f)
-{
-    struct checker *k = f->k;
-    uint64_t holes = 0, first = 0, at = 0;
-    for (uint64_t i = 0; i < f->prompts.id_count; i++) {
-        int64_t id = f->prompts.ids[i];
-        if (id < 0 || (uint64_t)id >= f->rows || !no_token(f, (uint64_t)id))
-            continue;
-        first = holes ? first : (uint64_t)id;
-        at = holes ? at : i;
-        holes++;
-    }
-    if (!holes)
-        return;
-    vs_say(k, "n", "%llu", (unsigned long long)holes);
-    vs_say(k, "found", "%llu", (unsigned long long)first);
-    vs_say(k, "at", "position %llu", (unsigned long long)at);
-    vs_found(k, "VOC432");
-}
-
-static void check_lengths(struct forward *f)
-{
-    struct checker *k = f->k;
-    uint64_t limit = positions_of(f), most = 0, own = 0;
-    for (uint32_t i = 0; i < f->prompts.count; i++) {
-        uint64_t n = f->prompts.list[i].count + (f->q->generate ? f->q->generate - 1ull : 0);
-        if (n <= limit)
-            continue;
-        f->prompts.list[i].skip = true;
-        own = n > most ? f->prompts.list[i].count : own;
-        most = n > most ? n : most;
-    }
-    if (!most)
-        return;
-    vs_say(k, "found", "%llu", (unsigned long long)most);
-    if (most > own)
-        vs_say(k, "parts", ", %llu of its own and %llu that --generate %u continues it by", (unsigned long long)own, (unsigned long long)(most - own),
-               f->q->generate);
-    else
-        vs_say(k, "parts", "%s", "");
-    vs_say(k, "expected", "%llu", (unsigned long long)limit);
-    vs_found(k, "VOC433");
-}
-
-/* The user's prompts first: they are checked, and continued. */
-static enum vs_code make_prompts(struct forward *f)
-{
-    struct checker *k = f->k;
-    enum vs_code code = f->q->prompt_ids ? vs_prompts_parse(f->q->prompt_ids, &f->prompts, k->err) : VS_OK;
-    if (!code && f->q->prompt)
-        code = add_text(f, f->q->prompt);
-    if (!code && !f->prompts.count && f->q->generate)
-        code = add_opening(f);
-    if (!code && !f->prompts.count && f->q->dump_logits)
-        code = vs_fail(k->err, VS_EUSAGE, "--dump-logits: of which prompts? give --prompt-ids or --prompt");
-    if (!code && f->prompts.count)
-        code = check_range(f);
-    if (code)
-        return code;
-    check_holes(f);
-    check_lengths(f);
-    return add_sets(f);
 }
 
 /* ---- running ---- */
@@ -286,6 +135,7 @@ static enum vs_code run_again(struct forward *f, const struct vs_forward_job *j,
     r->generated = first.generated;
     r->generated_count = first.generated_count;
     r->tokens_per_second = first.tokens_per_second;
+    r->dumped = first.dumped;
     return code;
 }
 
@@ -331,7 +181,7 @@ static enum vs_code run(struct forward *f)
     k->r->forward = r;
     vs_forward_findings(k, &f->model, &v, two, &good);
     if (!r->prompts) {
-        (void)not_run(k, "no prompt that can be run");
+        not_run(k, "no prompt that can be run");
         return VS_OK;
     }
     k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || !r->first_differing_stage) ? VS_PASS : VS_FAIL, NULL};
@@ -340,23 +190,31 @@ static enum vs_code run(struct forward *f)
     return VS_OK;
 }
 
+/* What cannot be given is not passed over where it was asked for. */
+static enum vs_code refuse(const struct forward *f, const char *why)
+{
+    not_run(f->k, why);
+    if (!f->q->dump_logits && !f->q->generate)
+        return VS_OK;
+    return vs_fail(f->k->err, VS_EUNSUPPORTED, "%s: %s: %s", f->k->q->path,
+                   f->q->generate ? "nothing can follow a prompt" : "no logits to write", why);
+}
+
 static enum vs_code open_models(struct forward *f, bool *runnable)
 {
     struct checker *k = f->k;
     *runnable = false;
+    if (!k->c || !k->c->file_count)
+        return refuse(f, "no weights");
     enum vs_code code = vs_model_open(k->c, k->q->data_dir, f->q->arch_desc, &f->model, k->err);
-    if (!code && f->model.obstacle.kind) {
-        const char *why = vs_obstacle_finding(k, &f->model.obstacle);
-        *runnable = not_run(k, why);
-        if (f->q->dump_logits || f->q->generate)
-            code = vs_fail(k->err, VS_EUNSUPPORTED, "%s: %s: %s", k->q->path,
-                           f->q->generate ? "nothing can follow a prompt" : "no logits to write", why);
+    if (code)
         return code;
-    }
+    if (f->model.obstacle.kind)
+        return refuse(f, vs_obstacle_finding(k, &f->model.obstacle));
     *runnable = true;
-    if (!code && f->model.arch.encoder && f->q->generate)
+    if (f->model.arch.encoder && f->q->generate)
         return vs_fail(k->err, VS_EUSAGE, "%s: --generate: this is an encoder, nothing follows a prompt; leave it out", k->q->path);
-    if (!code && k->impl->base && k->impl->base->checkpoint && k->impl->base->checkpoint->file_count)
+    if (k->impl->base && k->impl->base->checkpoint && k->impl->base->checkpoint->file_count)
         code = vs_model_open(k->impl->base->checkpoint, k->q->data_dir, f->q->arch_desc, &f->base, k->err);
     return code;
 }
@@ -364,18 +222,20 @@ static enum vs_code open_models(struct forward *f, bool *runnable)
 enum vs_code vs_check_forward(struct checker *k)
 {
     struct forward f = {.k = k, .q = k->q->forward};
-    bool runnable = k->c && k->c->file_count;
-    enum vs_code code = VS_OK;
-    if (!runnable)
-        (void)not_run(k, "no weights");
-    else
+    bool runnable = false;
+    enum vs_code code = vs_list_prompt_ids(&f);
+    if (!code)
         code = open_models(&f, &runnable);
     if (!code && runnable && f.q->fast)
         code = vs_dev_fast(k->dev, true, k->err);
+    if (!code && (runnable || f.prompts.count))
+        code = classify(&f, runnable);
     if (!code && runnable)
-        code = classify(&f);
+        code = vs_list_prompts(&f);
+    if (!code)
+        code = vs_check_prompts(&f, runnable);
     if (!code && runnable)
-        code = make_prompts(&f);
+        code = add_sets(&f);
     if (!code && runnable)
         code = read_eos(&f);
     if (!code && runnable)

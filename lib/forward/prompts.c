@@ -47,66 +47,117 @@ enum vs_code vs_prompts_add(struct vs_prompts *p, int64_t id, struct vs_err *err
 
 /* ---- parsing ---- */
 
+#define LIST "integers, with spaces or commas between them"
+
+/* Where a line of ids stands. file: NULL for a list on the command line; line 0: that has no other. */
+struct place { const char *file; uint64_t line; };
+
 static bool is_gap(char c)
 {
     return c == ' ' || c == '\t' || c == ',' || c == '\r';
 }
 
-static bool is_list(const char *text)
+static bool is_digit(char c)
 {
-    bool digit = false;
-    for (; *text; text++) {
-        digit = digit || (*text >= '0' && *text <= '9');
-        if (!is_gap(*text) && *text != '-' && (*text < '0' || *text > '9'))
-            return false;
-    }
-    return digit;
+    return c >= '0' && c <= '9';
 }
 
-/* One integer; saturates. Returns where it ends, NULL when there is none. */
-static const char *integer(const char *p, const char *end, int64_t *out)
+/* Saturates, and says so. Returns where it ends, NULL when there is none. */
+static const char *integer(const char *p, const char *end, int64_t *out, bool *fits)
 {
-    bool minus = p < end && *p == '-';
+    const bool minus = p < end && *p == '-';
+    const char *digits = p + minus;
     uint64_t v = 0;
-    p += minus;
-    const char *digits = p;
-    for (; p < end && *p >= '0' && *p <= '9'; p++)
-        v = v > (uint64_t)INT64_MAX / 10 - 1 ? (uint64_t)INT64_MAX : v * 10 + (uint64_t)(*p - '0');
+    *fits = true;
+    for (p = digits; p < end && is_digit(*p); p++) {
+        const uint64_t digit = (uint64_t)(*p - '0'), most = INT64_MAX;
+        *fits = *fits && v <= (most - digit) / 10;
+        v = *fits ? v * 10 + digit : most;
+    }
     *out = minus ? -(int64_t)v : (int64_t)v;
     return p > digits && (p == end || is_gap(*p)) ? p : NULL;
 }
 
-/* line 0: the text is the list itself. */
-static enum vs_code no_id(const char *name, uint64_t line, size_t column, struct vs_str rest, struct vs_err *err)
+/* rest is empty where the line has ended. */
+static enum vs_code no_list(struct place at, size_t column, struct vs_str rest, const char *expected, struct vs_err *err)
 {
-    char shown[40], place[40] = "";
-    if (line)
-        snprintf(place, sizeof place, "line %llu, ", (unsigned long long)line);
-    return vs_fail(err, VS_EUSAGE, "%s, %scolumn %zu: found \"%s\", token ids are expected: integers, with spaces or commas between them%s", name,
-                   place, column, vs_escape(shown, sizeof shown, rest), line ? "" : "; and there is no file of that name");
+    char shown[40], line[40] = "";
+    if (at.line)
+        snprintf(line, sizeof line, "line %llu, ", (unsigned long long)at.line);
+    vs_escape(shown, sizeof shown, rest);
+    return vs_fail(err, VS_EUSAGE, "%s, %scolumn %zu: found %s%s%s, %s%s", at.file ? at.file : "--prompt-ids", line, column, rest.n ? "\"" : "",
+                   rest.n ? shown : "the end", rest.n ? "\"" : "", expected, at.file ? "" : "; and there is no file of that name");
 }
 
-/* A line is a prompt; an empty one is none. */
-static enum vs_code parse_line(const char *name, uint64_t line, const char *p, const char *end, struct vs_prompts *out, struct vs_err *err)
+static void keep_long(struct vs_long_id *out, uint64_t at, struct vs_str digits)
 {
-    const char *begin = p;
+    const size_t room = sizeof out->text - sizeof "...";
+    if (out->text[0])
+        return;
+    out->at = at;
+    snprintf(out->text, sizeof out->text, "%.*s%s", (int)(digits.n > room ? room : digits.n), digits.p, digits.n > room ? "..." : "");
+}
+
+static enum vs_code add_line(struct place at, struct vs_str line, const char *p, const char *end, struct vs_prompts *out, struct vs_err *err)
+{
     enum vs_code code = VS_OK;
-    bool begun = false;
+    bool begun = false, fits;
+    int64_t id;
     while (!code) {
-        int64_t id;
         while (p < end && is_gap(*p))
             p++;
         if (p == end)
             return VS_OK;
-        const char *next = integer(p, end, &id);
+        const char *next = integer(p, end, &id, &fits);
         if (!next)
-            return no_id(name, line, (size_t)(p - begin) + 1, (struct vs_str){p, (size_t)(end - p)}, err);
+            return no_list(at, (size_t)(p - line.p) + 1, (struct vs_str){p, (size_t)(line.p + line.n - p)}, "token ids are expected: " LIST, err);
         if (!begun)
             code = vs_prompts_begin(out, VS_PROMPT_USER, err);
+        if (!begun && !code) {
+            out->list[out->count - 1].file = at.file;
+            out->list[out->count - 1].line = at.line;
+        }
         begun = true;
+        if (!fits)
+            keep_long(&out->long_id, out->id_count, (struct vs_str){p, (size_t)(next - p)});
         if (!code)
             code = vs_prompts_add(out, id, err);
         p = next;
+    }
+    return code;
+}
+
+/* A line is a prompt, in brackets or without; an empty one is none. */
+static enum vs_code parse_line(struct place at, struct vs_str line, struct vs_prompts *out, struct vs_err *err)
+{
+    const char *p = line.p, *end = line.p + line.n;
+    while (p < end && is_gap(*p))
+        p++;
+    while (p < end && is_gap(end[-1]))
+        end--;
+    if (p == end || *p != '[')
+        return add_line(at, line, p, end, out, err);
+    if (end[-1] != ']')
+        return no_list(at, (size_t)(end - line.p) + 1, (struct vs_str){end, 0}, "] is expected: a list ends on the line that it begins on", err);
+    return add_line(at, line, p + 1, end - 1, out, err);
+}
+
+/* Some editors begin a text in UTF-8 with a mark that is no part of it. */
+static struct vs_str behind_mark(struct vs_str text)
+{
+    const size_t n = text.n > 2 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    return (struct vs_str){text.p + n, text.n - n};
+}
+
+static enum vs_code parse_lines(const char *file, struct vs_str text, struct vs_prompts *out, struct vs_err *err)
+{
+    const char *p = behind_mark(text).p, *end = text.p + text.n;
+    struct place at = {file, file || memchr(p, '\n', (size_t)(end - p)) ? 1 : 0};
+    enum vs_code code = VS_OK;
+    for (; !code && p < end; at.line++) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline ? newline : end;
+        code = parse_line(at, (struct vs_str){p, (size_t)(stop - p)}, out, err);
+        p = stop + 1;
     }
     return code;
 }
@@ -119,28 +170,39 @@ static enum vs_code parse_file(const char *path, struct vs_prompts *out, struct 
     if (code)
         return code;
     uint32_t before = out->count;
-    uint64_t line = 1;
-    for (size_t at = 0; !code && at < n; line++) {
-        const char *newline = memchr(text + at, '\n', n - at);
-        size_t end = newline ? (size_t)(newline - text) : n;
-        code = parse_line(path, line, text + at, text + end, out, err);
-        at = end + 1;
-    }
+    code = parse_lines(path, (struct vs_str){text, n}, out, err);
     vs_free(text);
     if (!code && out->count == before)
         code = vs_fail(err, VS_EUSAGE, "%s: no prompt in it; one prompt a line is expected, as token ids", path);
     return code;
 }
 
+/* Nothing but what lists are made of. */
+static bool is_list(const char *text)
+{
+    const char *p = behind_mark(vs_cstr(text)).p;
+    return p[strspn(p, "0123456789-,[] \t\r\n")] == '\0';
+}
+
+/* "prompts/some" or "ids.txt", but not "1.5". */
+static bool is_spelled_as_path(const char *text)
+{
+    const char *dot = strrchr(text, '.');
+    return strchr(text, '/') || (dot && ((dot[1] | 32) >= 'a' && (dot[1] | 32) <= 'z'));
+}
+
 enum vs_code vs_prompts_parse(const char *text, struct vs_prompts *p, struct vs_err *err)
 {
-    const char *first = text + strspn(text, " \t,\r-");
-    bool number = *first >= '0' && *first <= '9';
-    if (is_list(text) || (number && !vs_path_exists(text)))
-        return parse_line("--prompt-ids", 0, text, text + strlen(text), p, err);
-    if (*first == '\0')
-        return vs_fail(err, VS_EUSAGE, "--prompt-ids: no token id in it; a list such as \"1 2 3\", or a file with one prompt a line is expected");
-    return parse_file(text, p, err);
+    const bool digit = strpbrk(text, "0123456789") != NULL, list = is_list(text);
+    const uint32_t before = p->count;
+    if (!(list && digit) && *text && vs_path_exists(text))
+        return parse_file(text, p, err);
+    if (!list && is_spelled_as_path(text))
+        return vs_fail(err, VS_EFORMAT, "--prompt-ids: %s: not found; expected a file with one prompt a line, or token ids: " LIST, text);
+    enum vs_code code = parse_lines(NULL, vs_cstr(text), p, err);
+    if (!code && p->count == before)
+        code = vs_fail(err, VS_EUSAGE, "--prompt-ids: no token id in it; a list such as \"1 2 3\", or a file with one prompt a line is expected");
+    return code;
 }
 
 enum vs_code vs_prompts_text(const struct vs_tokenizer *t, const char *text, struct vs_prompts *p, struct vs_err *err)

@@ -4,7 +4,8 @@
  */
 #include "forward/weights.h"
 
-#define DIRECT 65536u /* runs from this many bytes on are read straight to their place */
+#define DIRECT 65536u       /* runs from this many bytes on are read straight to their place */
+#define STEP ((uint64_t)1 << 20) /* bytes between two looks at cancel */
 
 static uint64_t value_bits(const struct vs_view *v)
 {
@@ -41,7 +42,10 @@ uint64_t vs_view_scratch(const struct vs_view *v)
 
 static enum vs_code read_at(struct vs_source *s, uint32_t file, uint64_t at, uint8_t *out, uint64_t n, struct vs_err *err)
 {
-    enum vs_code code = vs_file_pread(&s->file, at, out, n, err);
+    enum vs_code code = VS_OK;
+    for (uint64_t done = 0; !code && done < n; done += STEP)
+        code = s->cancel && *s->cancel ? vs_fail(err, VS_ECANCELED, "interrupted") :
+                                         vs_file_pread(&s->file, at + done, out + done, n - done < STEP ? n - done : STEP, err);
     s->stopped = !code && s->tap && !s->tap->saw(s->tap->user, &s->file, file, at, out, n);
     return s->stopped ? vs_fail(err, VS_ECANCELED, "%s: the pass was given up", s->file.path) : code;
 }

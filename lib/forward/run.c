@@ -5,6 +5,7 @@
  * A batch begins with the prompts of old ids, so that a base can be compared on its first tokens.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "forward/batch.h"
 
@@ -308,20 +309,31 @@ static enum vs_code open_workspace(struct runner *k, struct vs_err *err)
     return code;
 }
 
-static enum vs_code begin_dump(struct runner *k, struct vs_err *err)
+/* Rows are those of the prompts as they were given: where one of them is missing, whoever reads the file would take the rows of
+ * another for its own. Findings say what is wrong with it. */
+static enum vs_code begin_dump(struct runner *k, struct vs_arena *arena, struct vs_err *err)
 {
     const struct vs_model *m = k->j->model;
-    uint64_t rows = 0;
+    struct vs_dumped *d = &k->r->dumped;
+    uint32_t skipped = 0, first = 0;
+    *d = (struct vs_dumped){.file = k->j->q->dump_logits, .hidden_states = m->arch.encoder,
+                            .cols = m->arch.encoder ? m->arch.hidden : m->binding.model[VS_W_HEAD].weight.rows};
     for (uint32_t i = 0; i < k->j->prompts->count; i++) {
         struct vs_prompt *p = &k->j->prompts->list[i];
-        if (p->origin != VS_PROMPT_USER || p->skip)
+        if (p->origin != VS_PROMPT_USER)
             continue;
-        p->dump_row = rows;
-        rows += p->count;
+        d->prompts++;
+        first = p->skip && !skipped ? d->prompts : first;
+        skipped += p->skip;
+        p->dump_row = d->rows;
+        d->rows += p->count;
     }
-    if (!rows) /* none of them can be run, and findings say why */
-        return VS_OK;
-    return vs_npy_begin(k->j->q->dump_logits, false, rows, m->arch.encoder ? m->arch.hidden : m->binding.model[VS_W_HEAD].weight.rows, &k->dump, err);
+    if (!skipped)
+        return vs_npy_begin(d->file, false, d->rows, d->cols, &k->dump, err);
+    char why[100];
+    snprintf(why, sizeof why, "%u of %u prompt%s cannot be run, the first is prompt %u", skipped, d->prompts, d->prompts == 1 ? "" : "s", first);
+    d->why_not = vs_arena_dup(arena, why, strlen(why));
+    return d->why_not ? VS_OK : vs_enomem(err, "a reason", strlen(why));
 }
 
 static void finish(struct runner *k)
@@ -367,7 +379,7 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
     if (!code && k.entry_count)
         code = open_workspace(&k, err);
     if (!code && j->q->dump_logits)
-        code = begin_dump(&k, err);
+        code = begin_dump(&k, arena, err);
     if (!code && k.entry_count)
         begin_task(&k);
     *far = false;

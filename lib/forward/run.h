@@ -26,7 +26,7 @@ struct vs_forward_job {
     const struct vs_tap *tap;          /* sees what is read of the model's trunk and head, and may stop the run; or NULL */
     const uint64_t *fresh;             /* bitmap over rows: new tokens; or NULL */
     struct vs_npy **dump;              /* out, where q->dump_logits is given: the complete file, to be committed by whoever is content
-                                          with the rest too, or aborted; NULL when no prompt could be run */
+                                          with the rest too, or aborted; NULL where report.dumped says why not */
 };
 
 /* A weight that is NaN, or else Inf: which element, as the tensor is stored. tensor NULL: none is. */

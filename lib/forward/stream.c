@@ -53,7 +53,7 @@ static enum vs_code open_files(struct vs_weights *w, struct vs_err *err)
     if (!w->sources)
         return vs_enomem(err, "files", w->c->file_count);
     for (uint32_t i = 0; i < w->c->file_count; i++)
-        w->sources[i].file.fd = -1;
+        w->sources[i] = (struct vs_source){.file = {.fd = -1}, .cancel = w->run ? w->run->cancel : NULL};
     for (uint64_t i = 0; !code && i < w->item_count; i++) {
         const struct vs_view *views[2] = {&w->items[i].of->weight, &w->items[i].of->bias};
         for (int v = 0; !code && v < 2; v++) {

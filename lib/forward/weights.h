@@ -54,7 +54,8 @@ enum vs_code vs_view_rows(const struct vs_checkpoint *c, const struct vs_view *v
 uint64_t vs_view_row_room(const struct vs_view *v);
 
 /* read.c */
-struct vs_source { struct vs_file file; const struct vs_tap *tap; bool stopped; }; /* tap: NULL when nobody looks on; stopped: by it */
+/* tap: NULL when nobody looks on; stopped: by it. cancel: as in vs_run, so that nobody has to wait for a slow disk who wants to stop. */
+struct vs_source { struct vs_file file; const struct vs_tap *tap; const volatile sig_atomic_t *cancel; bool stopped; };
 uint64_t vs_view_row_bytes(const struct vs_view *v);
 /* Rows [first, first + rows) as they are stored, put in order; scratch: room of scratch_bytes, at least vs_view_scratch(). */
 enum vs_code vs_view_read(struct vs_source *s, const struct vs_view *v, uint64_t first, uint64_t rows, uint8_t *out, uint8_t *scratch,

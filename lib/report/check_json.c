@@ -155,12 +155,27 @@ static bool add_generated(cJSON *top, const struct vs_check_result *r)
     return good && add_number(top, "tokens_per_second", f ? f->tokens_per_second : 0, f && f->tokens_per_second > 0);
 }
 
+/* The file has this shape, or there is none and it says why. */
+static bool add_dumped(cJSON *top, const struct vs_check_result *r)
+{
+    const struct vs_dumped *d = r->forward && r->forward->dumped.file ? &r->forward->dumped : NULL;
+    if (!d)
+        return cJSON_AddNullToObject(top, "dumped") != NULL;
+    cJSON *o = cJSON_AddObjectToObject(top, "dumped");
+    bool good = o && add(o, "file", d->why_not ? NULL : d->file) && add(o, "holds", d->hidden_states ? "hidden_states" : "logits") &&
+                add(o, "why", d->why_not);
+    if (!good || d->why_not)
+        return good && cJSON_AddNullToObject(o, "shape");
+    const double sides[2] = {(double)d->rows, (double)d->cols};
+    return cJSON_AddItemToObject(o, "shape", cJSON_CreateDoubleArray(sides, 2));
+}
+
 enum vs_code vs_check_json(const struct vs_check_result *r, struct vs_buf *out, struct vs_err *err)
 {
     cJSON *top = cJSON_CreateObject(), *facts = vs_facts_to_json(r->facts);
     bool good = top && facts && add(top, "schema", "vocabsurgeon/findings/1") && add(top, "path", r->facts->path) &&
                 add(top, "verdict", verdict(r)) && add_levels(top, r) && add_device(top, r) && add_gather(top, r) && add_head(top, r) &&
-                add_forward(top, r) && add_generated(top, r) && add_findings(top, r);
+                add_forward(top, r) && add_generated(top, r) && add_dumped(top, r) && add_findings(top, r);
     if (good) {
         good = vs_json_put(top, "facts", facts);
         facts = NULL;

@@ -131,6 +131,24 @@ static void put_generated(const struct vs_forward_report *f, const struct vs_loo
         vs_buf_printf(b, "           %.1f tokens a second\n", f->tokens_per_second);
 }
 
+/* So was this: of what is written --quiet keeps the path, of what is not, that it is not. */
+static void put_dumped(const struct vs_dumped *d, const struct vs_look *look, struct vs_buf *b)
+{
+    if (!d->file)
+        return;
+    if (look->quiet && !d->why_not) {
+        vs_buf_printf(b, "%s\n", d->file);
+        return;
+    }
+    vs_buf_printf(b, "%-10s ", d->hidden_states ? "hidden" : "logits");
+    vs_put_text(b, d->why_not ? "no file" : d->file);
+    if (d->why_not)
+        vs_buf_printf(b, ": %s\n", d->why_not);
+    else
+        vs_buf_printf(b, ": float32 [%llu, %llu] of %u prompt%s\n", (unsigned long long)d->rows, (unsigned long long)d->cols, d->prompts,
+                      d->prompts == 1 ? "" : "s");
+}
+
 static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
 {
     if (!n)
@@ -183,8 +201,10 @@ enum vs_code vs_check_text(const struct vs_check_result *r, const struct vs_look
         if (r->forward)
             put_forward(r->forward, look, b);
     }
-    if (r->forward)
+    if (r->forward) {
         put_generated(r->forward, look, b);
+        put_dumped(&r->forward->dumped, look, b);
+    }
     put_count(counts[VS_ERROR], "error", &any, b);
     put_count(counts[VS_WARNING], "warning", &any, b);
     if (r->fail_on == VS_INFO)

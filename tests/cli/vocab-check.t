@@ -54,7 +54,7 @@ A healthy model; without a device the CPU works, and it is said so.
   forward    llama: 4 prompts, 26 positions, ...
   no errors and no warnings in base (1 note: -v)
   $ vocab-check base --prompt-ids "1 2 576" --device cpu | grep -v why
-  error   VOC431  1 id of the prompts has no row, the first is 576 at position 2; the table ends at 575
+  error   VOC431  1 id in 1 prompt has no row, the first is 576 at position 2 of prompt 1; the table ends at 575
     remedy  give ids that the tokenizer of this model gives
   
   levels     ...
@@ -64,8 +64,8 @@ A healthy model; without a device the CPU works, and it is said so.
   vocab-check: --prompt-ids, column 3: found "x", token ids are expected: integers, with spaces or commas between them; and there is no file of that name
   [2]
   $ vocab-check base --prompt-ids x
-  vocab-check: x: not found; expected a file
-  [3]
+  vocab-check: --prompt-ids, column 1: found "x", token ids are expected: integers, with spaces or commas between them; and there is no file of that name
+  [2]
   $ printf '1 2\n3 x\n' > ids && vocab-check base --prompt-ids ids
   vocab-check: ids, line 2, column 3: found "x", token ids are expected: integers, with spaces or commas between them
   [2]
@@ -73,6 +73,7 @@ A healthy model; without a device the CPU works, and it is said so.
   vocab-check: --dump-logits: of which prompts? give --prompt-ids or --prompt
   [2]
   $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
+  logits.npy
   no errors and no warnings in base (1 note: -v)
   $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
   vocab-check: logits.npy: exists; name another file, or remove it
@@ -153,9 +154,10 @@ measured as well.
   >     with open("bert/" + path, "wb") as f:
   >         f.write(content)
   > END
-  $ vocab-check bert --prompt "Hello worlds!" --dump-logits hidden.npy --device cpu -v | grep '^forward' -A 1 | sed 's/within [1-9].*/within little/'
+  $ vocab-check bert --prompt "Hello worlds!" --dump-logits hidden.npy --device cpu -v | grep '^forward' -A 2 | sed 's/within [1-9].*/within little/'
   forward    bert: 3 prompts, 13 positions, ...
              attention rows sum to 1 within little
+  hidden     hidden.npy: float32 [4, 8] of 1 prompt
   $ vocab-check bert --forward -v --json --device cpu | python3 -c 'import json, sys; f = json.load(sys.stdin)["forward"]; print(f["row_sum_error"] > 0, f["logits_max_abs"])'
   True None
 

@@ -98,7 +98,8 @@ static const char *many_prompts(void)
 static struct outcome check_on(const char *dir, enum vs_device device, const struct way *way)
 {
     const char *out = vst_path(vst_tempdir(), "logits.npy"), *one = "4 8 15 16 23 42 108 999 0 1 2 3 500";
-    struct vs_forward_request q = {.prompt_ids = way->sliced ? many_prompts() : one, .generate = way->sliced ? 0 : CONTINUED, .dump_logits = out};
+    const char *const prompts[] = {way->sliced ? many_prompts() : one, NULL};
+    struct vs_forward_request q = {.prompt_ids = prompts, .generate = way->sliced ? 0 : CONTINUED, .dump_logits = out};
     struct vs_check_request request = {.path = dir, .device = device, .fail_on = VS_ERROR, .forward = &q};
     struct vs_run run = {.memory = way->memory};
     struct vs_check_result *r = NULL;

@@ -48,7 +48,7 @@ static const char *write_prompts(const struct ask *ask)
 static struct outcome check_on(const char *dir, const struct ask *ask, enum vs_device device, size_t limit)
 {
     const char *folder = vst_tempdir(), *out = vst_path(folder, "logits.npy");
-    struct vs_forward_request q = {.prompt_ids = write_prompts(ask), .generate = ask->generate, .dump_logits = out};
+    struct vs_forward_request q = {.prompt_ids = ONE_LIST(write_prompts(ask)), .generate = ask->generate, .dump_logits = out};
     struct vs_check_request request = {.path = dir, .device = device, .fail_on = VS_ERROR, .forward = &q};
     struct vs_run run = {.memory = ask->memory, .threads = 2};
     struct vs_check_result *r = NULL;

@@ -86,7 +86,8 @@ struct vs_check_result {
     enum vs_severity verdict;              /* the worst finding; VS_INFO = ok */
     struct vs_check_impl *impl;
 };
-/* The file of forward->dump_logits is complete then, but not visible before vs_check_commit(*out), so that a report can be written first. */
+/* The file of forward->dump_logits, unless forward.dumped says why there is none, is complete then, but not visible before
+ * vs_check_commit(*out), so that a report can be written first. */
 enum vs_code vs_check(const struct vs_check_request *request, const struct vs_run *run, struct vs_check_result **out,
                       struct vs_err *err) VS_NODISCARD;
 /* VS_OK too where there is no such file. Without it vs_check_free() removes what was staged. */

@@ -10,13 +10,13 @@
 
 VS_C_BEGIN
 
-/* All strings may be NULL. */
+/* All strings and lists may be NULL; lists end with NULL. Prompts are run, continued and dumped in this order. */
 struct vs_forward_request {
-    const char *prompt_ids;   /* "1 2 3", or a file with one prompt a line */
-    const char *prompt;       /* text, encoded as vs_encode_prompt() does */
+    const char *const *prompt_ids; /* of each: "1 2 3" or "[1, 2, 3]", one prompt a line; or a file of such lines */
+    const char *const *prompt;     /* texts, encoded as vs_encode_prompt() does */
     const char *arch_desc;    /* a description of the architecture, schemas/arch */
-    const char *dump_logits;  /* a .npy file: float32 [positions, rows] of the prompts of prompt_ids, one behind the other;
-                                 of an encoder the hidden states [positions, hidden] */
+    const char *dump_logits;  /* a .npy file: float32 [positions, rows] of the prompts, one behind the other; of an encoder the
+                                 hidden states [positions, hidden]. Not written when one of the prompts cannot be run */
     uint32_t generate;        /* tokens to continue each prompt with, greedily; 0 = none */
     bool fast;                /* cuBLASLt, not bit-exact */
     bool debug;               /* measures how far attention rows are from a sum of 1 */
@@ -27,6 +27,9 @@ enum vs_stage { VS_STAGE_NONE, VS_STAGE_EMBEDDING, VS_STAGE_LAYER, VS_STAGE_FINA
 const char *vs_stage_name(enum vs_stage s); /* "embedding" "layer" "final_norm"; NULL for none */
 
 struct vs_generated { const uint32_t *prompt; uint32_t prompt_count; const uint32_t *ids; uint32_t count; struct vs_str text; };
+
+/* What became of dump_logits. why_not: NULL when there is a file. */
+struct vs_dumped { const char *file; bool hidden_states; uint64_t rows, cols; uint32_t prompts; const char *why_not; };
 
 struct vs_forward_report {
     const char *architecture;
@@ -44,6 +47,7 @@ struct vs_forward_report {
     double row_sum_error;                   /* -1: not measured */
     struct vs_generated *generated; uint32_t generated_count;
     double tokens_per_second;               /* of the continuation, 0 without one */
+    struct vs_dumped dumped;                /* file is NULL when dump_logits was */
 };
 
 VS_C_END

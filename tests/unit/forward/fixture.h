@@ -41,6 +41,8 @@ float value_of(const char *tensor, uint64_t i, bool norm); /* of a healthy model
 const char *make_tiny(const struct tiny *t);               /* a directory: config.json, model.safetensors, tokenizer.json */
 const char *tiny_map(const char *dir, unsigned first, unsigned count); /* a vocab-map.json: count new tokens from id first on */
 
+#define ONE_LIST(text) (const char *const[]){text, NULL} /* as request.prompt_ids; none when it is NULL */
+
 /* Checks with a run; ends the test when the check itself fails. base, map and what q holds may be NULL. */
 struct vs_check_result *run_check(const char *dir, const char *base, const char *map, const struct vs_forward_request *q, uint64_t memory);
 bool says(const struct vs_check_result *r, const char *rule);

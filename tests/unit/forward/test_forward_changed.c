@@ -47,7 +47,7 @@ static void set_flip(const char *dir, const char *tensor)
 Test(forward_changed, back_to_the_base)
 {
     const char *base = make_tiny(&(struct tiny){0}), *dir = make_tiny(&(struct tiny){0}), *folder = vst_tempdir();
-    const struct vs_forward_request f = {.prompt_ids = "1 2 3", .dump_logits = vst_path(folder, "logits.npy")};
+    const struct vs_forward_request f = {.prompt_ids = ONE_LIST("1 2 3"), .dump_logits = vst_path(folder, "logits.npy")};
     const struct vs_check_request q = {.path = dir, .base = base, .device = VS_DEVICE_CPU, .forward = &f};
     const struct vs_run run = {.threads = 1};
     set_flip(dir, "model.layers.1.mlp.up_proj.weight");

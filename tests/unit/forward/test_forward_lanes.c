@@ -198,12 +198,12 @@ Test(lanes, one_bar_over_all_passes)
 /* ---- a pass that ends early ---- */
 
 /* Copies of a device that are not over until somebody waits for them. */
-static struct { bool under_way[2]; unsigned sent, freed_early; } copies;
+static struct { bool under_way[2]; unsigned sent, freed_early; volatile sig_atomic_t stop; } copies;
 
 static enum vs_code send_late(struct vs_dev *dev, unsigned lane, void *dst, const void *from, uint64_t bytes, struct vs_err *err)
 {
     copies.under_way[lane] = true;
-    copies.sent++;
+    copies.stop = ++copies.sent == 2; /* both are under way: now the pass is cancelled */
     return host->send(dev, lane, dst, from, bytes, err);
 }
 
@@ -230,8 +230,7 @@ Test(lanes, buffers_outlive_the_copies_of_a_cancelled_pass)
     struct vs_weights *w;
     struct vs_piece piece;
     struct vs_err err = {0};
-    sig_atomic_t stop = 0;
-    struct vs_run run = {.cancel = &stop};
+    struct vs_run run = {.cancel = &copies.stop};
     struct vs_forward late;
     host = dev->forward;
     late = *host;
@@ -243,7 +242,6 @@ Test(lanes, buffers_outlive_the_copies_of_a_cancelled_pass)
     cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_weights_open(dev, c, &m.arch, &m.binding, VS_TRUNK, 1, 0, false, &run, &w, &err), VS_OK, "%s", err.message);
     cr_assert_eq(vs_weights_begin(w, &err), VS_OK);
-    stop = 1;
     cr_expect_eq(vs_weights_next(w, &piece, &err), VS_ECANCELED);
     cr_expect_eq(copies.sent, 2, "the second lane was sent ahead");
     vs_weights_close(w);
@@ -255,11 +253,55 @@ Test(lanes, buffers_outlive_the_copies_of_a_cancelled_pass)
     vst_cleanup();
 }
 
+/* ---- somebody wants to stop ---- */
+
+struct wish { volatile sig_atomic_t stop; unsigned reads; };
+
+static bool wish_to_stop(void *user, const struct vs_file *f, uint32_t number, uint64_t at, const void *bytes, uint64_t n)
+{
+    struct wish *wish = user;
+    wish->reads++;
+    wish->stop = 1;
+    return true;
+}
+
+/* All weights are one batch here, and the pass waits for it: it is the reader who has to see that nobody wants it any more. */
+Test(lanes, the_reader_stops_when_it_is_asked_to)
+{
+    const char *dir = make_tiny(&(struct tiny){0});
+    struct vs_dev *dev = open_device(false);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_prompts prompts = {0};
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    struct vs_forward_verdicts v;
+    struct vs_err err = {0};
+    struct wish wish = {0};
+    const uint8_t classes[ROWS] = {0};
+    const struct vs_tap tap = {wish_to_stop, &wish};
+    const struct vs_run run = {.memory = 1 << 30, .cancel = &wish.stop};
+    const struct vs_forward_request q = {.generate = 2};
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_prompts_parse("1 2 3", &prompts, &err), VS_OK);
+    const struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes, .tap = &tap};
+    cr_expect_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_ECANCELED);
+    cr_expect_str_eq(err.message, "interrupted");
+    cr_expect(wish.reads == 1 && !v.stopped, "%u reads", wish.reads);
+    vs_arena_free(&arena);
+    vs_prompts_free(&prompts);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    vst_cleanup();
+}
+
 static struct vs_check_result *continued_by(const char *dir, const char *prompts, uint32_t generate)
 {
     const char *file = vst_path(vst_tempdir(), "prompts");
     vst_write_text(file, prompts);
-    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = file, .generate = generate}, 0);
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(file), .generate = generate}, 0);
     cr_assert(r->forward && r->forward->generated_count);
     return r;
 }
@@ -286,7 +328,7 @@ Test(lanes, continuations_do_not_depend_on_neighbours)
 Test(lanes, a_continuation_beyond_the_memory)
 {
     const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 200000"});
-    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 100000};
+    struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2 3"), .generate = 100000};
     struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
     struct vs_check_result *r = NULL;
     struct vs_err err = {0};
@@ -298,7 +340,7 @@ Test(lanes, a_continuation_beyond_the_memory)
 /* Whatever allocation fails, the run ends with the message for it and leaves nothing: no logits of prompts without their continuation. */
 static enum vs_code fail_at(const char *dir, const char *folder, unsigned long n)
 {
-    struct vs_forward_request q = {.prompt_ids = "1 2 3", .generate = 2, .dump_logits = vst_path(folder, "logits.npy")};
+    struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2 3"), .generate = 2, .dump_logits = vst_path(folder, "logits.npy")};
     struct vs_check_request request = {.path = dir, .device = VS_DEVICE_CPU, .forward = &q};
     struct vs_err err = {0};
     struct vs_check_result *r = NULL;

@@ -17,7 +17,7 @@ static const uint32_t ids[] = {1, 5, 39, 0, 33, 7, 2, 2, 2, 18, 30};
 static const float *dump(const char *dir, const char *prompts, uint64_t memory, uint64_t *rows, uint64_t *cols)
 {
     const char *out = vst_path(vst_tempdir(), "logits.npy");
-    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = prompts, .dump_logits = out}, memory);
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(prompts), .dump_logits = out}, memory);
     vs_check_free(r);
     return read_npy(out, rows, cols);
 }
@@ -82,7 +82,7 @@ Test(forward, continuation)
         continue_without_cache(dir, "17", 6, want[1]);
         vst_write_text(file, "1 5 39\n17\n");
         for (int i = 0; i < 2; i++) {
-            struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = file, .generate = 6, .debug = true}, memories[i]);
+            struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(file), .generate = 6, .debug = true}, memories[i]);
             cr_assert(r->forward && r->forward->generated_count == 2);
             for (int p = 0; p < 2; p++) {
                 const struct vs_generated *g = &r->forward->generated[p];

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <vs/report.h>
 #include "fixture.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "json/schema.h"
 #include "support.h"
@@ -58,11 +60,13 @@ static const struct broken table[] = {
     {"VOC428", {.poke = "lm_head.weight", .poke_at = 3 * HIDDEN, .poke_value = 2}, .against = true, .l4 = VS_FAIL, .at = "lm_head.weight"},
     {"VOC429", {.rows = 48, .words = 44, .poke = "lm_head.weight", .poke_at = 41 * HIDDEN, .poke_value = 9, .poke_count = HIDDEN}, .against = true, .grown = true, .l3 = VS_PASS, .at = "lm_head.weight"},
     {"VOC430", {.poke = NORM1, .poke_at = 2, .poke_value = 2}, .against = true, .l4 = VS_FAIL, .at = "layer 1"},
-    {"VOC431", {0}, .prompts = "1 2 40", .l3 = VS_PASS, .at = "position 2"},
-    {"VOC431", {0}, .prompts = "-1", .l3 = VS_PASS, .at = "position 0"},
-    {"VOC431", {0}, .prompts = "99999999999999999999", .l3 = VS_PASS, .at = "position 0"},
-    {"VOC432", {.words = 36}, .prompts = "1 37", .l3 = VS_PASS, .at = "position 1"},
-    {"VOC433", {.from = "embeddings\": 64", .to = "embeddings\": 9"}, .prompts = "1 2 3 4 5 6 7 8 9 10", .l3 = VS_PASS},
+    {"VOC431", {0}, .prompts = "1 2 40", .l3 = VS_PASS, .at = "prompt 1, position 2"},
+    {"VOC431", {0}, .prompts = "-1", .l3 = VS_PASS, .at = "prompt 1, position 0"},
+    {"VOC431", {0}, .prompts = "3\n99999999999999999999", .l3 = VS_PASS, .at = "prompt 2, position 0"},
+    {"VOC432", {.words = 36}, .prompts = "1 37", .l3 = VS_PASS, .at = "prompt 1, position 1"},
+    {"VOC431", {.extra = "model.layers.0.altup.weight"}, .prompts = "1 2 40", .at = "prompt 1, position 2"},
+    {"VOC432", {.words = 36, .from = "layers\": 3", .to = "layers\": 4"}, .prompts = "1\n37", .at = "prompt 2, position 0"},
+    {"VOC433", {.from = "embeddings\": 64", .to = "embeddings\": 9"}, .prompts = "1 2 3 4 5 6 7 8 9 10", .l3 = VS_PASS, .at = "prompt 1, position 9"},
 };
 #define CASES (sizeof table / sizeof *table)
 
@@ -79,7 +83,7 @@ Test(forward_rules, each)
     for (size_t i = 0; i < CASES; i++) {
         const struct broken *b = &table[i];
         const char *dir = make_tiny(&b->tiny), *base = b->against ? make_tiny(&b->base) : NULL, *map = b->grown ? tiny_map(base, ROWS, 4) : NULL;
-        struct vs_check_result *r = run_check(dir, base, map, &(struct vs_forward_request){.prompt_ids = b->prompts}, 0);
+        struct vs_check_result *r = run_check(dir, base, map, &(struct vs_forward_request){.prompt_ids = ONE_LIST(b->prompts)}, 0);
         const struct vs_finding *f = find(r, b->rule);
         cr_expect(f, "case %zu: no %s", i, b->rule);
         if (f && b->at)
@@ -174,7 +178,7 @@ Test(forward_rules, no_config)
 Test(forward_rules, a_factor_of_any_size)
 {
     const char *dir = make_tiny(&(struct tiny){.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 1e300}"});
-    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = "1 2 3"}, 0);
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 2 3")}, 0);
     cr_expect_eq(r->levels[3].state, VS_PASS);
     vs_check_free(r);
     vst_cleanup();
@@ -198,7 +202,7 @@ Test(forward_rules, logits_over_a_file)
     const char *file = vst_path(vst_tempdir(), "logits.npy");
     struct vs_err err = {0};
     struct vs_check_result *r;
-    struct vs_check_request q = {.path = "/no/such/model", .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.prompt_ids = "1", .dump_logits = file}};
+    struct vs_check_request q = {.path = "/no/such/model", .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.prompt_ids = ONE_LIST("1"), .dump_logits = file}};
     vst_write_text(file, "mine");
     cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EEXIST);
     cr_expect(strstr(err.message, file), "%s", err.message);
@@ -211,7 +215,7 @@ Test(forward_rules, an_encoder_writes_nothing)
     struct vs_err err = {0};
     struct vs_check_result *r;
     vst_write_text(file, "{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"e\", \"like\": \"llama\", \"model_types\": [\"llama\"], \"gguf\": [], \"settings\": {\"kind\": \"encoder\"}, \"outside\": [\"lm_head.weight\"], \"tensors\": {\"head\": null}}\n");
-    struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.arch_desc = file, .prompt_ids = "1", .generate = 2}};
+    struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.arch_desc = file, .prompt_ids = ONE_LIST("1"), .generate = 2}};
     cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EUSAGE);
     cr_expect(strstr(err.message, "encoder"), "%s", err.message);
     vst_cleanup();
@@ -232,26 +236,154 @@ Test(forward_rules, a_base_of_another_depth)
     vst_cleanup();
 }
 
+static const struct vs_finding *only_finding(const struct vs_check_result *r, const char *rule)
+{
+    const struct vs_finding *f = find(r, rule);
+    for (uint32_t i = 0; i < r->finding_count; i++)
+        cr_expect(&r->findings[i] == f || strcmp(r->findings[i].rule, rule) != 0, "%s twice", rule);
+    return f;
+}
+
 /* What makes a prompt too long: its own ids, or what continues it. Of several the longest is told. */
 Test(forward_rules, too_many_positions)
 {
     static const struct { const char *prompts; uint32_t generate; const char *message; } cases[] = {
-        {"1 2 3 4 5 6 7 8 9 10\n", 0, "a prompt has 10 positions; the model has 9"},
-        {"1 2 3 4 5 6 7 8 9 10\n", 1, "a prompt has 10 positions; the model has 9"},
-        {"1 2 3 4 5 6 7\n", 5, "a prompt has 11 positions, 7 of its own and 4 that --generate 5 continues it by; the model has 9"},
-        {"1 2 3 4 5 6 7\n1 2 3 4 5 6 7 8\n1 2 3\n", 5, "a prompt has 12 positions, 8 of its own and 4 that --generate 5 continues it by; the model has 9"},
+        {"1 2 3 4 5 6 7 8 9 10\n", 0, "1 prompt has more positions than the model, which has 9; prompt 1 (@:1) has 10"},
+        {"1 2 3 4 5 6 7 8 9 10\n", 1, "1 prompt has more positions than the model, which has 9; prompt 1 (@:1) has 10"},
+        {"1 2 3 4 5 6 7\n", 5, "1 prompt has more positions than the model, which has 9; prompt 1 (@:1) has 11, 7 of its own and 4 that --generate 5 continues it by"},
+        {"1 2 3 4 5 6 7\n\n1 2 3 4 5 6 7 8\n1 2 3\n", 5,
+         "2 prompts have more positions than the model, which has 9; the longest, prompt 2 (@:3), has 12, 8 of its own and 4 that --generate 5 continues it by"},
         {"1 2 3 4 5 6 7\n", 3, NULL},
     };
     const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 9"}), *file = vst_path(vst_tempdir(), "prompts");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         vst_write_text(file, cases[i].prompts);
-        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = file, .generate = cases[i].generate}, 0);
-        const struct vs_finding *f = find(r, "VOC433");
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(file), .generate = cases[i].generate}, 0);
+        const struct vs_finding *f = only_finding(r, "VOC433");
         cr_expect_eq(f != NULL, cases[i].message != NULL, "case %zu", i);
-        if (f && cases[i].message)
-            cr_expect_str_eq(f->message, cases[i].message);
+        const char *at = f ? strchr(cases[i].message, '@') : NULL;
+        if (at)
+            cr_expect_str_eq(f->message, vst_format("%.*s%s%s", (int)(at - cases[i].message), cases[i].message, file, at + 1));
         vs_check_free(r);
     }
+    vst_cleanup();
+}
+
+/* Which prompt it is, by its number and where it was written, and the number as it was written. */
+Test(forward_rules, ids_without_a_row)
+{
+    const char *dir = make_tiny(&(struct tiny){.words = 36}), *file = vst_path(vst_tempdir(), "prompts");
+    const char *const prompts[] = {"1 2\n37 3", file, NULL};
+    vst_write_text(file, "1 2 3\n\n[4, 99999999999999999999, 40]\n-1 38\n");
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = prompts}, 0);
+    const struct vs_finding *f = only_finding(r, "VOC431");
+    cr_assert(f);
+    cr_expect_str_eq(f->message, vst_format("3 ids in 2 prompts have no row, the first is 99999999999999999999 at position 1 of prompt 4 (%s:3); "
+                                            "the table ends at 39", file));
+    cr_expect_str_eq(f->file, file);
+    cr_expect_str_eq(f->at, "line 3, position 1");
+    cr_expect_str_eq(f->found, "99999999999999999999");
+    f = only_finding(r, "VOC432");
+    cr_assert(f);
+    cr_expect_str_eq(f->message, "2 ids in 2 prompts are rows without a token, the first is 37 at position 0 of prompt 2");
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* ---- what is written ---- */
+
+static void fits_schema(const struct vs_check_result *r)
+{
+    struct vs_buf text = {0};
+    struct vs_jdoc d = {0};
+    struct vs_err err;
+    cr_assert_eq(vs_check_json(r, &text, &err), VS_OK);
+    cr_assert_eq(vs_jdoc_parse("findings", (struct vs_str){text.p, text.n}, &d, &err), VS_OK, "%s", err.message);
+    cr_expect_eq(vs_schema_check(NULL, "findings", &d, &err), VS_OK, "%s", err.message);
+    vs_jdoc_free(&d);
+    vs_buf_free(&text);
+}
+
+/* Lists before texts, each in the order given: rows of every one of them. */
+Test(forward_rules, prompts_in_the_order_given)
+{
+    const char *dir = make_tiny(&(struct tiny){0}), *folder = vst_tempdir(), *all = vst_path(folder, "all.npy");
+    static const char *const lists[] = {"4 5\n6", "1 2 3", NULL}, *const each[] = {"4 5", "6", "1 2 3"};
+    struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = lists, .dump_logits = all, .generate = 1}, 0);
+    uint64_t rows, cols, n, wide, at = 0;
+    const float *together = read_npy(all, &rows, &cols);
+    cr_expect(rows == 6 && cols == ROWS && r->forward->generated_count == 3);
+    const struct vs_dumped *d = &r->forward->dumped;
+    cr_expect(strcmp(d->file, all) == 0 && d->rows == 6 && d->cols == ROWS && d->prompts == 3 && !d->why_not && !d->hidden_states);
+    fits_schema(r);
+    vs_check_free(r);
+    for (int i = 0; i < 3; i++) {
+        const char *one = vst_path(folder, vst_format("%d.npy", i));
+        vs_check_free(run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(each[i]), .dump_logits = one}, 0));
+        const float *alone = read_npy(one, &n, &wide);
+        cr_expect(memcmp(alone, together + at * cols, n * cols * sizeof *alone) == 0, "prompt %d", i);
+        at += n;
+    }
+    vst_cleanup();
+}
+
+/* A file whose rows are those of other prompts than were given is worse than none. */
+Test(forward_rules, no_file_without_every_prompt)
+{
+    static const struct { const char *prompts, *why; } cases[] = {
+        {"1 2 3\n1 40\n4 5", "1 of 3 prompts cannot be run, the first is prompt 2"},
+        {"40", "1 of 1 prompt cannot be run, the first is prompt 1"},
+        {"1\n1 2 3 4 5 6 7 8 9 10\n-1", "2 of 3 prompts cannot be run, the first is prompt 2"}};
+    const char *dir = make_tiny(&(struct tiny){.from = "embeddings\": 64", .to = "embeddings\": 9"}), *file = vst_path(vst_tempdir(), "logits.npy");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(cases[i].prompts), .dump_logits = file}, 0);
+        const struct vs_dumped *d = &r->forward->dumped;
+        cr_assert(d->why_not, "case %zu", i);
+        cr_expect_str_eq(d->why_not, cases[i].why);
+        cr_expect(!vs_path_exists(file) && r->verdict == VS_ERROR, "case %zu", i);
+        fits_schema(r);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+/* The trunk of the base runs in a second pass: where bytes differ that no pass reads, the file is of the first one, and is told all
+ * the same. */
+Test(forward_rules, logits_of_two_runs)
+{
+    const char *description = "{\"schema\": \"vocabsurgeon/arch/1\", \"id\": \"more\", \"like\": \"llama\", \"model_types\": [\"llama\"], \"gguf\": [], \"outside\": [\"more.weight\"]}\n";
+    const char *const pokes[] = {NORM1, "more.weight"}, *desc = vst_path(vst_tempdir(), "more.json"), *base = make_tiny(&(struct tiny){.extra = "more.weight"});
+    vst_write_text(desc, description);
+    for (int i = 0; i < 2; i++) {
+        const char *dir = make_tiny(&(struct tiny){.extra = "more.weight", .poke = pokes[i], .poke_at = 2, .poke_value = 2}), *file = vst_path(dir, "logits.npy");
+        const struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2"), .dump_logits = file, .arch_desc = desc};
+        struct vs_check_result *r = run_check(dir, base, NULL, &q, 0);
+        cr_expect(r->levels[1].state == VS_FAIL && r->levels[4].state == (i ? VS_PASS : VS_FAIL), "%s", pokes[i]);
+        const struct vs_dumped *d = &r->forward->dumped;
+        cr_expect(d->file && strcmp(d->file, file) == 0 && d->rows == 2 && d->cols == ROWS && vs_path_exists(file), "%s", pokes[i]);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+/* What was asked for and cannot be given is no success, whatever the reason. */
+Test(forward_rules, nothing_to_run)
+{
+    const char *dir = make_tiny(&(struct tiny){0}), *file = vst_path(vst_tempdir(), "logits.npy");
+    const struct vs_forward_request asked[] = {{.prompt_ids = ONE_LIST("1"), .dump_logits = file}, {.generate = 2}};
+    struct vs_err err = {0};
+    struct vs_check_result *r;
+    vst_remove(vst_path(dir, "model.safetensors"));
+    for (int i = 0; i < 2; i++) {
+        struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &asked[i]};
+        cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EUNSUPPORTED, "%d", i);
+        cr_expect(strstr(err.message, "no weights"), "%s", err.message);
+    }
+    struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 x")}};
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EUSAGE);
+    r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 99")}, 0);
+    cr_expect(r->levels[3].state == VS_NOT_RUN && !says(r, "VOC431")); /* there is no table */
+    vs_check_free(r);
     vst_cleanup();
 }
 
@@ -366,7 +498,7 @@ Test(forward_rules, where_a_later_batch_parts)
         ids = vst_format("%s %u", ids, 1 + i % 30);
     const char *base = make_tiny(&(struct tiny){0}), *dir = make_tiny(&(struct tiny){.from = "rope_theta\": 10000.0", .to = "rope_theta\": 20000.0",
         .poke = "model.embed_tokens.weight", .poke_at = 39 * HIDDEN, .poke_value = 3});
-    struct vs_check_result *r = run_check(dir, base, NULL, &(struct vs_forward_request){.prompt_ids = ids}, 1);
+    struct vs_check_result *r = run_check(dir, base, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST(ids)}, 1);
     cr_expect(r->forward->first_differing_stage == VS_STAGE_EMBEDDING && r->forward->first_differing_layer == -1, "%lld", (long long)r->forward->first_differing_layer);
     vs_check_free(r);
     vst_cleanup();
