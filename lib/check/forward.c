@@ -364,7 +364,7 @@ static enum vs_code open_models(struct forward *f, bool *runnable)
 enum vs_code vs_check_forward(struct checker *k)
 {
     struct forward f = {.k = k, .q = k->q->forward};
-    bool runnable = k->c && k->c->file_count;
+    bool runnable = k->c && k->c->tensor_count; /* a vocabulary alone is a GGUF file too */
     enum vs_code code = VS_OK;
     if (!runnable)
         (void)not_run(k, "no weights");
