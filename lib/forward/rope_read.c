@@ -116,11 +116,10 @@ static void at_theta(const struct origin *from, struct vs_obstacle *o)
 
 static const char *member_name(const struct vs_rope *r, enum number n)
 {
-    static const struct { const char *usual, *of_yarn; } names[] = {[ORIGINAL] = {"original_max_position_embeddings", "original_max_position_embeddings"},
-                                                                    [FACTOR] = {"factor", "factor"},
-                                                                    [LOW] = {"low_freq_factor", "beta_slow"},
-                                                                    [HIGH] = {"high_freq_factor", "beta_fast"}};
-    return r->kind == VS_ROPE_YARN ? names[n].of_yarn : names[n].usual;
+    const bool yarn = r->kind == VS_ROPE_YARN;
+    const char *const names[] = {[ORIGINAL] = "original_max_position_embeddings", [FACTOR] = "factor",
+                                 [LOW] = yarn ? "beta_slow" : "low_freq_factor", [HIGH] = yarn ? "beta_fast" : "high_freq_factor"};
+    return names[n];
 }
 
 static const char *key_name(const struct vs_describe *d, enum number n)
@@ -254,7 +253,8 @@ static uint32_t rotated_pairs(const struct origin *from, enum vs_rope_kind kind,
 
 /* ---- the config ---- */
 
-static void bad_factors(const struct origin *from, struct vs_setting list, const char *key, uint32_t n, uint32_t wrong, struct vs_obstacle *o)
+static void bad_factors(const struct origin *from, struct vs_setting list, const char *key, uint32_t n, uint32_t wrong,
+                        struct vs_obstacle *o)
 {
     const struct vs_jval *v = list.v && list.v->type == VS_JSON_ARRAY ? list.v->child : NULL;
     char found[120];
@@ -340,7 +340,8 @@ static enum vs_code read_class(const struct origin *from, struct vs_arch *a, str
     const char *spelling;
     const struct vs_setting type = type_of(from->scaling, &spelling);
     const double positions = (double)a->positions;
-    *r = (struct vs_rope){.theta = theta, .positions = positions, .original = positions, .factor = 1, .low = 1, .high = 1, .truncate = true};
+    *r = (struct vs_rope){.theta = theta, .positions = positions, .original = positions, .factor = 1, .low = 1, .high = 1,
+                          .truncate = true};
     if (type.v && type.v->type != VS_JSON_STRING)
         bad_member(from, spelling, "the name of a scaling", o);
     else if (!kind_of(type, &r->kind)) {
@@ -456,7 +457,8 @@ static bool has_members(const struct vs_describe *d, struct vs_setting object, c
     return false;
 }
 
-static struct vs_setting only_object(const struct vs_describe *d, struct vs_setting parent, const char *key, const char *name, struct vs_obstacle *o)
+static struct vs_setting only_object(const struct vs_describe *d, struct vs_setting parent, const char *key, const char *name,
+                                     struct vs_obstacle *o)
 {
     struct vs_setting s = member(parent, key);
     if (s.v && s.v->type == VS_JSON_NULL)
@@ -465,8 +467,8 @@ static struct vs_setting only_object(const struct vs_describe *d, struct vs_sett
 }
 
 /* Numbers for each type of layers, in rope_parameters; rope_scaling, which is older, has those of the full ones. */
-static void origins_by_type(const struct vs_describe *d, struct vs_setting new, struct vs_setting old, struct origin *full, struct origin *sliding,
-                            struct vs_obstacle *o)
+static void origins_by_type(const struct vs_describe *d, struct vs_setting new, struct vs_setting old, struct origin *full,
+                            struct origin *sliding, struct vs_obstacle *o)
 {
     const struct vs_setting of_full = only_object(d, new, "full_attention", "rope_parameters.full_attention", o);
     const struct vs_setting of_sliding = only_object(d, new, "sliding_attention", "rope_parameters.sliding_attention", o);
@@ -479,7 +481,8 @@ static void origins_by_type(const struct vs_describe *d, struct vs_setting new, 
 }
 
 /* One set of numbers: types that have their own are of another class. */
-static void refuse_types(const struct vs_describe *d, const struct vs_arch *a, struct vs_setting scaling, const char *object, struct vs_obstacle *o)
+static void refuse_types(const struct vs_describe *d, const struct vs_arch *a, struct vs_setting scaling, const char *object,
+                         struct vs_obstacle *o)
 {
     static const char *const types[] = {"full_attention", "sliding_attention"};
     const struct origin from = {.d = d, .object = object, .scaling = scaling};
@@ -493,7 +496,8 @@ static void refuse_types(const struct vs_describe *d, const struct vs_arch *a, s
 
 /* transformers 5 keeps all of it in rope_parameters, by layer type where the types differ; transformers 4 has rope_theta,
  * rope_scaling, which goes before, and, for sliding layers, rope_local_base_freq, which is not scaled. */
-static void find_origins(const struct vs_describe *d, const struct vs_arch *a, struct origin *full, struct origin *sliding, struct vs_obstacle *o)
+static void find_origins(const struct vs_describe *d, const struct vs_arch *a, struct origin *full, struct origin *sliding,
+                         struct vs_obstacle *o)
 {
     struct vs_setting new = vs_config_value(d, "rope_parameters"), old = vs_config_value(d, "rope_scaling");
     if (!old.v && !new.v)

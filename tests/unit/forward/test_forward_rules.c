@@ -8,6 +8,7 @@
 #include <string.h>
 #include "fixture.h"
 #include "base/str.h"
+#include "gguf_file.h"
 #include "json/schema.h"
 #include "support.h"
 
@@ -417,5 +418,25 @@ Test(forward_rules, arch_desc)
     struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.arch_desc = file}};
     cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EFORMAT);
     cr_expect(strstr(err.message, "setings"), "%s", err.message);
+    vst_cleanup();
+}
+
+/* Keys alone are a vocabulary: nothing to run, and nothing wrong with it. */
+Test(forward_rules, a_vocabulary_alone)
+{
+    const char *path = vst_path(vst_tempdir(), "vocabulary.gguf");
+    struct gg g = {.version = 3};
+    gg_string(&g, "general.architecture", "llama");
+    gg_u32(&g, "llama.embedding_length", 16);
+    gg_u32(&g, "llama.block_count", 32);
+    gg_u32(&g, "llama.attention.head_count", 2);
+    gg_u32(&g, "llama.context_length", 64);
+    gg_write(&g, path);
+    gg_free(&g);
+    struct vs_check_result *r = run_check(path, NULL, NULL, &(struct vs_forward_request){0}, 0);
+    cr_expect_not(says(r, "VOC421"));
+    cr_expect_eq(r->levels[3].state, VS_NOT_RUN);
+    cr_expect_str_eq(r->levels[3].why, "no weights");
+    vs_check_free(r);
     vst_cleanup();
 }
