@@ -18,17 +18,20 @@ import forward_models as F
 from tap import check, end
 
 CONFIG_MAPPING = F.T.models.auto.configuration_auto.CONFIG_MAPPING
-T, torch, numpy, SIZES, HEAD = F.T, F.torch, F.numpy, F.SIZES, F.HEAD
+T, torch, SIZES, HEAD = F.T, F.torch, F.SIZES, F.HEAD
+torch.set_num_threads(1) # two would wait for each other
 PROMPT = [[1, 5, 98, 0, 33, 7, 2, 3, 3, 90, 41, 12, 77]]
 SMALL, SMALL_HEAD = dict(SIZES, num_hidden_layers=3), dict(HEAD, num_hidden_layers=3)
 MOE = dict(num_experts_per_tok=2, moe_intermediate_size=19)
 NEOX = {k: v for k, v in SMALL.items() if k != 'num_key_value_heads'}
 YARN = dict(F.YARN, attention_factor=1.25, beta_fast=20.0, beta_slow=2.0, mscale=1.3, mscale_all_dim=0.7, truncate=False)
 # of no effect on the pass, or the peer's own business
-ASIDE = {'architectures', 'bos_token_id', 'eos_token_id', 'pad_token_id', 'dtype', 'transformers_version', 'use_cache', 'initializer_range', 'model_type', 'vocab_size',
-         'attention_dropout', 'hidden_dropout', 'output_router_logits', 'router_aux_loss_coef', 'router_jitter_noise', 'classifier_dropout', 'pretraining_tp',
-         'initializer_factor', 'embd_pdrop', 'resid_pdrop', 'attn_pdrop', 'reorder_and_upcast_attn', 'add_cross_attention', 'type_vocab_size', 'max_position_embeddings', 'n_positions', 'qk_layernorm', 'use_qk_norm', 'summary_type', 'summary_use_proj', 'summary_activation',
-         'summary_proj_to_labels', 'summary_first_dropout', 'attention_probs_dropout_prob', 'hidden_dropout_prob', ('gpt_oss', 'hidden_act'), ('gpt_neox', 'is_decoder')}
+ASIDE = {'architectures', 'bos_token_id', 'eos_token_id', 'pad_token_id', 'dtype', 'transformers_version', 'use_cache', 'initializer_range', 'model_type',
+         'vocab_size', 'attention_dropout', 'hidden_dropout', 'output_router_logits', 'router_aux_loss_coef', 'router_jitter_noise', 'classifier_dropout',
+         'pretraining_tp', 'initializer_factor', 'embd_pdrop', 'resid_pdrop', 'attn_pdrop', 'reorder_and_upcast_attn', 'add_cross_attention',
+         'type_vocab_size', 'max_position_embeddings', 'n_positions', 'qk_layernorm', 'use_qk_norm', 'summary_type', 'summary_use_proj', 'summary_activation',
+         'summary_proj_to_labels', 'summary_first_dropout', 'attention_probs_dropout_prob', 'hidden_dropout_prob', ('gpt_oss', 'hidden_act'),
+         ('gpt_neox', 'is_decoder')}
 # values unlike those of the classes, so that a default shows
 MODELS = {
     'llama': (T.LlamaConfig(**dict(SMALL, rms_norm_eps=0.1, head_dim=10, attention_bias=True, mlp_bias=True, hidden_act='gelu')), None),
