@@ -310,8 +310,8 @@ static const struct vs_jval *keys_of(const struct vs_describe *d, const char *na
 
 void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, const struct vs_describe *d, const char *name)
 {
-    const struct vs_jdoc *doc = &d->docs[0];
-    const struct vs_jval *keys = keys_of(d, name, &doc);
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *v = member(d, "settings", name, &doc), *keys = vs_jget(v, d->gguf ? "gguf" : "config");
     char key[256];
     if (keys && keys->child && (d->gguf || d->config)) {
         spelling(d, keys, key, sizeof key);
@@ -319,7 +319,7 @@ void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, cons
         return;
     }
     snprintf(key, sizeof key, "/settings/%s", name);
-    vs_obstacle_set(o, kind, doc->file ? doc->file : d->docs[0].file, key);
+    vs_obstacle_set(o, kind, v ? doc->file : d->docs[0].file, key);
 }
 
 void vs_setting_key(const struct vs_describe *d, const char *name, char *out, size_t n)
