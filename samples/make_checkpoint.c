@@ -266,8 +266,22 @@ static void small_german(void)
 /* MedGemma: 262144 entries and <image_soft_token> at 262144, 262208 rows: 63 spare ones. */
 static void medgemma(void)
 {
-    static const struct tensor tensors[] = {{"language_model.model.embed_tokens.weight", 262208, 8, 0.2f, 262145},
-                                            {"language_model.model.norm.weight", 8, 0, 0}};
+    static const struct tensor tensors[] = {
+        {"language_model.model.embed_tokens.weight", 262208, 8, 0.2f, 262145},
+        {"language_model.model.layers.0.input_layernorm.weight", 8, 0, 0},
+        {"language_model.model.layers.0.mlp.down_proj.weight", 8, 8, 0.2f},
+        {"language_model.model.layers.0.mlp.gate_proj.weight", 8, 8, 0.2f},
+        {"language_model.model.layers.0.mlp.up_proj.weight", 8, 8, 0.2f},
+        {"language_model.model.layers.0.post_attention_layernorm.weight", 8, 0, 0},
+        {"language_model.model.layers.0.post_feedforward_layernorm.weight", 8, 0, 0},
+        {"language_model.model.layers.0.pre_feedforward_layernorm.weight", 8, 0, 0},
+        {"language_model.model.layers.0.self_attn.k_norm.weight", 8, 0, 0},
+        {"language_model.model.layers.0.self_attn.k_proj.weight", 8, 8, 0.2f},
+        {"language_model.model.layers.0.self_attn.o_proj.weight", 8, 8, 0.2f},
+        {"language_model.model.layers.0.self_attn.q_norm.weight", 8, 0, 0},
+        {"language_model.model.layers.0.self_attn.q_proj.weight", 8, 8, 0.2f},
+        {"language_model.model.layers.0.self_attn.v_proj.weight", 8, 8, 0.2f},
+        {"language_model.model.norm.weight", 8, 0, 0}};
     static const struct added added[] = {{"<image_soft_token>", 262144}, {NULL, 0}};
     const struct tokenizer t = {.words = english, .base = 262144, .added = added};
     WRITE("model.safetensors", tensors);
@@ -275,7 +289,8 @@ static void medgemma(void)
     write_text("config.json",
                "{\n  \"model_type\": \"gemma3\",\n  \"image_token_index\": 262144,\n  \"boi_token_index\": 255999,\n"
                "  \"eoi_token_index\": 256000,\n  \"text_config\": {\n    \"model_type\": \"gemma3_text\",\n    \"hidden_size\": 8,\n"
-               "    \"vocab_size\": 262208\n  },\n  \"tie_word_embeddings\": true\n}\n");
+               "    \"intermediate_size\": 8,\n    \"num_hidden_layers\": 1,\n    \"num_attention_heads\": 1,\n"
+               "    \"num_key_value_heads\": 1,\n    \"head_dim\": 8,\n    \"vocab_size\": 262208\n  },\n  \"tie_word_embeddings\": true\n}\n");
 }
 
 /* The same with a special id that has no row. */
@@ -349,8 +364,15 @@ static void gemma3n(void)
 /* Qwen2.5: 151643 + 22 tokens, 151936 rows. head_rows 151643 is the head that somebody cut to the base count. */
 static void qwen(uint64_t head_rows)
 {
-    const struct tensor tensors[] = {{"lm_head.weight", head_rows, 8, 0.2f, 151665}, {"model.embed_tokens.weight", 151936, 8, 0.2f, 151665},
-                                     {"model.norm.weight", 8, 0, 0}};
+    const struct tensor tensors[] = {
+        {"lm_head.weight", head_rows, 8, 0.2f, 151665}, {"model.embed_tokens.weight", 151936, 8, 0.2f, 151665},
+        {"model.layers.0.input_layernorm.weight", 8, 0, 0}, {"model.layers.0.mlp.down_proj.weight", 8, 8, 0.2f},
+        {"model.layers.0.mlp.gate_proj.weight", 8, 8, 0.2f}, {"model.layers.0.mlp.up_proj.weight", 8, 8, 0.2f},
+        {"model.layers.0.post_attention_layernorm.weight", 8, 0, 0}, {"model.layers.0.self_attn.k_proj.bias", 8, 0, 0},
+        {"model.layers.0.self_attn.k_proj.weight", 8, 8, 0.2f}, {"model.layers.0.self_attn.o_proj.weight", 8, 8, 0.2f},
+        {"model.layers.0.self_attn.q_proj.bias", 8, 0, 0}, {"model.layers.0.self_attn.q_proj.weight", 8, 8, 0.2f},
+        {"model.layers.0.self_attn.v_proj.bias", 8, 0, 0}, {"model.layers.0.self_attn.v_proj.weight", 8, 8, 0.2f},
+        {"model.norm.weight", 8, 0, 0}};
     static const char *const names[] = {
         "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>",
         "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
@@ -362,6 +384,7 @@ static void qwen(uint64_t head_rows)
     WRITE("model.safetensors", tensors);
     write_tokenizer(&t);
     write_text("config.json", "{\n  \"model_type\": \"qwen2\",\n  \"bos_token_id\": 151643,\n  \"eos_token_id\": 151645,\n  \"hidden_size\": 8,\n"
+                              "  \"intermediate_size\": 8,\n  \"num_attention_heads\": 1,\n  \"num_hidden_layers\": 1,\n  \"num_key_value_heads\": 1,\n"
                               "  \"tie_word_embeddings\": false,\n  \"vocab_size\": 151936\n}\n");
     write_text("generation_config.json", "{\n  \"bos_token_id\": 151643,\n  \"eos_token_id\": [151645, 151643],\n  \"pad_token_id\": 151643\n}\n");
 }

@@ -204,7 +204,7 @@ static enum vs_code open_models(struct forward *f, bool *runnable)
 {
     struct checker *k = f->k;
     *runnable = false;
-    if (!k->c || !k->c->file_count)
+    if (!k->c || !k->c->tensor_count) /* a vocabulary alone is a GGUF file too */
         return refuse(f, "no weights");
     enum vs_code code = vs_model_open(k->c, k->q->data_dir, f->q->arch_desc, &f->model, k->err);
     if (code)

@@ -45,7 +45,8 @@ struct vs_describe {
     const struct vs_jdoc *config;      /* NULL without one */
     const struct vs_jval *roots[2];    /* the text config, then the top; NULL where absent */
 };
-/* A value of the description or of the config: JSON, or a key of a GGUF file. Both NULL: absent, or null. */
+/* A value of the description or of the config: JSON, or a key of a GGUF file. Both NULL: absent, or a null that means so; a null
+ * that the model's class does not take is a value of no type. */
 struct vs_setting { const struct vs_jdoc *doc; const struct vs_jval *v; const struct vs_gguf_kv *kv; };
 
 /* file: --arch-desc, or NULL. o->kind tells when no description fits. */
@@ -55,7 +56,8 @@ void vs_describe_close(struct vs_describe *d); /* accepts {0} */
 
 struct vs_str vs_describe_id(const struct vs_describe *d);
 struct vs_setting vs_setting(const struct vs_describe *d, const char *name);
-struct vs_setting vs_config_value(const struct vs_describe *d, const char *key); /* in the text config, else at the top */
+/* A key of the config, as far as the model's class knows it; without a value there, the class's own. */
+struct vs_setting vs_config_value(const struct vs_describe *d, const char *key);
 struct vs_setting vs_describe_tensor(const struct vs_describe *d, const char *role); /* v NULL: the model has none */
 /* false when absent, or of another type: *out stays. */
 bool vs_setting_f64(struct vs_setting s, double *out);
@@ -63,7 +65,18 @@ bool vs_setting_u64(struct vs_setting s, uint64_t *out);
 bool vs_setting_bool(struct vs_setting s, bool *out);
 bool vs_setting_is(struct vs_setting s, const char *text);
 bool vs_setting_there(struct vs_setting s);
+bool vs_setting_is_default(const struct vs_describe *d, const char *name);   /* looked up, and the class's own value */
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name); /* not a literal of the description */
+/* As it stands in its file, cut; "absent" without one, "null" included. out holds 120 bytes at least. */
+void vs_setting_show(struct vs_setting s, char *out, size_t n);
+
+/* ---- settings of a type: out stays where there is none; anything of another type is an obstacle, unless there is one already ---- */
+
+void vs_read_number(const struct vs_describe *d, const char *name, double *out, struct vs_obstacle *o);
+void vs_read_whole(const struct vs_describe *d, const char *name, uint64_t *out, struct vs_obstacle *o);
+void vs_read_flag(const struct vs_describe *d, const char *name, bool *out, struct vs_obstacle *o);
+void vs_read_list(const struct vs_describe *d, const char *name, struct vs_setting *out, struct vs_obstacle *o);
+void vs_obstacle_value(struct vs_obstacle *o, const struct vs_describe *d, const char *name, const char *expected); /* VS_BAD_CONFIG */
 
 /* ---- positions ---- */
 

@@ -141,16 +141,31 @@ static const char *file_of(const struct binder *k, const struct vs_tensor *t)
     return k->d->c->files[t->file].name;
 }
 
+/* Who says what shape it should be. */
+static void told_by(const struct binder *k, char *out, size_t n)
+{
+    static const char *const sizes[] = {"hidden", "intermediate", "heads", "kv_heads", "head_dim", "experts", "expert_size", "shared_size"};
+    char key[160];
+    snprintf(out, n, k->d->gguf ? "as the keys say" : k->d->config ? "as the config says" : "as the description says");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (vs_setting_is_default(k->d, sizes[i])) {
+            vs_setting_key(k->d, sizes[i], key, sizeof key);
+            snprintf(out, n, "by the default of %s, which is absent", key);
+            return;
+        }
+}
+
 static void wrong_shape(const struct binder *k, const struct vs_tensor *t, const struct role *r, bool transposed)
 {
-    char name[200];
+    char name[200], teller[200];
     unsigned long long rows = r->stored_rows, cols = r->cols;
+    told_by(k, teller, sizeof teller);
     vs_obstacle_set(k->o, VS_BAD_SHAPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
     say_shape(k->o, t);
     if (r->vector)
-        vs_obstacle_expected(k->o, "%llu values, as the config says", rows);
+        vs_obstacle_expected(k->o, "%llu values, %s", rows, teller);
     else
-        vs_obstacle_expected(k->o, "[%llu, %llu], as the config says", transposed ? cols : rows, transposed ? rows : cols);
+        vs_obstacle_expected(k->o, "[%llu, %llu], %s", transposed ? cols : rows, transposed ? rows : cols, teller);
 }
 
 static bool readable(enum vs_dtype dtype, uint64_t cols)
@@ -501,11 +516,11 @@ static void find_unread(struct binder *k)
 /* Before memory is taken for what the config says. */
 static bool has_room(const struct binder *k, uint64_t experts)
 {
-    if (k->a->layers > k->d->c->tensor_count) {
-        vs_obstacle_setting(k->o, VS_BAD_CONFIG, k->d, "layers");
-        vs_obstacle_found(k->o, "%u", k->a->layers);
-        vs_obstacle_expected(k->o, "no more than there are tensors, %llu", (unsigned long long)k->d->c->tensor_count);
-    } else if (experts > EXPERTS_MOST) {
+    char expected[80];
+    snprintf(expected, sizeof expected, "no more than there are tensors, %llu", (unsigned long long)k->d->c->tensor_count);
+    if (k->a->layers > k->d->c->tensor_count)
+        vs_obstacle_value(k->o, k->d, "layers", expected);
+    else if (experts > EXPERTS_MOST) {
         vs_obstacle_setting(k->o, VS_BAD_CONFIG, k->d, "experts");
         vs_obstacle_found(k->o, "%u layers of %u experts", k->a->layers, k->a->experts);
         vs_obstacle_expected(k->o, "%u experts in all, at most", EXPERTS_MOST);

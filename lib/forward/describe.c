@@ -172,39 +172,99 @@ struct vs_str vs_describe_id(const struct vs_describe *d)
     return id;
 }
 
-struct vs_setting vs_config_value(const struct vs_describe *d, const char *key)
+static const struct vs_jval *class_of(const struct vs_describe *d)
 {
-    if (d->gguf)
-        return (struct vs_setting){.kv = vs_gguf_find_arch(d->c->gguf, key)};
-    for (int i = 0; i < 2; i++) {
-        const struct vs_jval *v = vs_jget(d->roots[i], key);
-        if (v && v->type != VS_JSON_NULL)
-            return (struct vs_setting){.doc = d->config, .v = v};
-    }
-    return (struct vs_setting){0};
+    const struct vs_jval *class = NULL;
+    for (uint32_t i = 0; i < d->depth && !class; i++)
+        class = vs_jget(d->docs[i].root, "class");
+    return class;
 }
 
-static struct vs_setting from_config(const struct vs_describe *d, const struct vs_jval *keys)
+static const struct vs_jdoc *doc_of(const struct vs_describe *d, const struct vs_jval *class)
 {
+    uint32_t i = 0;
+    while (i + 1 < d->depth && vs_jget(d->docs[i].root, "class") != class)
+        i++;
+    return &d->docs[i];
+}
+
+/* What the config says, null included: in the text config where there is one. */
+static const struct vs_jval *in_config(const struct vs_describe *d, const char *key)
+{
+    return vs_jget(d->roots[0] ? d->roots[0] : d->roots[1], key);
+}
+
+/* {"default": 4096, "null": true}, a plain default, or null: no default, null allowed. */
+static bool takes_null(const struct vs_jval *field)
+{
+    bool null = field->type == VS_JSON_NULL;
+    (void)vs_jbool(vs_jget(field, "null"), &null);
+    return null;
+}
+
+static struct vs_setting by_class(const struct vs_jdoc *doc, const struct vs_jval *field)
+{
+    const struct vs_jval *v = field->type == VS_JSON_OBJECT ? vs_jget(field, "default") : field;
+    return (struct vs_setting){.doc = doc, .v = v && v->type != VS_JSON_NULL ? v : NULL};
+}
+
+/* Said: the config has the key, be it null. */
+static struct vs_setting known_value(const struct vs_describe *d, const char *key, bool *said)
+{
+    const struct vs_jval *class = class_of(d), *field = vs_jget(class, key), *v = in_config(d, key);
+    *said = v && (field || !class);
+    if (class && !field)
+        return (struct vs_setting){0};
+    if (*said && (v->type != VS_JSON_NULL || (field && !takes_null(field))))
+        return (struct vs_setting){.doc = d->config, .v = v};
+    if (!class) /* nobody knows what null means there */
+        *said = false;
+    if (*said) /* a null that means none */
+        return (struct vs_setting){.doc = d->config};
+    return field && d->config ? by_class(doc_of(d, class), field) : (struct vs_setting){0};
+}
+
+struct vs_setting vs_config_value(const struct vs_describe *d, const char *key)
+{
+    bool said;
+    return d->gguf ? (struct vs_setting){.kv = vs_gguf_find_arch(d->c->gguf, key)} : known_value(d, key, &said);
+}
+
+/* The first key that the config has; of none, the first that has a default. */
+static struct vs_setting from_config(const struct vs_describe *d, const struct vs_jval *keys, bool *said)
+{
+    struct vs_setting fallback = {0};
     for (const struct vs_jval *k = keys ? keys->child : NULL; k; k = k->next) {
         char key[128];
         snprintf(key, sizeof key, "%.*s", VS_STR(k->str));
-        struct vs_setting s = vs_config_value(d, key);
-        if (vs_setting_there(s))
+        struct vs_setting s = d->gguf ? vs_config_value(d, key) : known_value(d, key, said);
+        if (*said || (d->gguf && s.kv))
             return s;
+        fallback = fallback.v ? fallback : s;
     }
-    return (struct vs_setting){0};
+    return fallback;
+}
+
+/* A class may take one name for another. */
+static const struct vs_jval *meaning(const struct vs_jval *means, struct vs_str name)
+{
+    for (const struct vs_jval *v = means ? means->child : NULL; v; v = v->next)
+        if (vs_str_eq(v->key, name))
+            return v;
+    return NULL;
 }
 
 static struct vs_setting value_of(const struct vs_describe *d, const struct vs_jdoc *doc, const struct vs_jval *v)
 {
-    bool looked_up = v->type == VS_JSON_OBJECT && (vs_jget(v, "config") || vs_jget(v, "gguf"));
+    bool looked_up = v->type == VS_JSON_OBJECT && (vs_jget(v, "config") || vs_jget(v, "gguf")), said = false;
     if (!looked_up)
         return (struct vs_setting){.doc = doc, .v = v->type == VS_JSON_NULL ? NULL : v};
-    struct vs_setting s = from_config(d, vs_jget(v, d->gguf ? "gguf" : "config"));
+    struct vs_setting s = from_config(d, vs_jget(v, d->gguf ? "gguf" : "config"), &said);
     const struct vs_jval *fallback = d->gguf ? vs_jget(v, "gguf_default") : NULL;
     fallback = fallback ? fallback : vs_jget(v, "default");
-    return vs_setting_there(s) || !fallback ? s : (struct vs_setting){.doc = doc, .v = fallback};
+    s = said || vs_setting_there(s) || !fallback ? s : (struct vs_setting){.doc = doc, .v = fallback};
+    const struct vs_jval *meant = s.v && s.v->type == VS_JSON_STRING ? meaning(vs_jget(v, "means"), s.v->str) : NULL;
+    return meant ? (struct vs_setting){.doc = doc, .v = meant} : s;
 }
 
 static const struct vs_jval *member(const struct vs_describe *d, const char *group, const char *name, const struct vs_jdoc **doc)
@@ -232,7 +292,7 @@ static void spelling(const struct vs_describe *d, const struct vs_jval *keys, ch
     for (const struct vs_jval *v = k; v; v = v->next) {
         char key[128];
         snprintf(key, sizeof key, "%.*s", VS_STR(v->str));
-        if (vs_setting_there(vs_config_value(d, key))) {
+        if (d->gguf ? vs_config_value(d, key).kv != NULL : in_config(d, key) != NULL) {
             k = v;
             break;
         }
@@ -243,11 +303,15 @@ static void spelling(const struct vs_describe *d, const struct vs_jval *keys, ch
         snprintf(out, n, "%.*s", VS_STR(k->str));
 }
 
+static const struct vs_jval *keys_of(const struct vs_describe *d, const char *name, const struct vs_jdoc **doc)
+{
+    return vs_jget(member(d, "settings", name, doc), d->gguf ? "gguf" : "config");
+}
+
 void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, const struct vs_describe *d, const char *name)
 {
-    const struct vs_jdoc *doc = &d->docs[0];
-    const struct vs_jval *v = member(d, "settings", name, &doc);
-    const struct vs_jval *keys = v ? vs_jget(v, d->gguf ? "gguf" : "config") : NULL;
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *v = member(d, "settings", name, &doc), *keys = vs_jget(v, d->gguf ? "gguf" : "config");
     char key[256];
     if (keys && keys->child && (d->gguf || d->config)) {
         spelling(d, keys, key, sizeof key);
@@ -261,8 +325,11 @@ void vs_obstacle_setting(struct vs_obstacle *o, enum vs_obstacle_kind kind, cons
 void vs_setting_key(const struct vs_describe *d, const char *name, char *out, size_t n)
 {
     const struct vs_jdoc *doc = NULL;
-    const struct vs_jval *keys = vs_jget(member(d, "settings", name, &doc), "config");
-    snprintf(out, n, "%.*s", VS_STR(keys && keys->child ? keys->child->str : VS_LIT("a key")));
+    const struct vs_jval *keys = keys_of(d, name, &doc);
+    if (keys && keys->child)
+        spelling(d, keys, out, n);
+    else
+        snprintf(out, n, "%s", name);
 }
 
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name)
@@ -277,41 +344,4 @@ struct vs_setting vs_describe_tensor(const struct vs_describe *d, const char *ro
     const struct vs_jdoc *doc = NULL;
     const struct vs_jval *v = member(d, "tensors", role, &doc);
     return (struct vs_setting){.doc = doc, .v = v && v->type == VS_JSON_OBJECT ? v : NULL};
-}
-
-/* ---- types ---- */
-
-bool vs_setting_f64(struct vs_setting s, double *out)
-{
-    int64_t whole;
-    if (s.kv && vs_gguf_i64(s.kv, &whole)) {
-        *out = (double)whole;
-        return true;
-    }
-    return s.kv ? vs_gguf_f64(s.kv, out) : s.v && vs_jf64(s.doc, s.v, out);
-}
-
-bool vs_setting_u64(struct vs_setting s, uint64_t *out)
-{
-    int64_t v;
-    bool known = s.kv ? vs_gguf_i64(s.kv, &v) : s.v && vs_ji64(s.doc, s.v, &v);
-    if (!known || v < 0)
-        return false;
-    *out = (uint64_t)v;
-    return true;
-}
-
-bool vs_setting_bool(struct vs_setting s, bool *out)
-{
-    return s.kv ? vs_gguf_bool(s.kv, out) : s.v && vs_jbool(s.v, out);
-}
-
-bool vs_setting_there(struct vs_setting s)
-{
-    return s.v || s.kv;
-}
-
-bool vs_setting_is(struct vs_setting s, const char *text)
-{
-    return s.v && s.v->type == VS_JSON_STRING && vs_str_is(s.v->str, text);
 }

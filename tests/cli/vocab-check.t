@@ -164,7 +164,7 @@ measured as well.
 Keys are called what the file calls them, also where there is no file.
 
   $ cp -r base unsized && sed -i '/num_hidden_layers/d' unsized/config.json && vocab-check unsized --forward --device cpu | head -n 8
-  error   VOC421  num_hidden_layers: found absent, expected a whole number above 0
+  error   VOC421  num_hidden_layers: found absent, which is 32, expected no more than there are tensors, 12
     where   config.json num_hidden_layers
     why     no model can be built from such a config
     remedy  take config.json of the revision that the weights are from

@@ -337,4 +337,5 @@ def main():
     end()
 
 
-main()
+if __name__ == '__main__':
+    main()

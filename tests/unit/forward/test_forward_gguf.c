@@ -141,7 +141,6 @@ static const struct {
     {"stored divisors", NULL, stored, VS_ROPE_LINEAR, 4, 0.1 / 2, 1},
     {"another base", NULL, theta, VS_ROPE_LINEAR, 4, 0.03760603093086393, 1},
     {"half of a head is rotated", "llama.rope.dimension_count", partial, VS_ROPE_LINEAR, 2, 0.01, 1},
-    {"an odd number of dimensions", "llama.rope.dimension_count", odd, VS_ROPE_LINEAR, 2, 0.01, 1},
     {"without a number of dimensions: whole heads", "llama.rope.dimension_count", plain, VS_ROPE_LINEAR, 4, 0.1, 1},
     {"long and short divisors, attn_factor", NULL, longrope, VS_ROPE_LONGROPE, 4, 0.1 / 4, (double)1.19f},
     {"long and short divisors, by formula", NULL, longrope_formula, VS_ROPE_LONGROPE, 4, 0.1 / 4, 1.2247448713915890}, /* sqrt(1 + ln 4 / ln 16) */
@@ -204,13 +203,23 @@ static void layers_absurd(struct gg *g) { gg_u32(g, "llama.block_count", 60000);
 static void experts_absurd(struct gg *g) { gg_u32(g, "llama.expert_count", 65537); gg_u32(g, "llama.expert_used_count", 2); }
 static void experts_unused(struct gg *g) { gg_u32(g, "llama.expert_count", 4); gg_u32(g, "llama.expert_used_count", 5); }
 
+static void text_factor(struct gg *g) { gg_string(g, "llama.rope.scaling.factor", "4"); }
+static void negative_eps(struct gg *g) { put_f32(g, "llama.attention.layer_norm_rms_epsilon", -1); }
+static void text_heads(struct gg *g) { gg_string(g, "llama.attention.head_count", "2"); }
+static void three_kv(struct gg *g) { gg_u32(g, "llama.attention.head_count_kv", 3); }
+
 static const struct {
     const char *name, *omit; void (*add)(struct gg *g);
     enum vs_obstacle_kind kind; const char *at, *found;
 } bad[] = {
-    {"more dimensions than a head has", "llama.rope.dimension_count", too_many_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "0 rotated pairs of 8 dimensions"},
-    {"no dimension", "llama.rope.dimension_count", none_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "0 rotated pairs"},
-    {"one dimension", "llama.rope.dimension_count", one_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "0 rotated pairs"},
+    {"more dimensions than a head has", "llama.rope.dimension_count", too_many_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "10"},
+    {"no dimension", "llama.rope.dimension_count", none_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "0"},
+    {"one dimension", "llama.rope.dimension_count", one_rotated, VS_BAD_CONFIG, "llama.rope.dimension_count", "1"},
+    {"an odd number of dimensions", "llama.rope.dimension_count", odd, VS_BAD_CONFIG, "llama.rope.dimension_count", "5"},
+    {"a factor that is text", NULL, text_factor, VS_BAD_CONFIG, "llama.rope.scaling.factor", "\"4\""},
+    {"an eps below 0", "llama.attention.layer_norm_rms_epsilon", negative_eps, VS_BAD_CONFIG, "llama.attention.layer_norm_rms_epsilon", "-1"},
+    {"heads that are no number", "llama.attention.head_count", text_heads, VS_BAD_CONFIG, "llama.attention.head_count", "\"2\""},
+    {"heads of keys that do not divide", "llama.attention.head_count_kv", three_kv, VS_BAD_CONFIG, "llama.attention.head_count_kv", "3"},
     {"a factor below 0", NULL, negative_factor, VS_BAD_CONFIG, "llama.rope.scaling.factor", "-4"},
     {"a factor that is no number", NULL, factor_nan, VS_BAD_CONFIG, "llama.rope.scaling.factor", "nan"},
     {"the old key of a factor below 0", NULL, negative_scale, VS_BAD_CONFIG, "llama.rope.scale_linear", "-2"},
@@ -231,8 +240,8 @@ static const struct {
     {"a head of other columns", NULL, head_cols, VS_BAD_SHAPE, "output.weight", "[10, 14]"},
     {"a layer too many", "llama.block_count", layers_beyond, VS_MISSING, "blk.1.attn_norm.weight", "absent"},
     {"more layers than tensors", "llama.block_count", layers_absurd, VS_BAD_CONFIG, "llama.block_count", "60000"},
-    {"too many experts", NULL, experts_absurd, VS_BAD_CONFIG, "llama.expert_count", "more than 65536"},
-    {"more experts in use than there are", NULL, experts_unused, VS_BAD_CONFIG, "llama.expert_used_count", "more than there are"},
+    {"too many experts", NULL, experts_absurd, VS_BAD_CONFIG, "llama.expert_count", "65537"},
+    {"more experts in use than there are", NULL, experts_unused, VS_BAD_CONFIG, "llama.expert_used_count", "5"},
 };
 
 static void expect_obstacle(const char *name, const struct vs_model *m, enum vs_obstacle_kind kind, const char *at, const char *found)
@@ -253,6 +262,22 @@ Test(forward_gguf, what_does_not_fit)
         vs_model_close(&m);
         vs_checkpoint_close(c);
     }
+    vst_cleanup();
+}
+
+/* By the names of the file. */
+Test(forward_gguf, what_is_expected)
+{
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    open_model(INNER, "llama.attention.head_count_kv", three_kv, &c, &m);
+    cr_expect_str_eq(m.obstacle.expected, "a divisor of llama.attention.head_count, 2");
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    open_model(INNER, "llama.rope.dimension_count", odd, &c, &m);
+    cr_expect_str_eq(m.obstacle.expected, "an even number from 2 to 8, the size of a head");
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
     vst_cleanup();
 }
 

@@ -10,6 +10,7 @@
 #include "fixture.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "gguf_file.h"
 #include "json/schema.h"
 #include "support.h"
 
@@ -32,15 +33,16 @@ static const struct broken table[] = {
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 1e-9}"}, .at = "rope_scaling.factor"},
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_parameters\": {\"type\": \"spiral\"}"}, .at = "rope_parameters.type"},
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": -1.0"}, .at = "rope_theta"},
-    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 0}}"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 0}}"}, .at = "rope_parameters.full_attention"},
+    {"VOC421", {.from = "\"llama\"", .to = "\"gemma3_text\", \"rope_parameters\": {\"full_attention\": {\"rope_theta\": 0}}"},
      .at = "rope_parameters.full_attention.rope_theta"},
-    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"partial_rotary_factor\": 0.1"}, .at = "partial_rotary_factor"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, \"partial_rotary_factor\": 0.1"}, .at = "partial_rotary_factor"},
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2, \"low_freq_factor\": 4, \"high_freq_factor\": 1}"},
      .at = "rope_scaling.high_freq_factor"},
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"beta_slow\": -1}"}, .at = "rope_scaling.beta_slow"},
-    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"original_max_position_embeddings\": -8"}, .at = "original_max_position_embeddings"},
-    {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"rope_type\": 7}"}, .at = "rope_scaling.rope_type"},
-    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_parameters\": {\"partial_rotary_factor\": 0.1}"}, .at = "rope_parameters.partial_rotary_factor"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"original_max_position_embeddings\": -8, \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2}"}, .at = "original_max_position_embeddings"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"rope_type\": 7}"}, .at = "rope_scaling.rope_type"},
+    {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 2, \"partial_rotary_factor\": 0.1}"}, .at = "rope_parameters.partial_rotary_factor"},
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 1"}, .at = "head_dim"},
     {"VOC421", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2, 0], \"long_factor\": [1, 2, 3]}"},
      .at = "rope_scaling.short_factor"},
@@ -50,7 +52,8 @@ static const struct broken table[] = {
     {"VOC422", {.drop = "model.layers.2.mlp.up_proj.weight"}, .at = "model.layers.2.mlp.up_proj.weight"},
     {"VOC422", {.from = "layers\": 3", .to = "layers\": 4"}, .at = "model.layers.3.input_layernorm.weight"},
     {"VOC423", {.from = "intermediate_size\": 23", .to = "intermediate_size\": 24"}, .at = "model.layers.0.mlp.gate_proj.weight"},
-    {"VOC423", {.from = "head_dim\": 6", .to = "head_dim\": 5"}, .at = "model.layers.0.self_attn.q_proj.weight"},
+    {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 5"}, .at = "head_dim"},
+    {"VOC423", {.from = "head_dim\": 6", .to = "head_dim\": 4"}, .at = "model.layers.0.self_attn.q_proj.weight"},
     {"VOC423", {.from = "value_heads\": 2", .to = "value_heads\": 1"}, .at = "model.layers.0.self_attn.k_proj.weight"},
     {"VOC423", {.kind = QWEN2, .from = "hidden_size\": 20", .to = "hidden_size\": 24"}, .at = "model.embed_tokens.weight"},
     {"VOC424", {.as_i32 = "model.layers.0.mlp.up_proj.weight"}, .at = "model.layers.0.mlp.up_proj.weight"},
@@ -132,6 +135,113 @@ Test(forward_rules, extended_by_appending)
     cr_expect_eq(r->forward->first_differing_stage, VS_STAGE_NONE);
     cr_expect(r->forward->mass_surplus_max > 0);
     vs_check_free(r);
+    vst_cleanup();
+}
+
+/* A value that is none: the key, what stands there, and what should. From one text of the config to another. */
+static const struct { enum kind kind; const char *from, *to, *message; } values[] = {
+#define ROPE "\"rope_theta\": 10000.0"
+#define EPS "\"rms_norm_eps\": 1e-06"
+    {LLAMA, "layers\": 3", "layers\": -1", "num_hidden_layers: found -1, expected a whole number from 1 to 65536"},
+    {LLAMA, "layers\": 3", "layers\": 1.5", "num_hidden_layers: found 1.5, expected a whole number from 1 to 65536"},
+    {LLAMA, "layers\": 3", "layers\": \"1\"", "num_hidden_layers: found \"1\", expected a whole number from 1 to 65536"},
+    {LLAMA, "layers\": 3", "layers\": null", "num_hidden_layers: found null, expected a whole number from 1 to 65536"},
+    {LLAMA, "layers\": 3", "layers\": 18446744073709551616", "num_hidden_layers: found 18446744073709551616, expected a whole number from 1 to 65536"},
+    {LLAMA, "heads\": 4, \"num_key_value_heads\": 2, \"head_dim\": 6", "heads\": 3", "num_attention_heads: found 3, expected a divisor of the hidden size, 20, or head_dim beside it"},
+    {LLAMA, "heads\": 2", "heads\": 3", "num_key_value_heads: found 3, expected a divisor of num_attention_heads, 4"},
+    {LLAMA, EPS, "\"rms_norm_eps\": \"x\"", "rms_norm_eps: found \"x\", expected a number"},
+    {LLAMA, EPS, "\"rms_norm_eps\": -1", "rms_norm_eps: found -1, expected a number from 0 on"},
+    {LLAMA, EPS, "\"rms_norm_eps\": null", "rms_norm_eps: found null, expected a number"},
+    {LLAMA, ROPE, "\"attention_bias\": \"no\"", "attention_bias: found \"no\", expected true or false"},
+    {LLAMA, ROPE, "\"hidden_act\": [\"silu\"]", "hidden_act: found [\"silu\"], expected the name of an activation"},
+    {LLAMA, ROPE, "\"rope_scaling\": \"linear\"", "rope_scaling: found \"linear\", expected an object: rope_type and its numbers"},
+    {LLAMA, ROPE, "\"rope_scaling\": [1]", "rope_scaling: found [1], expected an object: rope_type and its numbers"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"type\": \"linear\"}", "rope_scaling.factor: found absent, expected a number"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"type\": \"linear\", \"factor\": \"2\"}", "rope_scaling.factor: found \"2\", expected a number"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8}", "rope_scaling.low_freq_factor: found absent, expected a number"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1}", "rope_scaling.high_freq_factor: found absent, expected a number"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"yarn\"}", "rope_scaling.factor: found absent, expected a number"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 2, \"truncate\": \"no\"}", "rope_scaling.truncate: found \"no\", expected true or false"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": null}", "rope_scaling.rope_type: found null, expected the name of a scaling"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, \"b\", 1], \"long_factor\": [1, 1, 1]}",
+     "rope_scaling.short_factor: found \"b\" for pair 1, expected 3 positive numbers, one for each pair of 6 rotated dimensions"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 1, 1], \"long_factor\": [1, 1, -2]}",
+     "rope_scaling.long_factor: found -2 for pair 2, expected 3 positive numbers, one for each pair of 6 rotated dimensions"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 1], \"long_factor\": [1, 1, 1]}",
+     "rope_scaling.short_factor: found 2 values, expected 3 positive numbers, one for each pair of 6 rotated dimensions"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"rope_type\": \"longrope\"}", "rope_scaling.short_factor: found absent, expected 3 positive numbers, one for each pair of 6 rotated dimensions"},
+    {LLAMA, ROPE, "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, \"partial_rotary_factor\": 0.5", "partial_rotary_factor: found 0.5, expected 1: all 6 dimensions of a head are rotated"},
+    {LLAMA, ROPE, "\"rope_theta\": null", "rope_theta: found null, expected a number"},
+    {GEMMA2, "\"query_pre_attn_scalar\": 9", "\"query_pre_attn_scalar\": 0", "query_pre_attn_scalar: found 0, expected a number above 0"},
+    {GEMMA2, "\"sliding_window\": 3", "\"sliding_window\": null", "sliding_window: found null, expected a number above 0: layer 0 is sliding_attention"},
+    {QWEN3, "head_dim\": 6", "head_dim\": null", "head_dim: found null, expected a whole number from 1 to 65536"},
+    {QWEN2_MOE, "per_tok\": 2", "per_tok\": 6", "num_experts_per_tok: found 6, expected a whole number from 1 to the 5 experts"},
+    {LLAMA, ROPE, "\"mlp_bias\": \"\\u001b[31m 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\"",
+     "mlp_bias: found \"\\\\u001b[31m 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 ..., expected true or false"},
+};
+
+Test(forward_rules, values_that_are_none, .timeout = 100)
+{
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const char *dir = make_tiny(&(struct tiny){.kind = values[i].kind, .from = values[i].from, .to = values[i].to});
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = "1 2"}, 0);
+        const struct vs_finding *f = find(r, "VOC421");
+        cr_expect(f && strcmp(f->message, values[i].message) == 0, "case %zu: %s\n  not: %s", i, f ? f->message : "no VOC421", values[i].message);
+        cr_expect(r->levels[0].state != VS_PASS && r->levels[3].state == VS_NOT_RUN, "case %zu", i);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+/* ---- what a class makes of keys ---- */
+
+/* from and to of a config that must compute the same, or must not. */
+static const struct { const char *name; enum kind kind; const char *from, *to; bool same; } keys[] = {
+    {"llama has no windows", LLAMA, ROPE, ROPE ", \"sliding_window\": 1", true},
+    {"nor types of layers", LLAMA, ROPE, ROPE ", \"layer_types\": [\"sliding_attention\"]", true},
+    {"nor soft-capping", LLAMA, ROPE, ROPE ", \"attn_logit_softcapping\": 0.1, \"final_logit_softcapping\": 0.1", true},
+    {"nor a part of its heads", LLAMA, ROPE, ROPE ", \"rotary_pct\": 0.34, \"rotary_dim\": 2, \"partial_rotary_factor\": 0.5", true},
+    {"qwen2 has windows when it is told so", QWEN2, ROPE, ROPE ", \"sliding_window\": 1, \"max_window_layers\": 0", true},
+    {"and then only", QWEN2, ROPE, ROPE ", \"sliding_window\": 1, \"max_window_layers\": 0, \"use_sliding_window\": true", false},
+    {"null is off there too", GEMMA2, "attn_logit_softcapping\": 4.0", "attn_logit_softcapping\": null", false},
+    {"null is off, absent the default", GEMMA2, "final_logit_softcapping\": 6.0", "final_logit_softcapping\": null", false},
+    {"no scaling is null, and {}", LLAMA, ROPE, ROPE ", \"rope_scaling\": null, \"rope_parameters\": {}", true},
+};
+
+static const float *logits_of(const struct tiny *t, const char *name, uint64_t *values_count)
+{
+    const char *out = vst_path(vst_tempdir(), name);
+    uint64_t rows, cols;
+    struct vs_check_result *r = run_check(make_tiny(t), NULL, NULL, &(struct vs_forward_request){.prompt_ids = "1 2 3 4 5", .dump_logits = out}, 0);
+    vs_check_free(r);
+    const float *v = read_npy(out, &rows, &cols);
+    *values_count = rows * cols;
+    return v;
+}
+
+Test(forward_rules, keys_of_a_class)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        uint64_t n, m;
+        const float *plain = logits_of(&(struct tiny){.kind = keys[i].kind}, "plain.npy", &n);
+        const float *changed = logits_of(&(struct tiny){.kind = keys[i].kind, .from = keys[i].from, .to = keys[i].to}, "changed.npy", &m);
+        cr_assert(n == m && n > 0, "%s", keys[i].name);
+        cr_expect_eq(memcmp(plain, changed, n * sizeof *plain) == 0, keys[i].same, "%s", keys[i].name);
+    }
+    vst_cleanup();
+}
+
+/* Absent and null apart: 50 and none. */
+Test(forward_rules, soft_capping_absent_and_null)
+{
+    const char *ends[] = {"\"attn_logit_softcapping\": null", "\"attn_logit_softcapping\": 50", "\"eos\": 0"};
+    const float *v[3];
+    uint64_t n[3];
+    for (int i = 0; i < 3; i++)
+        v[i] = logits_of(&(struct tiny){.kind = GEMMA2, .from = "\"attn_logit_softcapping\": 4.0", .to = ends[i]}, "capped.npy", &n[i]);
+    cr_assert(n[0] == n[1] && n[1] == n[2]);
+    cr_expect(memcmp(v[1], v[2], n[1] * sizeof *v[1]) == 0);
+    cr_expect(memcmp(v[0], v[2], n[0] * sizeof *v[0]) != 0);
     vst_cleanup();
 }
 
@@ -567,5 +677,25 @@ Test(forward_rules, arch_desc)
     struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &(struct vs_forward_request){.arch_desc = file}};
     cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EFORMAT);
     cr_expect(strstr(err.message, "setings"), "%s", err.message);
+    vst_cleanup();
+}
+
+/* Keys alone are a vocabulary: nothing to run, and nothing wrong with it. */
+Test(forward_rules, a_vocabulary_alone)
+{
+    const char *path = vst_path(vst_tempdir(), "vocabulary.gguf");
+    struct gg g = {.version = 3};
+    gg_string(&g, "general.architecture", "llama");
+    gg_u32(&g, "llama.embedding_length", 16);
+    gg_u32(&g, "llama.block_count", 32);
+    gg_u32(&g, "llama.attention.head_count", 2);
+    gg_u32(&g, "llama.context_length", 64);
+    gg_write(&g, path);
+    gg_free(&g);
+    struct vs_check_result *r = run_check(path, NULL, NULL, &(struct vs_forward_request){0}, 0);
+    cr_expect_not(says(r, "VOC421"));
+    cr_expect_eq(r->levels[3].state, VS_NOT_RUN);
+    cr_expect_str_eq(r->levels[3].why, "no weights");
+    vs_check_free(r);
     vst_cleanup();
 }
