@@ -184,7 +184,7 @@ Test(forward_rules, values_that_are_none, .timeout = 100)
 {
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         const char *dir = make_tiny(&(struct tiny){.kind = values[i].kind, .from = values[i].from, .to = values[i].to});
-        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = "1 2"}, 0);
+        struct vs_check_result *r = run_check(dir, NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 2")}, 0);
         const struct vs_finding *f = find(r, "VOC421");
         cr_expect(f && strcmp(f->message, values[i].message) == 0, "case %zu: %s\n  not: %s", i, f ? f->message : "no VOC421", values[i].message);
         cr_expect(r->levels[0].state != VS_PASS && r->levels[3].state == VS_NOT_RUN, "case %zu", i);
@@ -212,7 +212,7 @@ static const float *logits_of(const struct tiny *t, const char *name, uint64_t *
 {
     const char *out = vst_path(vst_tempdir(), name);
     uint64_t rows, cols;
-    struct vs_check_result *r = run_check(make_tiny(t), NULL, NULL, &(struct vs_forward_request){.prompt_ids = "1 2 3 4 5", .dump_logits = out}, 0);
+    struct vs_check_result *r = run_check(make_tiny(t), NULL, NULL, &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 2 3 4 5"), .dump_logits = out}, 0);
     vs_check_free(r);
     const float *v = read_npy(out, &rows, &cols);
     *values_count = rows * cols;
