@@ -52,6 +52,7 @@ Ids are looked up in the table of a model that cannot be run as well, and of a .
   $ make-checkpoint gemma3n g3n && vocab-check g3n --prompt-ids "1 2 999999" --device cpu -q | grep -v 'why\|remedy'
   error   VOC431  1 id in 1 prompt has no row, the first is 999999 at position 2 of prompt 1; the table ends at 262399
   1 error in g3n (1 note: -v)
+  the model was NOT run: no description of this architecture (gemma3n); --arch-desc FILE gives one
   $ make_gguf.py llama default some.gguf llama.block_count && vocab-check some.gguf --prompt-ids "1 2 999" --device cpu -q | grep 'VOC4'
   error   VOC421  llama.block_count: found absent, expected a whole number above 0
   error   VOC431  1 id in 1 prompt has no row, the first is 999 at position 2 of prompt 1; the table ends at 265
