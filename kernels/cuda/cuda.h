@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The CUDA backend. Sources keep to what C and C++ share, and launch through the macros below: tests/kernels compiles
- * them for the host as well. One device, one stream, plain cudaMalloc, no float atomics; every kernel takes one struct
- * by value, called a. Tables come to the device in chunks of whole rows.
+ * them for the host as well. One device, one stream of kernels and one of copies that run ahead, plain cudaMalloc, no
+ * float atomics; every kernel takes one struct by value, called a. Tables come to the device in chunks of whole rows.
  */
 #ifndef VS_KERNELS_CUDA_H
 #define VS_KERNELS_CUDA_H
