@@ -93,41 +93,57 @@ VS_TARGET_AVX512 static void dots_avx512(const float *const *x, unsigned m, cons
     }
 }
 
-/* ---- AVX2: 2 by 3 at a time ---- */
+/* ---- AVX2: 4 by 3 at a time, in two halves: 12 accumulators of 8 lanes, then those of the other 8 ---- */
+
+#define SPAN 512u /* values after which the half changes: what both read stays in the innermost cache */
+
+VS_TARGET_AVX2 VS_BODY void span_avx2(const float *const *x, const float *const *w, uint64_t k, uint64_t end, __m256 *sums, const int M)
+{
+    __m256 acc[12];
+    for (int i = 0; i < 3 * M; i++)
+        acc[i] = sums[i];
+    for (; k < end; k += VS_DOT_LANES) {
+        const __m256 w0 = _mm256_loadu_ps(w[0] + k), w1 = _mm256_loadu_ps(w[1] + k), w2 = _mm256_loadu_ps(w[2] + k);
+        for (int i = 0; i < M; i++) {
+            const __m256 token = _mm256_loadu_ps(x[i] + k);
+            acc[3 * i] = _mm256_fmadd_ps(token, w0, acc[3 * i]);
+            acc[3 * i + 1] = _mm256_fmadd_ps(token, w1, acc[3 * i + 1]);
+            acc[3 * i + 2] = _mm256_fmadd_ps(token, w2, acc[3 * i + 2]);
+        }
+    }
+    for (int i = 0; i < 3 * M; i++)
+        sums[i] = acc[i];
+}
 
 VS_TARGET_AVX2 VS_BODY void tile_avx2(const float *const *x, const float *const *w, uint64_t n, float *out, const int M)
 {
-    __m256 low[2][3], high[2][3]; /* lanes 0-7 and 8-15 */
-    uint64_t k = 0;
-    for (int i = 0; i < M; i++)
-        for (int r = 0; r < 3; r++)
-            low[i][r] = high[i][r] = _mm256_setzero_ps();
-    for (; n - k >= VS_DOT_LANES; k += VS_DOT_LANES)
-        for (int r = 0; r < 3; r++) {
-            const __m256 w0 = _mm256_loadu_ps(w[r] + k), w1 = _mm256_loadu_ps(w[r] + k + 8);
-            for (int i = 0; i < M; i++) {
-                low[i][r] = _mm256_fmadd_ps(_mm256_loadu_ps(x[i] + k), w0, low[i][r]);
-                high[i][r] = _mm256_fmadd_ps(_mm256_loadu_ps(x[i] + k + 8), w1, high[i][r]);
-            }
-        }
+    const uint64_t whole = n / VS_DOT_LANES * VS_DOT_LANES;
+    __m256 low[12], high[12]; /* lanes 0-7 and 8-15 */
+    for (int i = 0; i < 3 * M; i++)
+        low[i] = high[i] = _mm256_setzero_ps();
+    for (uint64_t k = 0; k < whole; k += SPAN) {
+        const uint64_t end = whole - k < SPAN ? whole : k + SPAN;
+        span_avx2(x, w, k, end, low, M);
+        span_avx2(x, w, k + 8, end + 8, high, M);
+    }
     for (int i = 0; i < M; i++)
         for (int r = 0; r < 3; r++) {
             float lanes[VS_DOT_LANES];
-            _mm256_storeu_ps(lanes, low[i][r]);
-            _mm256_storeu_ps(lanes + 8, high[i][r]);
-            out[(unsigned)i * VS_TILE_ROWS + (unsigned)r] = k < n ? finish(lanes, x[i], w[r], k, n) : vs_lanes_sum_avx2(low[i][r], high[i][r]);
+            _mm256_storeu_ps(lanes, low[3 * i + r]);
+            _mm256_storeu_ps(lanes + 8, high[3 * i + r]);
+            out[i * (int)VS_TILE_ROWS + r] = whole < n ? finish(lanes, x[i], w[r], whole, n) : vs_lanes_sum_avx2(low[3 * i + r], high[3 * i + r]);
         }
 }
 
 VS_TARGET_AVX2 static void dots_avx2(const float *const *x, unsigned m, const float *const *w, unsigned rows, uint64_t n, float *out)
 {
-    for (unsigned r = 0; r < rows; r += 3) {
-        unsigned i = 0;
-        for (; i + 2 <= m; i += 2)
-            tile_avx2(x + i, w + r, n, out + i * VS_TILE_ROWS + r, 2);
-        if (i < m)
-            tile_avx2(x + i, w + r, n, out + i * VS_TILE_ROWS + r, 1);
-    }
+    for (unsigned r = 0; r < rows; r += 3)
+        switch (m) {
+        case 1: tile_avx2(x, w + r, n, out + r, 1); break;
+        case 2: tile_avx2(x, w + r, n, out + r, 2); break;
+        case 3: tile_avx2(x, w + r, n, out + r, 3); break;
+        default: tile_avx2(x, w + r, n, out + r, 4); break;
+        }
 }
 
 vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS] = {dots_portable, dots_avx2, dots_avx512};

@@ -8,7 +8,6 @@
 #include "unpack.h"
 
 #define PANEL_BYTES (384u << 10)
-#define ONE_BYTES (16u << 10) /* of weights at a time with one token */
 
 struct linear_job {
     const struct vs_mat *w;
@@ -100,6 +99,15 @@ static uint64_t panel_rows(const struct linear_job *j, unsigned threads)
     return (tiles ? tiles : 1) * VS_TILE_ROWS;
 }
 
+/* Rows at a time with one token: whole groups; long pieces, since what is asked for ahead of the end of one is read in vain,
+ * and several of them for each thread. */
+static uint64_t one_rows(const struct vs_mat *w, unsigned threads)
+{
+    const uint64_t most = 256u << 10, least = 16u << 10, share = w->rows * w->stride / (threads * 4);
+    const uint64_t bytes = share > most ? most : share < least ? least : share;
+    return (bytes / w->stride / VS_ROWS_AT_ONCE + 1) * VS_ROWS_AT_ONCE;
+}
+
 enum vs_code vs_cpu_linear(struct vs_dev *dev, const struct vs_mat *w, const float *x, uint64_t x_stride, uint64_t m,
                            const float *bias, float *y, uint64_t y_stride, struct vs_err *err)
 {
@@ -107,7 +115,7 @@ enum vs_code vs_cpu_linear(struct vs_dev *dev, const struct vs_mat *w, const flo
     struct linear_job job = {w, x, bias, x_stride, m, y, y_stride, vs_cpu_unpack[cpu->level], vs_cpu_row_dots[cpu->level],
                              vs_cpu_dots[cpu->level], cpu, panel_stride(w->cols), 0};
     if (m == 1 && vs_cpu_in_vectors(w)) {
-        vs_cpu_for(dev, one, &job, w->rows, (ONE_BYTES / w->stride / VS_ROWS_AT_ONCE + 1) * VS_ROWS_AT_ONCE);
+        vs_cpu_for(dev, one, &job, w->rows, one_rows(w, cpu->threads));
         return VS_OK;
     }
     job.panel_rows = panel_rows(&job, cpu->threads);

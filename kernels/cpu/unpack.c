@@ -58,18 +58,9 @@ static void row_dots_portable(const struct vs_mat *w, uint64_t r, uint64_t n, co
     }
 }
 
-/* The processor sees no stream in short rows side by side: the rows after these are asked for, some kilobytes ahead. */
-VS_BODY uint64_t vs_prefetch_distance(uint64_t together)
-{
-    const uint64_t ahead = 10240;
-    return (ahead + together - 1) / together * together;
-}
-
-/* Behind the last row nothing needs to be. */
-VS_BODY void vs_prefetch(const uint8_t *b, uint64_t at)
-{
-    __builtin_prefetch((const char *)((uintptr_t)b + at));
-}
+/* Rows side by side look like no stream to the processor, but the bytes of a group of them are one: it is asked for in the
+ * order of the addresses, this far ahead. Behind the last row nothing needs to be. */
+#define VS_AHEAD 8192u
 
 #if VS_CPU_X86
 #include "unpack_x86.h"

@@ -8,18 +8,21 @@
  * What an instruction set brings (unpack_x86.h, unpack_neon.h):
  *
  *     V(vec)                       16 float32; V(zero), V(load), V(store), V(fma)(x, v, acc), V(sum): the tree of canon.h
+ *     V(factor)(d)                 d in the form that the next lines take
  *     V(scaled)(q, d)              q d, of 16 signed bytes
- *     V(affine)(q, d, m)           q d + m, each operation rounded
  *     V(halves)(q, d, m)           q d in lanes 0-7, q m in lanes 8-15
- *     V(table), V(table_scaled)(q, d), V(table_affine)(q, d, m)         16 such values, for the nibbles 0 .. 15
- *     V(look)(q, low, high, out)   of 32 nibbles, the low ones first, each half by its table
- *     V(bits), V(bits16)(p), V(bit_of)(q, n)                            16 bits; bit n of 16 bytes
- *     V(fives)(q, low, high, out)  the integers of 32 nibbles with a fifth bit each, as V(ints)
- *     V(ints_scaled)(i, less, d), V(ints_affine)(i, d, m)               (i - less) d; i d + m
+ *     V(nibbles_scaled)(q, less, d, out)                (n - less) d of 32 nibbles n, the low ones first
+ *     V(nibbles_affine)(q, d, m, d2, m2, out)           n d + m of the low ones, n d2 + m2 of the high ones
+ *     V(bits), V(bits32)(p), V(bits_of)(q, n)           32 bits, 16 for each half; bits n and n + 1 of 16 bytes
+ *     V(ints)                      16 integers; V(ints_scaled)(i, d): i d; V(ints_affine)(i, d, m): i d + m
+ *     V(fives)(q, bits, less, out) 32 nibbles with a fifth bit each, less 0 or 16
+ *     V(sixes)(low, high, part, out)                    32 of: 4 bits at low, 2 of the bytes at high (part says which), less 32
+ *     V(looked)(q, values, d, out) values[n] d of 32 nibbles; d is any float32
  *     V(bf16), V(f16s), V(f32)     16 single values
  *
- * What an architecture brings: 16 bytes as bytes16; BYTES16(...), bytes16_at(p), words(a, b, c, d) make them; sixes(low, high, part)
- * are values of 4 bits at low, with 2 bits of the bytes at high (which ones is for part to say), less 32.
+ * n d is exact (11 bits of a float16, 6 of a scale, 5 of n), so n d + m rounds once, fused or not.
+ *
+ * What an architecture brings: 16 bytes as bytes16; BYTES16(...), bytes16_at(p), words(a, b, c, d) make them.
  */
 
 #ifdef __clang__
@@ -28,52 +31,47 @@
 #define VS_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-#define COUNTING BYTES16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-
 /* ---- blocks of 32 values: one step ---- */
 
 TARGET VS_BODY void V(Q4_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const V(table) t = V(table_scaled)(BYTES16(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7), V(f16)(b));
-    V(look)(bytes16_at(b + 2), t, t, v);
+    V(nibbles_scaled)(bytes16_at(b + 2), 8, V(factor)(V(f16)(b)), v);
 }
 
 TARGET VS_BODY void V(Q4_1)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const V(table) t = V(table_affine)(COUNTING, V(f16)(b), V(f16)(b + 2));
-    V(look)(bytes16_at(b + 4), t, t, v);
+    const float d = V(factor)(V(f16)(b)), m = V(f16)(b + 2);
+    V(nibbles_affine)(bytes16_at(b + 4), d, m, d, m, v);
 }
 
 TARGET VS_BODY void V(Q5_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const float d = V(f16)(b);
+    const float d = V(factor)(V(f16)(b));
     V(ints) i[2];
-    V(fives)(bytes16_at(b + 6), V(bits16)(b + 2), V(bits16)(b + 4), i);
-    v[0] = V(ints_scaled)(i[0], 16, d);
-    v[1] = V(ints_scaled)(i[1], 16, d);
+    V(fives)(bytes16_at(b + 6), V(bits32)(b + 2), 16, i);
+    v[0] = V(ints_scaled)(i[0], d);
+    v[1] = V(ints_scaled)(i[1], d);
 }
 
 TARGET VS_BODY void V(Q5_1)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const float d = V(f16)(b), m = V(f16)(b + 2);
+    const float d = V(factor)(V(f16)(b)), m = V(f16)(b + 2);
     V(ints) i[2];
-    V(fives)(bytes16_at(b + 8), V(bits16)(b + 4), V(bits16)(b + 6), i);
+    V(fives)(bytes16_at(b + 8), V(bits32)(b + 4), 0, i);
     v[0] = V(ints_affine)(i[0], d, m);
     v[1] = V(ints_affine)(i[1], d, m);
 }
 
 TARGET VS_BODY void V(Q8_0)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const float d = V(f16)(b);
+    const float d = V(factor)(V(f16)(b));
     v[0] = V(scaled)(bytes16_at(b + 2), d);
     v[1] = V(scaled)(bytes16_at(b + 18), d);
 }
 
 TARGET VS_BODY void V(MXFP4)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const bytes16 values = BYTES16(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
-    const V(table) t = V(table_scaled)(values, vs_e8m0_half(b[0]));
-    V(look)(bytes16_at(b + 1), t, t, v);
+    V(looked)(bytes16_at(b + 1), BYTES16(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12), vs_e8m0_half(b[0]), v);
 }
 
 TARGET VS_BODY void V(one_scale)(const uint8_t *b, float *scales)
@@ -82,22 +80,20 @@ TARGET VS_BODY void V(one_scale)(const uint8_t *b, float *scales)
 
 /* ---- blocks of 256 values ---- */
 
-/* d times the scale of each of 8 sub-blocks, then less min times its minimum. */
+/* d times the scale of each of 8 sub-blocks, as factors, then less min times its minimum. */
 TARGET VS_BODY void V(pairs)(const uint8_t *b, float *scales)
 {
     const uint32_t x = vs_quant_u32(b + 4), y = vs_quant_u32(b + 8), z = vs_quant_u32(b + 12), six = 0x3f3f3f3f, four = 0x0f0f0f0f, two = 0x30303030;
     const bytes16 q = words(x & six, (z & four) | (x >> 2 & two), y & six, (z >> 4 & four) | (y >> 2 & two));
-    V(store)(scales, V(halves)(q, V(f16)(b), -V(f16)(b + 2)));
+    V(store)(scales, V(halves)(q, V(factor)(V(factor)(V(f16)(b))), -V(factor)(V(f16)(b + 2))));
 }
 
 /* Sub-blocks 2 s and 2 s + 1 of 32 values. */
 TARGET VS_BODY void V(Q4_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
-    const V(table) low = V(table_affine)(COUNTING, scales[2 * s], scales[8 + 2 * s]);
-    const V(table) high = V(table_affine)(COUNTING, scales[2 * s + 1], scales[9 + 2 * s]);
     for (uint32_t h = 0; h < 2; h++) {
         V(vec) out[2];
-        V(look)(bytes16_at(b + 16 + 32 * s + 16 * h), low, high, out);
+        V(nibbles_affine)(bytes16_at(b + 16 + 32 * s + 16 * h), scales[2 * s], scales[8 + 2 * s], scales[2 * s + 1], scales[9 + 2 * s], out);
         v[h] = out[0];
         v[2 + h] = out[1];
     }
@@ -106,9 +102,8 @@ TARGET VS_BODY void V(Q4_K)(const uint8_t *b, const float *scales, uint32_t s, V
 TARGET VS_BODY void V(Q5_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
     for (uint32_t h = 0; h < 2; h++) {
-        const bytes16 bits = bytes16_at(b + 16 + 16 * h);
         V(ints) i[2];
-        V(fives)(bytes16_at(b + 48 + 32 * s + 16 * h), V(bit_of)(bits, 2 * s), V(bit_of)(bits, 2 * s + 1), i);
+        V(fives)(bytes16_at(b + 48 + 32 * s + 16 * h), V(bits_of)(bytes16_at(b + 16 + 16 * h), 2 * s), 0, i);
         v[h] = V(ints_affine)(i[0], scales[2 * s], scales[8 + 2 * s]);
         v[2 + h] = V(ints_affine)(i[1], scales[2 * s + 1], scales[9 + 2 * s]);
     }
@@ -116,14 +111,16 @@ TARGET VS_BODY void V(Q5_K)(const uint8_t *b, const float *scales, uint32_t s, V
 
 TARGET VS_BODY void V(sixteen)(const uint8_t *b, float *scales)
 {
-    V(store)(scales, V(scaled)(bytes16_at(b + 192), V(f16)(b + 208)));
+    V(store)(scales, V(scaled)(bytes16_at(b + 192), V(factor)(V(factor)(V(f16)(b + 208)))));
 }
 
 TARGET VS_BODY void V(Q6_K)(const uint8_t *b, const float *scales, uint32_t s, V(vec) *v)
 {
     const uint32_t n = s / 4, part = s % 4; /* half; which two bits */
-    for (uint32_t h = 0; h < 2; h++)
-        v[h] = V(scaled)(sixes(bytes16_at(b + 64 * n + part % 2 * 32 + 16 * h), bytes16_at(b + 128 + 32 * n + 16 * h), part), scales[2 * s + h]);
+    V(ints) i[2];
+    V(sixes)(b + 64 * n + part % 2 * 32, b + 128 + 32 * n, part, i);
+    v[0] = V(ints_scaled)(i[0], scales[2 * s]);
+    v[1] = V(ints_scaled)(i[1], scales[2 * s + 1]);
 }
 
 /* ---- single values ---- */
@@ -189,15 +186,14 @@ FORMATS(STEP_DOT)
     TARGET VS_BODY void V(name##_dots)(const uint8_t *b, uint64_t stride, uint64_t blocks, const float *x,                \
                                        const unsigned rows, V(vec) *acc)                                                  \
     {                                                                                                                     \
-        const uint64_t ahead = vs_prefetch_distance(stride * rows);                                                       \
+        uintptr_t ahead = (uintptr_t)b + VS_AHEAD;                                                                        \
         for (; blocks; blocks--, b += (bytes)) {                                                                          \
             float scales[VS_ROWS_AT_ONCE][16];                                                                            \
+            for (const uintptr_t end = ahead + (bytes) * rows; ahead < end; ahead += 64)                                  \
+                __builtin_prefetch((const char *)ahead);                                                                  \
             VS_UNROLL                                                                                                     \
-            for (unsigned r = 0; r < rows; r++) {                                                                         \
-                for (uint64_t line = 0; line < (bytes); line += 64)                                                       \
-                    vs_prefetch(b, r * stride + ahead + line);                                                           \
+            for (unsigned r = 0; r < rows; r++)                                                                           \
                 V(prepare)(b + r * stride, scales[r]);                                                                    \
-            }                                                                                                             \
             VS_UNROLL                                                                                                     \
             for (uint32_t s = 0; s < (steps); s++, x += 16 * (vectors))                                                   \
                 VS_UNROLL                                                                                                 \
@@ -256,5 +252,4 @@ TARGET static void V(row_dots)(const struct vs_mat *w, uint64_t r, uint64_t n, c
         V(some_dots)(w, r, x, 1, out);
 }
 
-#undef COUNTING
 #undef VS_UNROLL

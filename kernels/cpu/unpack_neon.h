@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What NEON brings to unpack_blocks.h. 16 float32 are four registers; a table of values is one of bytes.
+ * What NEON brings to unpack_blocks.h. 16 float32 are four registers.
  */
 #ifndef VS_KERNELS_CPU_UNPACK_NEON_H
 #define VS_KERNELS_CPU_UNPACK_NEON_H
@@ -37,14 +37,7 @@ VS_BODY bytes16 shifted(bytes16 q, int n)
     return vshlq_u8(q, vdupq_n_s8((int8_t)n));
 }
 
-VS_BODY bytes16 sixes(bytes16 low, bytes16 high, uint32_t part)
-{
-    const bytes16 two = vandq_u8(shifted(high, 4 - 2 * (int)part), vdupq_n_u8(0x30));
-    return vsubq_u8(vorrq_u8(part < 2 ? low_nibbles(low) : high_nibbles(low), two), vdupq_n_u8(32));
-}
-
 typedef struct { float32x4_t q[4]; } vec_neon;
-typedef struct { bytes16 values; float d, m; bool plus; } table_neon;
 
 VS_BODY float f16_neon(const uint8_t *p)
 {
@@ -80,6 +73,11 @@ VS_BODY float sum_neon(vec_neon v)
     return vs_lanes_sum_neon(v.q);
 }
 
+VS_BODY float factor_neon(float d)
+{
+    return d;
+}
+
 VS_BODY vec_neon floats_neon(bytes16 q)
 {
     const int16x8_t low = vmovl_s8(vreinterpret_s8_u8(vget_low_u8(q))), high = vmovl_high_s8(vreinterpretq_s8_u8(q));
@@ -100,64 +98,73 @@ VS_BODY vec_neon scaled_neon(bytes16 q, float d)
     return halves_neon(q, d, d);
 }
 
-VS_BODY vec_neon affine_neon(bytes16 q, float d, float m)
-{
-    vec_neon v = scaled_neon(q, d);
-    for (int i = 0; i < 4; i++)
-        v.q[i] = vaddq_f32(v.q[i], vdupq_n_f32(m));
-    return v;
-}
+typedef bytes16 ints_neon;
 
-VS_BODY table_neon table_scaled_neon(bytes16 values, float d)
+VS_BODY vec_neon ints_scaled_neon(bytes16 i, float d)
 {
-    return (table_neon){values, d, 0, false};
-}
-
-VS_BODY table_neon table_affine_neon(bytes16 values, float d, float m)
-{
-    return (table_neon){values, d, m, true};
-}
-
-VS_BODY vec_neon looked_neon(bytes16 nibbles, table_neon t)
-{
-    const bytes16 q = vqtbl1q_u8(t.values, nibbles);
-    return t.plus ? affine_neon(q, t.d, t.m) : scaled_neon(q, t.d);
-}
-
-VS_BODY void look_neon(bytes16 q, table_neon low, table_neon high, vec_neon *out)
-{
-    out[0] = looked_neon(low_nibbles(q), low);
-    out[1] = looked_neon(high_nibbles(q), high);
-}
-
-typedef bytes16 bits_neon, ints_neon; /* bit 4 of each byte; bytes */
-
-VS_BODY bytes16 bits16_neon(const uint8_t *p)
-{
-    const bytes16 spread = vcombine_u8(vdup_n_u8(p[0]), vdup_n_u8(p[1]));
-    const bytes16 mask = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
-    return vandq_u8(vtstq_u8(spread, mask), vdupq_n_u8(16));
-}
-
-VS_BODY bytes16 bit_of_neon(bytes16 q, uint32_t n)
-{
-    return vandq_u8(shifted(q, 4 - (int)n), vdupq_n_u8(16));
-}
-
-VS_BODY void fives_neon(bytes16 q, bytes16 low, bytes16 high, bytes16 *out)
-{
-    out[0] = vorrq_u8(low_nibbles(q), low);
-    out[1] = vorrq_u8(high_nibbles(q), high);
-}
-
-VS_BODY vec_neon ints_scaled_neon(bytes16 i, uint8_t less, float d)
-{
-    return scaled_neon(vsubq_u8(i, vdupq_n_u8(less)), d);
+    return scaled_neon(i, d);
 }
 
 VS_BODY vec_neon ints_affine_neon(bytes16 i, float d, float m)
 {
-    return affine_neon(i, d, m);
+    vec_neon v = floats_neon(i);
+    for (int k = 0; k < 4; k++)
+        v.q[k] = vfmaq_n_f32(vdupq_n_f32(m), v.q[k], d);
+    return v;
+}
+
+VS_BODY void nibbles_scaled_neon(bytes16 q, uint8_t less, float d, vec_neon *out)
+{
+    out[0] = scaled_neon(vsubq_u8(low_nibbles(q), vdupq_n_u8(less)), d);
+    out[1] = scaled_neon(vsubq_u8(high_nibbles(q), vdupq_n_u8(less)), d);
+}
+
+VS_BODY void nibbles_affine_neon(bytes16 q, float d, float m, float d2, float m2, vec_neon *out)
+{
+    out[0] = ints_affine_neon(low_nibbles(q), d, m);
+    out[1] = ints_affine_neon(high_nibbles(q), d2, m2);
+}
+
+VS_BODY void looked_neon(bytes16 q, bytes16 values, float d, vec_neon *out)
+{
+    out[0] = scaled_neon(vqtbl1q_u8(values, low_nibbles(q)), d);
+    out[1] = scaled_neon(vqtbl1q_u8(values, high_nibbles(q)), d);
+}
+
+typedef struct { bytes16 low, high; } bits_neon; /* bytes of ones */
+
+VS_BODY bytes16 bits16(const uint8_t *p)
+{
+    return vtstq_u8(vcombine_u8(vdup_n_u8(p[0]), vdup_n_u8(p[1])), vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201)));
+}
+
+VS_BODY bits_neon bits32_neon(const uint8_t *p)
+{
+    return (bits_neon){bits16(p), bits16(p + 2)};
+}
+
+VS_BODY bits_neon bits_of_neon(bytes16 q, uint32_t n)
+{
+    return (bits_neon){vtstq_u8(q, vdupq_n_u8((uint8_t)(1u << n))), vtstq_u8(q, vdupq_n_u8((uint8_t)(2u << n)))};
+}
+
+VS_BODY bytes16 fifth(bytes16 set, uint8_t less)
+{
+    return less ? vbicq_u8(vdupq_n_u8(0xf0), set) : vandq_u8(set, vdupq_n_u8(16));
+}
+
+VS_BODY void fives_neon(bytes16 q, bits_neon bits, uint8_t less, bytes16 *out)
+{
+    out[0] = vorrq_u8(low_nibbles(q), fifth(bits.low, less));
+    out[1] = vorrq_u8(high_nibbles(q), fifth(bits.high, less));
+}
+
+VS_BODY void sixes_neon(const uint8_t *low, const uint8_t *high, uint32_t part, bytes16 *out)
+{
+    for (int i = 0; i < 2; i++) {
+        const bytes16 l = bytes16_at(low + 16 * i), two = vandq_u8(shifted(bytes16_at(high + 16 * i), 4 - 2 * (int)part), vdupq_n_u8(0x30));
+        out[i] = vsubq_u8(vorrq_u8(part < 2 ? low_nibbles(l) : high_nibbles(l), two), vdupq_n_u8(32));
+    }
 }
 
 VS_BODY vec_neon bf16_neon(const uint8_t *p)

@@ -9,6 +9,7 @@
 
 typedef __m128i bytes16;
 #define BYTES16(...) _mm_setr_epi8(__VA_ARGS__)
+#define COUNTING BYTES16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 
 VS_TARGET_AVX2 VS_BODY bytes16 bytes16_at(const uint8_t *p)
 {
@@ -20,17 +21,9 @@ VS_TARGET_AVX2 VS_BODY bytes16 words(uint32_t a, uint32_t b, uint32_t c, uint32_
     return _mm_setr_epi32((int)a, (int)b, (int)c, (int)d);
 }
 
-VS_TARGET_AVX2 VS_BODY bytes16 sixes(bytes16 low, bytes16 high, uint32_t part)
-{
-    const __m128i two = part < 2 ? _mm_slli_epi16(high, (int)(4 - 2 * part)) : _mm_srli_epi16(high, (int)(2 * part - 4));
-    const __m128i four = _mm_and_si128(part < 2 ? low : _mm_srli_epi16(low, 4), _mm_set1_epi8(15));
-    return _mm_sub_epi8(_mm_or_si128(four, _mm_and_si128(two, _mm_set1_epi8(0x30))), _mm_set1_epi8(32));
-}
-
 /* ---- AVX2: lanes 0-7 and 8-15 ---- */
 
 typedef struct { __m256 low, high; } vec_avx2;
-typedef struct { __m128i values; float d, m; bool plus; } table_avx2;
 
 VS_TARGET_AVX2 VS_BODY float f16_avx2(const uint8_t *p)
 {
@@ -63,77 +56,130 @@ VS_TARGET_AVX2 VS_BODY float sum_avx2(vec_avx2 v)
     return vs_lanes_sum_avx2(v.low, v.high);
 }
 
+/* 16 bytes in each half, for what follows. */
+VS_TARGET_AVX2 VS_BODY __m256i twice(__m128i q)
+{
+    return _mm256_broadcastsi128_si256(q);
+}
+
+/* A shuffle puts a byte on top of 32 bits at once, where it counts 2^24 times; factors count as much less. They stay exact:
+ * no float16 is under 2^-24. */
+VS_TARGET_AVX2 VS_BODY float factor_avx2(float d)
+{
+    return d * 0x1p-24f;
+}
+
+/* Bytes 0-7 and 8-15 of q, which is there twice, on top of 32 bits each. */
+VS_TARGET_AVX2 VS_BODY __m256i tops(__m256i q, bool high)
+{
+    const __m256i first = _mm256_setr_epi8(-1, -1, -1, 0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, 3, -1, -1, -1, 4, -1, -1, -1, 5, -1, -1, -1, 6, -1, -1, -1, 7);
+    const __m256i second = _mm256_setr_epi8(-1, -1, -1, 8, -1, -1, -1, 9, -1, -1, -1, 10, -1, -1, -1, 11, -1, -1, -1, 12, -1, -1, -1, 13, -1, -1, -1, 14, -1, -1, -1, 15);
+    return _mm256_shuffle_epi8(q, high ? second : first);
+}
+
+VS_TARGET_AVX2 VS_BODY vec_avx2 times_avx2(__m256i q, float d, float m)
+{
+    const __m256 a = _mm256_cvtepi32_ps(tops(q, false)), b = _mm256_cvtepi32_ps(tops(q, true));
+    return (vec_avx2){_mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_mul_ps(b, _mm256_set1_ps(m))};
+}
+
 VS_TARGET_AVX2 VS_BODY vec_avx2 halves_avx2(__m128i q, float d, float m)
 {
-    const __m256 a = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)), b = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(q, 8)));
-    return (vec_avx2){_mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_mul_ps(b, _mm256_set1_ps(m))};
+    return times_avx2(twice(q), d, m);
 }
 
 VS_TARGET_AVX2 VS_BODY vec_avx2 scaled_avx2(__m128i q, float d)
 {
-    return halves_avx2(q, d, d);
+    return times_avx2(twice(q), d, d);
 }
 
-VS_TARGET_AVX2 VS_BODY vec_avx2 affine_avx2(__m128i q, float d, float m)
+typedef __m256i ints_avx2; /* 16 bytes, twice */
+
+VS_TARGET_AVX2 VS_BODY vec_avx2 ints_scaled_avx2(__m256i i, float d)
 {
-    const vec_avx2 v = scaled_avx2(q, d);
-    return (vec_avx2){_mm256_add_ps(v.low, _mm256_set1_ps(m)), _mm256_add_ps(v.high, _mm256_set1_ps(m))};
+    return times_avx2(i, d, d);
 }
 
-VS_TARGET_AVX2 VS_BODY table_avx2 table_scaled_avx2(__m128i values, float d)
+VS_TARGET_AVX2 VS_BODY vec_avx2 ints_affine_avx2(__m256i i, float d, float m)
 {
-    return (table_avx2){values, d, 0, false};
+    const __m256 a = _mm256_cvtepi32_ps(tops(i, false)), b = _mm256_cvtepi32_ps(tops(i, true)), times = _mm256_set1_ps(d), plus = _mm256_set1_ps(m);
+    return (vec_avx2){_mm256_fmadd_ps(a, times, plus), _mm256_fmadd_ps(b, times, plus)};
 }
 
-VS_TARGET_AVX2 VS_BODY table_avx2 table_affine_avx2(__m128i values, float d, float m)
+VS_TARGET_AVX2 VS_BODY void nibbles(__m128i q, __m256i *out)
 {
-    return (table_avx2){values, d, m, true};
+    const __m256i both = twice(q), nibble = _mm256_set1_epi8(15);
+    out[0] = _mm256_and_si256(both, nibble);
+    out[1] = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
 }
 
-VS_TARGET_AVX2 VS_BODY vec_avx2 looked_avx2(__m128i nibbles, table_avx2 t)
+VS_TARGET_AVX2 VS_BODY void nibbles_scaled_avx2(__m128i q, char less, float d, vec_avx2 *out)
 {
-    const __m128i q = _mm_shuffle_epi8(t.values, nibbles);
-    return t.plus ? affine_avx2(q, t.d, t.m) : scaled_avx2(q, t.d);
+    __m256i i[2];
+    nibbles(q, i);
+    out[0] = ints_scaled_avx2(_mm256_sub_epi8(i[0], _mm256_set1_epi8(less)), d);
+    out[1] = ints_scaled_avx2(_mm256_sub_epi8(i[1], _mm256_set1_epi8(less)), d);
 }
 
-VS_TARGET_AVX2 VS_BODY void look_avx2(__m128i q, table_avx2 low, table_avx2 high, vec_avx2 *out)
+VS_TARGET_AVX2 VS_BODY void nibbles_affine_avx2(__m128i q, float d, float m, float d2, float m2, vec_avx2 *out)
 {
-    const __m128i nibble = _mm_set1_epi8(15);
-    out[0] = looked_avx2(_mm_and_si128(q, nibble), low);
-    out[1] = looked_avx2(_mm_and_si128(_mm_srli_epi16(q, 4), nibble), high);
+    __m256i i[2];
+    nibbles(q, i);
+    out[0] = ints_affine_avx2(i[0], d, m);
+    out[1] = ints_affine_avx2(i[1], d2, m2);
 }
 
-typedef __m128i bits_avx2, ints_avx2; /* bit 4 of each byte; bytes */
-
-VS_TARGET_AVX2 VS_BODY __m128i bits16_avx2(const uint8_t *p)
+VS_TARGET_AVX2 VS_BODY void looked_avx2(__m128i q, __m128i values, float d, vec_avx2 *out)
 {
-    const __m128i bits = _mm_set1_epi16((short)(p[0] | p[1] << 8));
-    const __m128i spread = _mm_shuffle_epi8(bits, _mm_set_epi8(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
-    const __m128i mask = _mm_set1_epi64x((long long)0x8040201008040201ull);
-    return _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(spread, mask), mask), _mm_set1_epi8(16));
+    __m256i i[2];
+    nibbles(q, i);
+    for (int h = 0; h < 2; h++) {
+        const __m256i v = _mm256_shuffle_epi8(twice(values), i[h]);
+        const __m256 a = _mm256_cvtepi32_ps(_mm256_srai_epi32(tops(v, false), 24)), b = _mm256_cvtepi32_ps(_mm256_srai_epi32(tops(v, true), 24));
+        out[h] = (vec_avx2){_mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_mul_ps(b, _mm256_set1_ps(d))};
+    }
 }
 
-VS_TARGET_AVX2 VS_BODY __m128i bit_of_avx2(__m128i q, uint32_t n)
+typedef __m256i bits_avx2; /* bytes of ones, the low half first */
+
+/* Bytes in which the bits of mask are all set. */
+VS_TARGET_AVX2 VS_BODY __m256i set_in(__m256i q, __m256i mask)
 {
-    const __m128i fifth = n < 4 ? _mm_slli_epi16(q, (int)(4 - n)) : _mm_srli_epi16(q, (int)(n - 4));
-    return _mm_and_si128(fifth, _mm_set1_epi8(16));
+    return _mm256_cmpeq_epi8(_mm256_and_si256(q, mask), mask);
 }
 
-VS_TARGET_AVX2 VS_BODY void fives_avx2(__m128i q, __m128i low, __m128i high, __m128i *out)
+VS_TARGET_AVX2 VS_BODY __m256i bits32_avx2(const uint8_t *p)
 {
-    const __m128i nibble = _mm_set1_epi8(15);
-    out[0] = _mm_or_si128(_mm_and_si128(q, nibble), low);
-    out[1] = _mm_or_si128(_mm_and_si128(_mm_srli_epi16(q, 4), nibble), high);
+    const __m256i byte = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)vs_quant_u32(p)), byte);
+    return set_in(spread, _mm256_set1_epi64x((long long)0x8040201008040201ull));
 }
 
-VS_TARGET_AVX2 VS_BODY vec_avx2 ints_scaled_avx2(__m128i i, char less, float d)
+VS_TARGET_AVX2 VS_BODY __m256i bits_of_avx2(__m128i q, uint32_t n)
 {
-    return scaled_avx2(_mm_sub_epi8(i, _mm_set1_epi8(less)), d);
+    return set_in(twice(q), _mm256_setr_m128i(_mm_set1_epi8((char)(1u << n)), _mm_set1_epi8((char)(2u << n))));
 }
 
-VS_TARGET_AVX2 VS_BODY vec_avx2 ints_affine_avx2(__m128i i, float d, float m)
+/* 32 bytes to two times 16. */
+VS_TARGET_AVX2 VS_BODY void apart(__m256i q, __m256i *out)
 {
-    return affine_avx2(i, d, m);
+    out[0] = _mm256_permute2x128_si256(q, q, 0x00);
+    out[1] = _mm256_permute2x128_si256(q, q, 0x11);
+}
+
+VS_TARGET_AVX2 VS_BODY void fives_avx2(__m128i q, __m256i bits, char less, __m256i *out)
+{
+    const __m256i four = _mm256_and_si256(_mm256_srlv_epi64(twice(q), _mm256_setr_epi64x(0, 0, 4, 4)), _mm256_set1_epi8(15));
+    const __m256i fifth = less ? _mm256_andnot_si256(bits, _mm256_set1_epi8(-16)) : _mm256_and_si256(bits, _mm256_set1_epi8(16));
+    apart(_mm256_or_si256(four, fifth), out);
+}
+
+VS_TARGET_AVX2 VS_BODY void sixes_avx2(const uint8_t *low, const uint8_t *high, uint32_t part, __m256i *out)
+{
+    const __m256i l = _mm256_loadu_si256((const void *)low), h = _mm256_loadu_si256((const void *)high);
+    const __m256i two = part < 2 ? _mm256_slli_epi16(h, (int)(4 - 2 * part)) : _mm256_srli_epi16(h, (int)(2 * part - 4));
+    const __m256i four = _mm256_and_si256(part < 2 ? l : _mm256_srli_epi16(l, 4), _mm256_set1_epi8(15));
+    apart(_mm256_sub_epi8(_mm256_or_si256(four, _mm256_and_si256(two, _mm256_set1_epi8(0x30))), _mm256_set1_epi8(32)), out);
 }
 
 VS_TARGET_AVX2 VS_BODY vec_avx2 bf16_avx2(const uint8_t *p)
@@ -152,10 +198,9 @@ VS_TARGET_AVX2 VS_BODY vec_avx2 f32_avx2(const uint8_t *p)
     return load_avx2((const void *)p);
 }
 
-/* ---- AVX-512: a table of 16 values is a register ---- */
+/* ---- AVX-512: 16 values of nibbles are a register ---- */
 
 typedef __m512 vec_avx512;
-typedef __m512 table_avx512;
 
 VS_TARGET_AVX512 VS_BODY float f16_avx512(const uint8_t *p)
 {
@@ -187,14 +232,14 @@ VS_TARGET_AVX512 VS_BODY float sum_avx512(__m512 v)
     return vs_lanes_sum_avx2(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
 }
 
+VS_TARGET_AVX512 VS_BODY float factor_avx512(float d)
+{
+    return d;
+}
+
 VS_TARGET_AVX512 VS_BODY __m512 scaled_avx512(__m128i q, float d)
 {
     return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)), _mm512_set1_ps(d));
-}
-
-VS_TARGET_AVX512 VS_BODY __m512 affine_avx512(__m128i q, float d, float m)
-{
-    return _mm512_add_ps(scaled_avx512(q, d), _mm512_set1_ps(m));
 }
 
 VS_TARGET_AVX512 VS_BODY __m512 halves_avx512(__m128i q, float d, float m)
@@ -203,52 +248,76 @@ VS_TARGET_AVX512 VS_BODY __m512 halves_avx512(__m128i q, float d, float m)
     return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)), factors);
 }
 
-VS_TARGET_AVX512 VS_BODY __m512 table_scaled_avx512(__m128i values, float d)
-{
-    return scaled_avx512(values, d);
-}
-
-VS_TARGET_AVX512 VS_BODY __m512 table_affine_avx512(__m128i values, float d, float m)
-{
-    return affine_avx512(values, d, m);
-}
-
 /* The permutation looks at four bits of an index only. */
-VS_TARGET_AVX512 VS_BODY void look_avx512(__m128i q, __m512 low, __m512 high, __m512 *out)
+VS_TARGET_AVX512 VS_BODY void look(__m128i q, __m512 low, __m512 high, __m512 *out)
 {
     const __m512i index = _mm512_cvtepu8_epi32(q);
     out[0] = _mm512_permutexvar_ps(index, low);
     out[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(index, 4), high);
 }
 
-typedef __mmask16 bits_avx512;
+VS_TARGET_AVX512 VS_BODY void looked_avx512(__m128i q, __m128i values, float d, __m512 *out)
+{
+    const __m512 table = scaled_avx512(values, d);
+    look(q, table, table, out);
+}
+
+VS_TARGET_AVX512 VS_BODY void nibbles_scaled_avx512(__m128i q, char less, float d, __m512 *out)
+{
+    looked_avx512(q, _mm_sub_epi8(COUNTING, _mm_set1_epi8(less)), d, out);
+}
+
+VS_TARGET_AVX512 VS_BODY __m512 counting(float d, float m)
+{
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(COUNTING)), _mm512_set1_ps(d), _mm512_set1_ps(m));
+}
+
+VS_TARGET_AVX512 VS_BODY void nibbles_affine_avx512(__m128i q, float d, float m, float d2, float m2, __m512 *out)
+{
+    look(q, counting(d, m), counting(d2, m2), out);
+}
+
 typedef __m512i ints_avx512;
+typedef struct { __mmask16 low, high; } bits_avx512;
 
-VS_TARGET_AVX512 VS_BODY __mmask16 bits16_avx512(const uint8_t *p)
+VS_TARGET_AVX512 VS_BODY bits_avx512 bits32_avx512(const uint8_t *p)
 {
-    return (__mmask16)(p[0] | p[1] << 8);
+    return (bits_avx512){(__mmask16)(p[0] | p[1] << 8), (__mmask16)(p[2] | p[3] << 8)};
 }
 
-VS_TARGET_AVX512 VS_BODY __mmask16 bit_of_avx512(__m128i q, uint32_t n)
+VS_TARGET_AVX512 VS_BODY bits_avx512 bits_of_avx512(__m128i q, uint32_t n)
 {
-    return _mm_test_epi8_mask(q, _mm_set1_epi8((char)(1u << n)));
+    return (bits_avx512){_mm_test_epi8_mask(q, _mm_set1_epi8((char)(1u << n))), _mm_test_epi8_mask(q, _mm_set1_epi8((char)(2u << n)))};
 }
 
-VS_TARGET_AVX512 VS_BODY void fives_avx512(__m128i q, __mmask16 low, __mmask16 high, __m512i *out)
+/* A bit that is clear counts -16 where 16 is to be taken away: the addition is the same. */
+VS_TARGET_AVX512 VS_BODY void fives_avx512(__m128i q, bits_avx512 bits, char less, __m512i *out)
 {
     const __m512i both = _mm512_cvtepu8_epi32(q), first = _mm512_and_si512(both, _mm512_set1_epi32(15)), second = _mm512_srli_epi32(both, 4);
-    out[0] = _mm512_mask_add_epi32(first, low, first, _mm512_set1_epi32(16));
-    out[1] = _mm512_mask_add_epi32(second, high, second, _mm512_set1_epi32(16));
+    const __m512i fifth = _mm512_set1_epi32(less ? -16 : 16);
+    out[0] = _mm512_mask_add_epi32(first, less ? _knot_mask16(bits.low) : bits.low, first, fifth);
+    out[1] = _mm512_mask_add_epi32(second, less ? _knot_mask16(bits.high) : bits.high, second, fifth);
 }
 
-VS_TARGET_AVX512 VS_BODY __m512 ints_scaled_avx512(__m512i i, char less, float d)
+VS_TARGET_AVX512 VS_BODY void sixes_avx512(const uint8_t *low, const uint8_t *high, uint32_t part, __m512i *out)
 {
-    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(i, _mm512_set1_epi32(less))), _mm512_set1_ps(d));
+    for (int i = 0; i < 2; i++) {
+        const __m128i l = bytes16_at(low + 16 * i), h = bytes16_at(high + 16 * i);
+        const __m128i two = part < 2 ? _mm_slli_epi16(h, (int)(4 - 2 * part)) : _mm_srli_epi16(h, (int)(2 * part - 4));
+        const __m128i four = _mm_and_si128(part < 2 ? l : _mm_srli_epi16(l, 4), _mm_set1_epi8(15));
+        const __m128i six = _mm_or_si128(four, _mm_and_si128(two, _mm_set1_epi8(0x30)));
+        out[i] = _mm512_cvtepi8_epi32(_mm_sub_epi8(six, _mm_set1_epi8(32)));
+    }
+}
+
+VS_TARGET_AVX512 VS_BODY __m512 ints_scaled_avx512(__m512i i, float d)
+{
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(i), _mm512_set1_ps(d));
 }
 
 VS_TARGET_AVX512 VS_BODY __m512 ints_affine_avx512(__m512i i, float d, float m)
 {
-    return _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(i), _mm512_set1_ps(d)), _mm512_set1_ps(m));
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(i), _mm512_set1_ps(d), _mm512_set1_ps(m));
 }
 
 VS_TARGET_AVX512 VS_BODY __m512 bf16_avx512(const uint8_t *p)

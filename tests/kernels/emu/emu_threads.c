@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include "cuda_runtime.h"
 #include "emu.h"
+#include "emu_switch.h"
 
 #define MAX_THREADS 1024
 #define STACK_BYTES (96u << 10)
@@ -22,20 +22,22 @@ struct copy { void *to; const void *from; size_t room, bytes; unsigned group; };
 enum state { READY, AT_BARRIER, AT_SHUFFLE, DONE };
 
 struct fiber {
-    ucontext_t context;
+    struct emu_context context;
     char *stack;
     void *fake_stack;
     enum state state;
-    unsigned char slot[2][16]; /* value given to the shuffle, by turns */
-    unsigned turn;
+    unsigned turn; /* of slots */
     struct copy copies[MAX_COPIES]; /* on their way */
     unsigned copy_count, group;
     bool began;
 };
 
+#define SLOT_BYTES 16
+
 static struct fiber fibers[MAX_THREADS];
+static unsigned char slots[2][MAX_THREADS / WARP][WARP * SLOT_BYTES]; /* values given to shuffles, by turns and by warps */
 static unsigned count, running;
-static ucontext_t scheduler;
+static struct emu_context scheduler;
 static void *scheduler_fake_stack;
 static const void *scheduler_stack;
 static size_t scheduler_stack_bytes;
@@ -71,7 +73,7 @@ static void fiber_main(void)
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(NULL, scheduler_stack, scheduler_stack_bytes);
 #endif
-    setcontext(&scheduler);
+    emu_switch(&fibers[running].context, &scheduler);
 }
 
 static void wait_as(enum state state)
@@ -81,7 +83,7 @@ static void wait_as(enum state state)
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(&f->fake_stack, scheduler_stack, scheduler_stack_bytes);
 #endif
-    swapcontext(&f->context, &scheduler);
+    emu_switch(&f->context, &scheduler);
     finish_switch(f->fake_stack);
 }
 
@@ -92,7 +94,7 @@ static void resume(unsigned i)
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(&scheduler_fake_stack, fibers[i].stack, STACK_BYTES);
 #endif
-    swapcontext(&scheduler, &fibers[i].context);
+    emu_switch(&scheduler, &fibers[i].context);
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(scheduler_fake_stack, NULL, NULL);
 #endif
@@ -110,27 +112,28 @@ void emu_barrier(void)
     wait_as(AT_BARRIER);
 }
 
+/* Gives a value to the warp and waits for the others; their values, one behind the other. */
+static const unsigned char *exchange(const void *value, size_t bytes)
+{
+    unsigned char *all = slots[fibers[running].turn++ & 1][running / WARP];
+    if (bytes > SLOT_BYTES || count % WARP)
+        emu_die("shuffle: only whole warps are emulated");
+    memcpy(all + running % WARP * bytes, value, bytes);
+    wait_as(AT_SHUFFLE);
+    return all;
+}
+
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width)
 {
-    struct fiber *f = &fibers[running];
-    const unsigned me = running, turn = f->turn++ & 1, lane = me % width;
-    if (mask != 0xffffffff || bytes > sizeof f->slot[0] || count % WARP)
+    const unsigned me = running % WARP, from = me % width + distance < width ? me + distance : me;
+    if (mask != 0xffffffff)
         emu_die("shuffle: only whole warps are emulated");
-    memcpy(f->slot[turn], value, bytes);
-    wait_as(AT_SHUFFLE);
-    memcpy(out, fibers[lane + distance < width ? me + distance : me].slot[turn], bytes);
+    memcpy(out, exchange(value, bytes) + from * bytes, bytes);
 }
 
 void emu_all(const void *value, void *out, size_t bytes)
 {
-    struct fiber *f = &fibers[running];
-    const unsigned first = running / WARP * WARP, turn = f->turn++ & 1;
-    if (bytes > sizeof f->slot[0] || count % WARP)
-        emu_die("exchange: only whole warps are emulated");
-    memcpy(f->slot[turn], value, bytes);
-    wait_as(AT_SHUFFLE);
-    for (unsigned i = 0; i < WARP; i++)
-        memcpy((char *)out + i * bytes, fibers[first + i].slot[turn], bytes);
+    memcpy(out, exchange(value, bytes), WARP * bytes);
 }
 
 /* ---- copies to shared memory that arrive later ---- */
@@ -210,14 +213,10 @@ static void start_fiber(struct fiber *f)
 {
     if (!f->stack && !(f->stack = malloc(STACK_BYTES)))
         emu_die("no memory");
-    getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack;
-    f->context.uc_stack.ss_size = STACK_BYTES;
-    f->context.uc_link = NULL;
+    emu_context_at(&f->context, f->stack, STACK_BYTES, fiber_main);
     f->state = READY;
     f->turn = f->copy_count = f->group = 0;
     f->began = false;
-    makecontext(&f->context, fiber_main, 0);
 }
 
 static void run_block(void)
