@@ -206,6 +206,8 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
                                        "one of the two out");
     if (f && f->fast && q->device == VS_DEVICE_CPU)
         return vs_fail(err, VS_EUSAGE, "--fast with --device cpu: fast mode needs a CUDA device; leave one of the two out");
+    if (f && f->prompts_only && !(f->prompt_ids && *f->prompt_ids) && !(f->prompt && *f->prompt))
+        return vs_fail(err, VS_EUSAGE, "--prompts-only: which? give --prompt-ids or --prompt");
     if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */
         return vs_fail(err, VS_EEXIST, "%s: exists; name another file, or remove it", f->dump_logits);
     return VS_OK;

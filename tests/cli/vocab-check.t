@@ -55,7 +55,7 @@ A healthy model; without a device the CPU works, and it is said so.
   no errors and no warnings in base (1 note: -v)
   $ vocab-check base --prompt-ids "1 2 576" --device cpu | grep -v why
   error   VOC431  1 id in 1 prompt has no row, the first is 576 at position 2 of prompt 1; the table ends at 575
-    remedy  give ids that the tokenizer of this model gives
+    remedy  give ids up to 575; a token beyond needs a row first (VOC101, VOC102)
   
   levels     ...
   ...

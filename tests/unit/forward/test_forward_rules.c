@@ -284,6 +284,26 @@ Test(forward_rules, no_config)
     vst_cleanup();
 }
 
+/* One's own prompts and no others: what they show fails a level, what they do not show passes none. */
+Test(forward_rules, prompts_only)
+{
+    const struct tiny other = {.poke = NORM1, .poke_at = 2, .poke_value = 2}, broken = {.poke = NORM1, .poke_value = NAN};
+    const char *base = make_tiny(&(struct tiny){0}), *dirs[] = {base, make_tiny(&other), make_tiny(&broken)};
+    const struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2 3"), .prompts_only = true};
+    static const struct { int dir; bool against; enum vs_level_state l3, l4; } cases[] = {
+        {0, false, VS_NOT_RUN, VS_NOT_RUN}, {0, true, VS_NOT_RUN, VS_NOT_RUN}, {1, true, VS_NOT_RUN, VS_FAIL}, {2, false, VS_FAIL, VS_NOT_RUN}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vs_check_result *r = run_check(dirs[cases[i].dir], cases[i].against ? base : NULL, NULL, &q, 0);
+        cr_assert(r->forward);
+        cr_expect(r->forward->prompts == 1 && r->forward->positions == 3, "case %u: %u prompts", i, r->forward->prompts);
+        cr_expect(r->levels[3].state == cases[i].l3 && r->levels[4].state == cases[i].l4, "case %u: L3 is %d, L4 is %d", i,
+                  (int)r->levels[3].state, (int)r->levels[4].state);
+        cr_expect(cases[i].l3 || cases[i].l4 || strstr(r->levels[3].why, "--prompts-only"), "case %u: %s", i, r->levels[3].why);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
 /* More positions than a number holds. */
 Test(forward_rules, a_factor_of_any_size)
 {
