@@ -92,7 +92,7 @@ enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err)
 }
 
 /* What a clone holds where git-lfs did not fetch the file: three lines of text, less than 1024 bytes. */
-enum vs_code vs_file_is_fetched(const struct vs_file *f, struct vs_err *err)
+enum vs_code vs_file_fetched(const struct vs_file *f, struct vs_err *err)
 {
     static const char begin[] = "version https://git-lfs.github.com/spec/";
     char text[sizeof begin - 1];
@@ -117,7 +117,7 @@ enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *
                        (unsigned long long)f.size, (unsigned long long)limit);
         goto out;
     }
-    code = vs_file_is_fetched(&f, err);
+    code = vs_file_fetched(&f, err);
     if (code)
         goto out;
     p = vs_malloc((size_t)f.size + 1);

@@ -344,7 +344,7 @@ enum vs_code vs_st_read(const struct vs_file *f, uint32_t file, struct vs_arena 
     if (n < 2)
         return vs_fail(err, VS_EFORMAT, "%s: header length at byte 0: found %llu, expected at least 2 (\"{}\")", f->path,
                        (unsigned long long)n);
-    if (n > f->size - 8 && (code = vs_file_is_fetched(f, err))) /* the first eight bytes of text are a very long header */
+    if (n > f->size - 8 && (code = vs_file_fetched(f, err))) /* the first eight bytes of text are a very long header */
         return code;
     if (n > f->size - 8)
         return vs_fail(err, VS_EFORMAT, "%s: header length at byte 0: found %llu, but only %llu bytes follow: no safetensors file, or cut off",

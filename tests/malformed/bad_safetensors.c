@@ -99,7 +99,7 @@ const struct bad bad_safetensors[] = {
     BAD("st-length-zero", VS_EFORMAT, "header length at byte 0: found 0", bytes, "\0\0\0\0\0\0\0\0", 8),
     BAD("st-length-beyond-file", VS_EFORMAT, "found 3, but only 2 bytes follow", bytes, "\x03\0\0\0\0\0\0\0{}", 10),
     BAD("st-length-wraps", VS_EFORMAT, "found 18446744073709551615", bytes, "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10),
-    BAD("st-lfs-pointer", VS_EFORMAT, IS_LFS_POINTER, bytes, LFS_POINTER, sizeof LFS_POINTER - 1),
+    BAD("st-lfs-pointer", VS_EFORMAT, SAYS_LFS_POINTER, bytes, LFS_POINTER, sizeof LFS_POINTER - 1),
     BAD("st-length-above-limit", VS_ELIMIT, "found 100000001, at most 100000000", too_large, NULL, 0),
     BAD("st-not-utf8", VS_EFORMAT, "UTF-8", header, "{\"\xff\xfe\":{" F32_2 "," AT(0, 8) "}}", 8),
     BAD("st-byte-order-mark", VS_EFORMAT, "byte order mark", header, "\xef\xbb\xbf{}", 0),

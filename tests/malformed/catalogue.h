@@ -44,6 +44,6 @@ void put_raw(const char *dir, const char *name, const char *header, unsigned lon
 /* What a clone holds in the place of a file that git-lfs did not fetch, and what is said of it. */
 #define LFS_POINTER "version https://git-lfs.github.com/spec/v1\n" \
                     "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 2421696\n"
-#define IS_LFS_POINTER "found a git-lfs pointer of 132 bytes, expected the file that it stands for: run `git lfs pull`"
+#define SAYS_LFS_POINTER "found a git-lfs pointer of 132 bytes, expected the file that it stands for: run `git lfs pull`"
 
 #endif
