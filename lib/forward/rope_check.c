@@ -7,7 +7,7 @@
 
 enum number { THETA, ORIGINAL, FACTOR, LOW, HIGH };
 
-static void at_theta(const struct rope_origin *from, struct vs_obstacle *o)
+static void at_theta(const struct vs_rope_origin *from, struct vs_obstacle *o)
 {
     if (vs_setting_there(vs_rope_member(from->scaling, "rope_theta")))
         vs_rope_at_member(from, VS_BAD_CONFIG, "rope_theta", o);
@@ -30,7 +30,7 @@ static const char *key_name(const struct vs_describe *d, enum number n)
     return n == FACTOR && !vs_setting_there(vs_config_value(d, names[FACTOR])) ? "rope.scale_linear" : names[n];
 }
 
-static void at_number(const struct rope_origin *from, const struct vs_rope *r, enum number n, struct vs_obstacle *o)
+static void at_number(const struct vs_rope_origin *from, const struct vs_rope *r, enum number n, struct vs_obstacle *o)
 {
     if (n == THETA)
         at_theta(from, o);
@@ -43,7 +43,7 @@ static void at_number(const struct rope_origin *from, const struct vs_rope *r, e
 }
 
 /* As it stands where it came from; nothing there: it is worked out. */
-static struct vs_setting number_setting(const struct rope_origin *from, const struct vs_rope *r, enum number n)
+static struct vs_setting number_setting(const struct vs_rope_origin *from, const struct vs_rope *r, enum number n)
 {
     const struct vs_setting theta = vs_rope_member(from->scaling, "rope_theta"), top = vs_config_value(from->d, "original_max_position_embeddings");
     if (n == THETA)
@@ -54,15 +54,15 @@ static struct vs_setting number_setting(const struct rope_origin *from, const st
 }
 
 /* What the formulas divide by, or take logarithms and roots of. */
-void vs_rope_check(const struct rope_origin *from, const struct vs_rope *r, struct vs_obstacle *o)
+void vs_rope_check(const struct vs_rope_origin *from, const struct vs_rope *r, struct vs_obstacle *o)
 {
     const bool scaled = r->kind != VS_ROPE_DEFAULT, dynamic = r->kind == VS_ROPE_DYNAMIC, llama3 = r->kind == VS_ROPE_LLAMA3;
     const bool ramp = llama3 || r->kind == VS_ROPE_YARN;
     const double low = llama3 ? r->low : 0;
     const struct { enum number n; double found, above; bool good; } numbers[] = {
-        {THETA, r->theta, 0, is_positive(r->theta)},
+        {THETA, r->theta, 0, vs_is_positive(r->theta)},
         {ORIGINAL, r->original, 0, !(ramp || r->kind == VS_ROPE_LONGROPE) || r->original > 0},
-        {FACTOR, r->factor, 0, !scaled || (is_positive(r->factor) && (!dynamic || r->factor >= 1))},
+        {FACTOR, r->factor, 0, !scaled || (vs_is_positive(r->factor) && (!dynamic || r->factor >= 1))},
         {LOW, r->low, 0, !ramp || r->low > 0},
         {HIGH, r->high, low, !ramp || r->high > low}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !o->kind; i++) {

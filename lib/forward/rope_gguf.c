@@ -88,19 +88,16 @@ static enum vs_code stored_factors(const struct vs_describe *d, struct vs_arch *
     return code;
 }
 
-enum vs_code vs_rope_read_gguf(const struct rope_origin *from, struct vs_arch *a, struct vs_rope *r, double theta, bool scaled,
-                               struct vs_obstacle *o, struct vs_err *err)
+enum vs_code vs_rope_scale_gguf(const struct vs_rope_origin *from, struct vs_arch *a, struct vs_rope *r, struct vs_obstacle *o,
+                                struct vs_err *err)
 {
     const struct vs_describe *d = from->d;
-    enum vs_code code = vs_rope_read(from, a, r, theta, o, err);
-    if (code || o->kind || !scaled)
-        return code;
     gguf_scaling(d, r, o);
     if (!o->kind)
         vs_rope_check(from, r, o);
     if (o->kind)
         return VS_OK;
-    code = stored_factors(d, a, r, "rope_freqs.weight", &r->short_factors, o, err);
+    enum vs_code code = stored_factors(d, a, r, "rope_freqs.weight", &r->short_factors, o, err);
     if (!code && !o->kind && vs_checkpoint_tensor(d->c, VS_LIT("rope_factors_long.weight"))) {
         r->kind = VS_ROPE_LONGROPE;
         r->factor = r->positions / r->original;

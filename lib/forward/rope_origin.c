@@ -14,7 +14,7 @@ struct vs_setting vs_rope_member(struct vs_setting object, const char *key)
 }
 
 /* A member of the object, wherever that stands: the config has it, or the description. */
-void vs_rope_at_member(const struct rope_origin *from, enum vs_obstacle_kind kind, const char *key, struct vs_obstacle *o)
+void vs_rope_at_member(const struct vs_rope_origin *from, enum vs_obstacle_kind kind, const char *key, struct vs_obstacle *o)
 {
     const struct vs_jdoc *doc = from->scaling.doc;
     const bool literal = doc && doc != from->d->config;
@@ -23,7 +23,7 @@ void vs_rope_at_member(const struct rope_origin *from, enum vs_obstacle_kind kin
     vs_obstacle_set(o, kind, literal ? doc->file : "config.json", at);
 }
 
-void vs_rope_bad_member(const struct rope_origin *from, const char *key, const char *expected, struct vs_obstacle *o)
+void vs_rope_bad_member(const struct vs_rope_origin *from, const char *key, const char *expected, struct vs_obstacle *o)
 {
     char found[120];
     if (o->kind)
@@ -63,13 +63,13 @@ static struct vs_setting only_object(const struct vs_describe *d, struct vs_sett
 }
 
 /* Numbers for each type of layers, in rope_parameters; rope_scaling, which is older, has those of the full ones. */
-static void origins_by_type(const struct vs_describe *d, struct vs_setting new, struct vs_setting old, struct rope_origin *full,
-                            struct rope_origin *sliding, struct vs_obstacle *o)
+static void origins_by_type(const struct vs_describe *d, struct vs_setting new, struct vs_setting old, struct vs_rope_origin *full,
+                            struct vs_rope_origin *sliding, struct vs_obstacle *o)
 {
     const struct vs_setting of_full = only_object(d, new, "full_attention", "rope_parameters.full_attention", o);
     const struct vs_setting of_sliding = only_object(d, new, "sliding_attention", "rope_parameters.sliding_attention", o);
-    *full = (struct rope_origin){d, "theta", old.v ? "rope_scaling" : "rope_parameters.full_attention", old.v ? old : of_full, true};
-    *sliding = (struct rope_origin){d, "local_theta", "rope_parameters.sliding_attention", of_sliding, true};
+    *full = (struct vs_rope_origin){d, "theta", old.v ? "rope_scaling" : "rope_parameters.full_attention", old.v ? old : of_full, true};
+    *sliding = (struct vs_rope_origin){d, "local_theta", "rope_parameters.sliding_attention", of_sliding, true};
     if (!old.v || !new.v || o->kind)
         return;
     vs_obstacle_set(o, VS_BEYOND, "config.json", "rope_scaling");
@@ -81,7 +81,7 @@ static void refuse_types(const struct vs_describe *d, const struct vs_arch *a, s
                          struct vs_obstacle *o)
 {
     static const char *const types[] = {"full_attention", "sliding_attention"};
-    const struct rope_origin from = {.d = d, .object = object, .scaling = scaling};
+    const struct vs_rope_origin from = {.d = d, .object = object, .scaling = scaling};
     for (size_t i = 0; i < 2 && !o->kind; i++)
         if (vs_rope_member(scaling, types[i]).v) {
             vs_rope_at_member(&from, VS_BAD_CONFIG, types[i], o);
@@ -92,7 +92,7 @@ static void refuse_types(const struct vs_describe *d, const struct vs_arch *a, s
 
 /* transformers 5 keeps all of it in rope_parameters, by layer type where the types differ; transformers 4 has rope_theta,
  * rope_scaling, which goes before, and, for sliding layers, rope_local_base_freq, which is not scaled. */
-void vs_rope_origins(const struct vs_describe *d, const struct vs_arch *a, struct rope_origin *full, struct rope_origin *sliding,
+void vs_rope_origins(const struct vs_describe *d, const struct vs_arch *a, struct vs_rope_origin *full, struct vs_rope_origin *sliding,
                      struct vs_obstacle *o)
 {
     struct vs_setting new = vs_config_value(d, "rope_parameters"), old = vs_config_value(d, "rope_scaling");
@@ -106,7 +106,7 @@ void vs_rope_origins(const struct vs_describe *d, const struct vs_arch *a, struc
         origins_by_type(d, new, old, full, sliding, o);
         return;
     }
-    *full = (struct rope_origin){d, "theta", old.v ? "rope_scaling" : "rope_parameters", old.v ? old : new, false};
+    *full = (struct vs_rope_origin){d, "theta", old.v ? "rope_scaling" : "rope_parameters", old.v ? old : new, false};
     *sliding = *full;
     refuse_types(d, a, full->scaling, full->object, o);
 }

@@ -27,7 +27,7 @@ static uint32_t whole_head(const struct vs_describe *d, uint32_t head_dim, struc
 }
 
 /* Of an odd number of dimensions classes make one pair more, or nothing that runs. */
-static uint32_t part_of_head(const struct rope_origin *from, struct vs_setting part, bool of_object, bool parts, uint32_t head_dim,
+static uint32_t part_of_head(const struct vs_rope_origin *from, struct vs_setting part, bool of_object, bool parts, uint32_t head_dim,
                              struct vs_obstacle *o)
 {
     double v = 0;
@@ -54,7 +54,7 @@ static uint32_t part_of_head(const struct rope_origin *from, struct vs_setting p
 }
 
 /* Most classes rotate whole heads: without a scaling they do not even look for a part, with one they fail of it. */
-uint32_t vs_rope_pairs(const struct rope_origin *from, enum vs_rope_kind kind, uint32_t head_dim, struct vs_obstacle *o)
+uint32_t vs_rope_pairs(const struct vs_rope_origin *from, enum vs_rope_kind kind, uint32_t head_dim, struct vs_obstacle *o)
 {
     const struct vs_describe *d = from->d;
     bool parts = false;

@@ -36,7 +36,7 @@ static bool kind_of(struct vs_setting type, enum vs_rope_kind *kind)
 enum lack { NEVER, ABSENT, NULLED, OFTEN };
 
 /* out stays where the member is missing and may be. */
-static void read_member(const struct rope_origin *from, const char *key, enum lack lack, double *out, struct vs_obstacle *o)
+static void read_member(const struct vs_rope_origin *from, const char *key, enum lack lack, double *out, struct vs_obstacle *o)
 {
     const struct vs_setting s = vs_rope_member(from->scaling, key);
     const enum lack is = !s.v ? ABSENT : s.v->type == VS_JSON_NULL ? NULLED : NEVER;
@@ -49,7 +49,7 @@ static void read_member(const struct rope_origin *from, const char *key, enum la
         vs_rope_bad_member(from, key, "a number", o);
 }
 
-static void bad_factors(const struct rope_origin *from, struct vs_setting list, const char *key, uint32_t n, uint32_t wrong,
+static void bad_factors(const struct vs_rope_origin *from, struct vs_setting list, const char *key, uint32_t n, uint32_t wrong,
                         struct vs_obstacle *o)
 {
     const struct vs_jval *v = list.v && list.v->type == VS_JSON_ARRAY ? list.v->child : NULL;
@@ -65,7 +65,7 @@ static void bad_factors(const struct rope_origin *from, struct vs_setting list, 
     vs_obstacle_expected(o, "%u positive numbers, one for each pair of %u rotated dimensions", n, 2 * n);
 }
 
-static enum vs_code factors(const struct rope_origin *from, struct vs_arch *a, struct vs_rope *r, const char *key, double **out,
+static enum vs_code factors(const struct vs_rope_origin *from, struct vs_arch *a, struct vs_rope *r, const char *key, double **out,
                             struct vs_obstacle *o, struct vs_err *err)
 {
     const struct vs_setting list = vs_rope_member(from->scaling, key);
@@ -75,7 +75,7 @@ static enum vs_code factors(const struct rope_origin *from, struct vs_arch *a, s
     if (!*out)
         return vs_enomem(err, "rope factors", r->pairs);
     for (const struct vs_jval *v = n == r->pairs ? list.v->child : NULL; v; v = v->next, i++)
-        if (!vs_jf64(list.doc, v, *out + i) || !is_positive((*out)[i]))
+        if (!vs_jf64(list.doc, v, *out + i) || !vs_is_positive((*out)[i]))
             break;
     if (n != r->pairs || i < n)
         bad_factors(from, list, key, r->pairs, i, o);
@@ -83,7 +83,7 @@ static enum vs_code factors(const struct rope_origin *from, struct vs_arch *a, s
 }
 
 /* Members that YaRN takes null, or 0, for its own numbers. */
-static void read_yarn(const struct rope_origin *from, struct vs_rope *r, struct vs_obstacle *o)
+static void read_yarn(const struct vs_rope_origin *from, struct vs_rope *r, struct vs_obstacle *o)
 {
     const struct vs_setting truncate = vs_rope_member(from->scaling, "truncate");
     double slow = 0, fast = 0;
@@ -101,7 +101,7 @@ static void read_yarn(const struct rope_origin *from, struct vs_rope *r, struct 
         vs_rope_bad_member(from, "truncate", "true or false", o);
 }
 
-static void read_original(const struct rope_origin *from, struct vs_rope *r, struct vs_obstacle *o)
+static void read_original(const struct vs_rope_origin *from, struct vs_rope *r, struct vs_obstacle *o)
 {
     const struct vs_setting top = vs_config_value(from->d, "original_max_position_embeddings");
     if (from->by_type || !top.v)
@@ -117,7 +117,7 @@ static void check_original(const struct vs_describe *d, struct vs_obstacle *o)
     vs_read_number(d, "original", &not_used, o);
 }
 
-static void read_numbers(const struct rope_origin *from, struct vs_rope *r, struct vs_obstacle *o)
+static void read_numbers(const struct vs_rope_origin *from, struct vs_rope *r, struct vs_obstacle *o)
 {
     const bool yarn = r->kind == VS_ROPE_YARN, longrope = r->kind == VS_ROPE_LONGROPE, llama3 = r->kind == VS_ROPE_LLAMA3;
     check_original(from->d, o);
@@ -136,8 +136,8 @@ static void read_numbers(const struct rope_origin *from, struct vs_rope *r, stru
         read_yarn(from, r, o);
 }
 
-enum vs_code vs_rope_read(const struct rope_origin *from, struct vs_arch *a, struct vs_rope *r, double theta, struct vs_obstacle *o,
-                          struct vs_err *err)
+static enum vs_code read_members(const struct vs_rope_origin *from, struct vs_arch *a, struct vs_rope *r, double theta,
+                                 struct vs_obstacle *o, struct vs_err *err)
 {
     const char *spelling;
     const struct vs_setting type = type_of(from->scaling, &spelling);
@@ -161,6 +161,14 @@ enum vs_code vs_rope_read(const struct rope_origin *from, struct vs_arch *a, str
     return code || o->kind ? code : factors(from, a, r, "long_factor", &r->long_factors, o, err);
 }
 
+/* A GGUF file has no object of members: its keys come behind, for layers that are scaled. */
+static enum vs_code read_rope(const struct vs_rope_origin *from, struct vs_arch *a, struct vs_rope *r, double theta, bool scaled,
+                              struct vs_obstacle *o, struct vs_err *err)
+{
+    enum vs_code code = read_members(from, a, r, theta, o, err);
+    return code || o->kind || !from->d->gguf || !scaled ? code : vs_rope_scale_gguf(from, a, r, o, err);
+}
+
 enum vs_code vs_arch_rope(const struct vs_describe *d, struct vs_arch *a, struct vs_obstacle *o, struct vs_err *err)
 {
     double theta = 10000;
@@ -168,14 +176,11 @@ enum vs_code vs_arch_rope(const struct vs_describe *d, struct vs_arch *a, struct
     double slow = theta;
     vs_read_number(d, "local_theta", &slow, o);
     const bool has_local = vs_setting_there(vs_setting(d, "local_theta"));
-    struct rope_origin full = {.d = d, .theta = "theta"}, sliding = {.d = d, .theta = has_local ? "local_theta" : "theta"};
-    if (d->gguf && !o->kind) {
-        enum vs_code read = vs_rope_read_gguf(&full, a, &a->rope[0], theta, true, o, err);
-        return read || o->kind ? read : vs_rope_read_gguf(&sliding, a, &a->rope[1], slow, !has_local, o, err);
-    }
-    vs_rope_origins(d, a, &full, &sliding, o);
+    struct vs_rope_origin full = {.d = d, .theta = "theta"}, sliding = {.d = d, .theta = has_local ? "local_theta" : "theta"};
+    if (!d->gguf)
+        vs_rope_origins(d, a, &full, &sliding, o);
     if (o->kind)
         return VS_OK;
-    enum vs_code code = vs_rope_read(&full, a, &a->rope[0], theta, o, err);
-    return code || o->kind ? code : vs_rope_read(&sliding, a, &a->rope[1], slow, o, err);
+    enum vs_code code = read_rope(&full, a, &a->rope[0], theta, true, o, err);
+    return code || o->kind ? code : read_rope(&sliding, a, &a->rope[1], slow, !has_local, o, err);
 }
