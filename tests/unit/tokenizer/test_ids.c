@@ -3,11 +3,6 @@
  * Effective ids: what the Rust loader makes of a file, whatever ids the file gives to added tokens.
  */
 #include <criterion/criterion.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <vs/check.h>
 #include "fixture.h"
 #include "support.h"
 
@@ -135,64 +130,4 @@ Test(ids, and_texts_of_tokens)
     cr_assert(vs_str_is(vs_token_text(t, 2), "c") && vs_str_is(vs_token_text(t, 3), "<x>") && !vs_token_text(t, 4).p && !vs_token_text(t, VS_NO_ID).p);
     cr_assert(vs_token_is_added(t, 3, &found) && found.special && found.effective == 3 && !vs_token_is_added(t, 2, NULL));
     tok_end();
-}
-
-/* ---- somebody wants to stop ---- */
-
-static enum vs_code open_with(const char *path, const volatile sig_atomic_t *cancel, struct vs_err *err)
-{
-    struct vs_tokenizer *t = NULL;
-    enum vs_code code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.cancel = cancel}, &t, err);
-    cr_expect((code == VS_OK) == (t != NULL));
-    vs_tokenizer_close(t);
-    return code;
-}
-
-/* The vocabulary is looked at first, then the merges, where they stand in front of it too. */
-Test(ids, a_load_is_interrupted)
-{
-    static const char *const models[] = {
-        "{\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0, \"b\": 1}}",
-        "{\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", -1.5], [\"b\", -2.5]]}",
-        "{\"type\": \"BPE\", \"vocab\": {}, \"merges\": [\"a b\"]}",
-        "{\"type\": \"BPE\", \"merges\": [\"a b\"], \"vocab\": {}}"};
-    const volatile sig_atomic_t stop = 1, go_on = 0;
-    for (size_t i = 0; i < COUNT(models); i++) {
-        const char *path = vst_path(vst_tempdir(), "tokenizer.json");
-        struct vs_facts *f = NULL;
-        struct vs_err err = {0};
-        vst_write_text(path, tok_document(NULL, NULL, NULL, models[i]));
-        cr_expect_eq(open_with(path, &stop, &err), VS_ECANCELED, "%zu: %s", i, err.message);
-        cr_expect_str_eq(err.message, "interrupted");
-        cr_expect_neq(open_with(path, &go_on, &err), VS_ECANCELED);
-        cr_expect_eq(vs_facts_open(path, &(struct vs_facts_options){0}, &(struct vs_run){.cancel = &stop}, &f, &err), VS_ECANCELED);
-        vst_cleanup();
-    }
-}
-
-static volatile sig_atomic_t alarmed;
-
-static void ring(int signal)
-{
-    alarmed = 1;
-}
-
-/* A signal half way: the flag is looked at again and again, not at the beginning alone. */
-Test(ids, a_load_is_interrupted_half_way)
-{
-    const char *path = vst_path(vst_tempdir(), "tokenizer.json");
-    struct vs_err err = {0};
-    struct sigaction act = {.sa_handler = ring};
-    char *text = malloc(40u << 20), *p = text;
-    cr_assert_not_null(text);
-    p += sprintf(p, "{\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"0\", \"vocab\": {");
-    for (unsigned i = 0; i < 1u << 20; i++)
-        p += sprintf(p, "%s\"%u\": %u", i ? "," : "", i, i);
-    sprintf(p, "}}}");
-    vst_write_text(path, text);
-    free(text);
-    cr_assert_eq(sigaction(SIGALRM, &act, NULL), 0);
-    ualarm(20000, 0);
-    cr_expect_eq(open_with(path, &alarmed, &err), VS_ECANCELED);
-    vst_cleanup();
 }
