@@ -46,7 +46,10 @@ static inline bool vs_file_same_place(const struct vs_file *a, uint64_t at, cons
 }
 /* VS_EFORMAT when size or mtime differ from what vs_file_open saw. */
 enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err) VS_NODISCARD;
-/* Whole file into memory (NUL-terminated beyond n), at most limit bytes (VS_ELIMIT). Text is owned by the caller: vs_free. */
+/* VS_EFORMAT for a git-lfs pointer, which stands where the file itself was not fetched; what else there is in f is not judged. */
+enum vs_code vs_file_fetched(const struct vs_file *f, struct vs_err *err) VS_NODISCARD;
+/* Whole file into memory (NUL-terminated beyond n), at most limit bytes (VS_ELIMIT), and no git-lfs pointer. Text is owned by the
+ * caller: vs_free. */
 enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *n, struct vs_err *err) VS_NODISCARD;
 
 /* What every tool says to a path that is not there. */
@@ -90,7 +93,8 @@ enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, uint64_t si
 /* Reserves a part of a file that was created with size 0 because the rest of it shares blocks with an input. */
 enum vs_code vs_outdir_reserve(struct vs_outdir *d, const char *name, int fd, uint64_t at, uint64_t n, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_str text, struct vs_err *err) VS_NODISCARD;
-/* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink). *how may be NULL. */
+/* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink), but no git-lfs pointer: OUT would lack
+ * the file. *how may be NULL. */
 enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *source, bool hardlink,
                             const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
 /* For copied sub-directories; names may then be "sub/file". */

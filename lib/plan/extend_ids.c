@@ -265,7 +265,7 @@ static enum vs_code open_map(struct vs_planner *p, const struct vs_tokenizer *ba
 
 enum vs_code vs_extend_ids(struct vs_planner *p, struct vs_err *err)
 {
-    const struct vs_tokenizer_options strict = {.holes = true, .ids_only = true};
+    const struct vs_tokenizer_options strict = {.holes = true, .ids_only = true, .cancel = p->run->cancel};
     const struct vs_extend_request *q = p->request;
     struct vs_extend *x = p->x;
     struct vs_tokenizer *base = NULL, *other = NULL;
