@@ -67,10 +67,12 @@ bool vs_setting_is(struct vs_setting s, const char *text);
 bool vs_setting_there(struct vs_setting s);
 bool vs_setting_is_default(const struct vs_describe *d, const char *name);   /* looked up, and the class's own value */
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name); /* not a literal of the description */
+bool vs_setting_is_required(const struct vs_describe *d, const char *name);  /* of a GGUF file: without the key it loads nowhere */
 /* As it stands in its file, cut; "absent" without one, "null" included. out holds 120 bytes at least. */
 void vs_setting_show(struct vs_setting s, char *out, size_t n);
 
-/* ---- settings of a type: out stays where there is none; anything of another type is an obstacle, unless there is one already ---- */
+/* ---- settings of a type: out stays where there is none; anything of another type is an obstacle, and so is a required one that is
+ * absent, unless there is one already ---- */
 
 void vs_read_number(const struct vs_describe *d, const char *name, double *out, struct vs_obstacle *o);
 void vs_read_whole(const struct vs_describe *d, const char *name, uint64_t *out, struct vs_obstacle *o);

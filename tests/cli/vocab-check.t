@@ -181,9 +181,18 @@ Keys are called what the file calls them, also where there is no file.
     where   own.json /settings/theta
     why     no model can be built from such a description
     remedy  correct the description
-  $ make_gguf.py llama default short.gguf llama.block_count && vocab-check short.gguf --forward --device cpu | grep 'VOC421\|remedy'
+  $ for key in block_count context_length attention.layer_norm_rms_epsilon; do
+  >   make_gguf.py llama default short.gguf llama.$key && vocab-check short.gguf --forward --device cpu | grep 'VOC421\|remedy\|^ *L3'
+  > done
   error   VOC421  llama.block_count: found absent, expected a whole number above 0
     remedy  convert the model again
+             L3 forward        not run (llama.block_count: found absent, expected a whole number above 0)
+  error   VOC421  llama.context_length: found absent, expected a whole number above 0
+    remedy  convert the model again
+             L3 forward        not run (llama.context_length: found absent, expected a whole number above 0)
+  error   VOC421  llama.attention.layer_norm_rms_epsilon: found absent, expected a number
+    remedy  convert the model again
+             L3 forward        not run (llama.attention.layer_norm_rms_epsilon: found absent, expected a number)
 
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
 

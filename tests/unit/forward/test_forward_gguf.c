@@ -24,6 +24,12 @@ static void put_f32(struct gg *g, const char *key, float v)
         gg_number(&g->kv, bits, 4);
 }
 
+static void put_true(struct gg *g, const char *key)
+{
+    if (gg_key(g, key, GG_BOOL))
+        gg_number(&g->kv, 1, 1);
+}
+
 static void put_vector(struct gg *g, const char *name, uint64_t n)
 {
     gg_tensor(g, name, GG_F32, 1, DIMS(n), NULL, n * 4);
@@ -278,6 +284,86 @@ Test(forward_gguf, what_is_expected)
     cr_expect_str_eq(m.obstacle.expected, "an even number from 2 to 8, the size of a head");
     vs_model_close(&m);
     vs_checkpoint_close(c);
+    vst_cleanup();
+}
+
+/* ---- keys without which llama.cpp does not load a file ---- */
+
+#define RMS "attention.layer_norm_rms_epsilon"
+#define LAYER_NORM "attention.layer_norm_epsilon"
+
+/* Beside those that every architecture must have; head_count is none of them there, and yet no file loads without it. */
+static const char *const of_all[] = {"context_length", "embedding_length", "block_count", "attention.head_count"};
+static const struct { const char *arch; bool experts; const char *keys[4]; } required[] = {
+    {"llama", false, {RMS}}, {"llama", true, {RMS}}, {"qwen2", false, {RMS}}, {"qwen2moe", true, {RMS}}, {"qwen3", false, {RMS}},
+    {"qwen3moe", true, {RMS}}, {"gemma", false, {RMS}}, {"gemma2", false, {RMS}}, {"gemma3", false, {RMS}}, {"phi3", false, {RMS}},
+    {"olmo2", false, {RMS}}, {"olmo3", false, {RMS}}, {"smollm3", false, {RMS}}, {"granite", false, {RMS, "logit_scale"}},
+    {"gpt-oss", true, {RMS, "expert_feed_forward_length", "attention.sliding_window"}}, {"phi2", false, {LAYER_NORM}}, {"gptj", false, {LAYER_NORM}},
+    {"gpt2", false, {LAYER_NORM}}, {"bert", false, {LAYER_NORM}}, {"gptneox", false, {LAYER_NORM, "use_parallel_residual"}},
+    {"command-r", false, {LAYER_NORM}}, {"cohere2", false, {LAYER_NORM, "logit_scale", "attention.sliding_window"}},
+};
+
+static void put_required(struct gg *g, const char *arch, const char *key)
+{
+    const char *name = vst_format("%s.%s", arch, key);
+    if (strstr(key, "epsilon") || strstr(key, "scale"))
+        put_f32(g, name, 1e-5f);
+    else if (strcmp(key, "use_parallel_residual") == 0)
+        put_true(g, name);
+    else
+        gg_u32(g, name, strcmp(key, "embedding_length") == 0 ? 512 : strcmp(key, "block_count") == 0 ? 1 : 4);
+}
+
+/* An architecture's keys and a single tensor, without the key that is to be missed. */
+static void open_keys(size_t which, const char *omit, struct vs_checkpoint **c, struct vs_model *m)
+{
+    const char *path = vst_path(vst_tempdir(), "keys.gguf"), *arch = required[which].arch;
+    const struct vs_checkpoint_options options = {.gguf = true};
+    struct gg g = {.version = 3, .omit = omit};
+    struct vs_err err = {0};
+    gg_string(&g, "general.architecture", arch);
+    gg_u32(&g, vst_format("%s.feed_forward_length", arch), 8);
+    for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
+        put_required(&g, arch, of_all[i]);
+    for (size_t i = 0; required[which].keys[i]; i++)
+        put_required(&g, arch, required[which].keys[i]);
+    if (required[which].experts) {
+        gg_u32(&g, vst_format("%s.expert_count", arch), 4);
+        gg_u32(&g, vst_format("%s.expert_used_count", arch), 2);
+    }
+    put_vector(&g, "another.weight", 1);
+    gg_write(&g, path);
+    gg_free(&g);
+    cr_assert_eq(vs_checkpoint_open(path, &options, c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(*c, NULL, NULL, m, &err), VS_OK, "%s", err.message);
+}
+
+static void expect_missed(size_t which, const char *key)
+{
+    const char *name = vst_format("%s.%s", required[which].arch, key);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    open_keys(which, name, &c, &m);
+    expect_obstacle(name, &m, VS_BAD_CONFIG, name, "absent");
+    cr_expect(m.obstacle.expected[0], "%s", name);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+}
+
+Test(forward_gguf, required_keys)
+{
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        open_keys(i, NULL, &c, &m);
+        cr_expect_eq(m.obstacle.kind, VS_MISSING, "%s: %s: %s", required[i].arch, m.obstacle.at, m.obstacle.found);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
+        for (size_t k = 0; k < sizeof of_all / sizeof *of_all; k++)
+            expect_missed(i, of_all[k]);
+        for (size_t k = 0; required[i].keys[k]; k++)
+            expect_missed(i, required[i].keys[k]);
+    }
     vst_cleanup();
 }
 
