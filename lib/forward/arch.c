@@ -170,6 +170,12 @@ static void read_experts(const struct vs_describe *d, struct vs_arch *a, struct 
         vs_obstacle_value(o, d, a->expert_size > UINT32_MAX ? "expert_size" : "shared_size", "a whole number up to 4294967295");
 }
 
+/* A GGUF file without the size of its feed-forward has one of 0, except where all of it is experts. */
+static bool has_inner_size(const struct vs_describe *d)
+{
+    return !d->gguf || (vs_setting_there(vs_setting(d, "experts")) && vs_setting_there(vs_setting(d, "expert_size")));
+}
+
 static void read_sizes(const struct vs_describe *d, struct vs_arch *a, struct vs_obstacle *o)
 {
     a->hidden = size(d, "hidden", 0, o);
@@ -179,7 +185,7 @@ static void read_sizes(const struct vs_describe *d, struct vs_arch *a, struct vs
         read_heads(d, a, o);
     if (o->kind)
         return;
-    a->intermediate = size(d, "intermediate", 4 * a->hidden, o);
+    a->intermediate = size(d, "intermediate", has_inner_size(d) ? 4 * a->hidden : 0, o);
     read_experts(d, a, o);
 }
 

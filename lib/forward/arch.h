@@ -67,6 +67,7 @@ bool vs_setting_is(struct vs_setting s, const char *text);
 bool vs_setting_there(struct vs_setting s);
 bool vs_setting_is_default(const struct vs_describe *d, const char *name);   /* looked up, and the class's own value */
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name); /* not a literal of the description */
+bool vs_setting_has_key(const struct vs_describe *d, const char *name);      /* one that the file, or the model's class, may have */
 bool vs_setting_is_required(const struct vs_describe *d, const char *name);  /* of a GGUF file: without the key it loads nowhere */
 /* As it stands in its file, cut; "absent" without one, "null" included. out holds 120 bytes at least. */
 void vs_setting_show(struct vs_setting s, char *out, size_t n);

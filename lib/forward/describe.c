@@ -348,6 +348,20 @@ bool vs_setting_is_required(const struct vs_describe *d, const char *name)
     return d->gguf && must_say(member(d, "settings", name, &doc));
 }
 
+/* A class may have a size without a key for it. */
+bool vs_setting_has_key(const struct vs_describe *d, const char *name)
+{
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *keys = keys_of(d, name, &doc), *class = d->gguf ? NULL : class_of(d);
+    char key[128];
+    for (const struct vs_jval *k = keys ? keys->child : NULL; k; k = k->next) {
+        snprintf(key, sizeof key, "%.*s", VS_STR(k->str));
+        if (!class || vs_jget(class, key))
+            return true;
+    }
+    return false;
+}
+
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name)
 {
     const struct vs_jdoc *doc = NULL;

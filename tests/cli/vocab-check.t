@@ -194,6 +194,14 @@ Keys are called what the file calls them, also where there is no file.
     remedy  convert the model again
              L3 forward        not run (llama.attention.layer_norm_rms_epsilon: found absent, expected a number)
 
+A size that no key says is worked out of others, and a tensor that contradicts it is not said to contradict a key.
+
+  $ for key in feed_forward_length attention.head_count_kv; do
+  >   make_gguf.py llama default short.gguf llama.$key && vocab-check short.gguf --forward --device cpu | grep VOC42
+  > done
+  error   VOC421  llama.feed_forward_length: found absent, expected a whole number above 0
+  error   VOC423  blk.0.attn_k.weight is F32 [8, 16], expected [16, 16], by llama.attention.head_count, as llama.attention.head_count_kv is absent
+
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
 
   $ python3 - << 'END'

@@ -197,6 +197,7 @@ static void divisors_f16(struct gg *g) { gg_tensor(g, "rope_freqs.weight", GG_F1
 static void divisors_2d(struct gg *g) { gg_tensor(g, "rope_freqs.weight", GG_F32, 2, DIMS(4, 1), NULL, 16); }
 static void short_long(struct gg *g) { original(g, 16); divisors(g, "rope_factors_long.weight", 5, 1); }
 static void q_rows(struct gg *g) { put_matrix(g, "blk.0.attn_q.weight", WIDTH + 1, WIDTH); }
+static void q_cols(struct gg *g) { put_matrix(g, "blk.0.attn_q.weight", WIDTH, WIDTH - 1); }
 static void k_rows(struct gg *g) { put_matrix(g, "blk.0.attn_k.weight", WIDTH, WIDTH); }
 static void v_cols(struct gg *g) { put_matrix(g, "blk.0.attn_v.weight", DIM, WIDTH - 1); }
 static void down_turned(struct gg *g) { put_matrix(g, "blk.0.ffn_down.weight", INNER, WIDTH); }
@@ -363,6 +364,30 @@ Test(forward_gguf, required_keys)
             expect_missed(i, of_all[k]);
         for (size_t k = 0; required[i].keys[k]; k++)
             expect_missed(i, required[i].keys[k]);
+    }
+    vst_cleanup();
+}
+
+/* Without its number heads of keys are as many as heads; without its size a feed-forward has none. Nothing is said of what no key says. */
+Test(forward_gguf, absent_sizes)
+{
+    static const struct { const char *omit; void (*add)(struct gg *g); enum vs_obstacle_kind kind; const char *at, *found, *expected; } cases[] = {
+        {"llama.attention.head_count_kv", plain, VS_BAD_SHAPE, "blk.0.attn_k.weight", "F32 [8, 16]",
+         "[16, 16], by llama.attention.head_count, as llama.attention.head_count_kv is absent"},
+        {"blk.0.attn_q.weight", q_rows, VS_BAD_SHAPE, "blk.0.attn_q.weight", "F32 [17, 16]",
+         "[16, 16], by llama.embedding_length over llama.attention.head_count, as llama.attention.key_length is absent"},
+        {"blk.0.attn_q.weight", q_cols, VS_BAD_SHAPE, "blk.0.attn_q.weight", "F32 [16, 15]", "[16, 16], as the keys say"},
+        {"blk.0.attn_v.weight", v_cols, VS_BAD_SHAPE, "blk.0.attn_v.weight", "F32 [8, 15]", "[8, 16], as the keys say"},
+        {"blk.0.ffn_down.weight", down_turned, VS_BAD_SHAPE, "blk.0.ffn_down.weight", "F32 [12, 16]", "[16, 12], as the keys say"},
+        {"llama.feed_forward_length", plain, VS_BAD_CONFIG, "llama.feed_forward_length", "absent", "a whole number above 0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        open_model(INNER, cases[i].omit, cases[i].add, &c, &m);
+        expect_obstacle(cases[i].omit, &m, cases[i].kind, cases[i].at, cases[i].found);
+        cr_expect_str_eq(m.obstacle.expected, cases[i].expected);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
     }
     vst_cleanup();
 }

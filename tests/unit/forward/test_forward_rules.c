@@ -193,6 +193,25 @@ Test(forward_rules, values_that_are_none, .timeout = 100)
     vst_cleanup();
 }
 
+/* Who says what shape a tensor should have, where no key does. */
+Test(forward_rules, shapes_that_nobody_says)
+{
+    static const struct { enum kind kind; const char *from, *to, *expected; } shapes[] = {
+        {LLAMA, "\"num_key_value_heads\": 2, ", "", "[24, 20], by num_attention_heads, as num_key_value_heads is absent"},
+        {LLAMA, "value_heads\": 2", "value_heads\": null", "[24, 20], by num_attention_heads, as num_key_value_heads is null"},
+        {LLAMA, "\"intermediate_size\": 23, ", "", "[11008, 20], by the default of intermediate_size, which is absent"},
+        {LLAMA, "value_heads\": 2", "value_heads\": 1", "[6, 20], as the config says"},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct vs_check_result *r = run_check(make_tiny(&(struct tiny){.kind = shapes[i].kind, .from = shapes[i].from, .to = shapes[i].to}), NULL, NULL,
+                                              &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 2")}, 0);
+        const struct vs_finding *f = find(r, "VOC423");
+        cr_expect(f && strcmp(f->expected, shapes[i].expected) == 0, "case %zu: %s\n  not: %s", i, f ? f->expected : "no VOC423", shapes[i].expected);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
 /* ---- what a class makes of keys ---- */
 
 /* from and to of a config that must compute the same, or must not. */
