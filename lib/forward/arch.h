@@ -18,6 +18,7 @@ enum vs_obstacle_kind {
     VS_RUNNABLE,
     VS_NO_DESCRIPTION, /* nobody wrote this architecture down */
     VS_UNREAD,         /* a tensor that the description does not know: the model computes something else */
+    VS_MORE_LAYERS,    /* there are weights of layers beyond those that the config counts */
     VS_BEYOND,         /* the config asks for something that is not computed here */
     VS_BAD_CONFIG,     /* numbers of the config contradict each other */
     VS_MISSING,        /* a tensor that the architecture needs is absent */
@@ -167,5 +168,8 @@ struct vs_binding {
 enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o,
                      struct vs_err *err) VS_NODISCARD;
 void vs_binding_free(struct vs_binding *b); /* accepts {0} */
+
+/* For the files of this room: used, by position in the checkpoint's tensors. */
+void vs_find_unread(const struct vs_describe *d, const struct vs_arch *a, const struct vs_binding *b, const bool *used, struct vs_obstacle *o);
 
 #endif

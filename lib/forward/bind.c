@@ -533,42 +533,6 @@ static void bind_model(struct binder *k)
     bind_head(k);
 }
 
-/* ---- what is left over ---- */
-
-static bool is_outside(const struct binder *k, struct vs_str name)
-{
-    for (uint32_t i = 0; i < k->d->depth; i++) {
-        const struct vs_jval *list = vs_jget(k->d->docs[i].root, "outside");
-        for (const struct vs_jval *v = list ? list->child : NULL; v; v = v->next)
-            if (vs_glob(v->str, name))
-                return true;
-    }
-    return false;
-}
-
-static bool other_modality(const struct vs_checkpoint *c, uint64_t tensor)
-{
-    for (uint32_t i = 0; i < c->table_count; i++)
-        if (c->tables[i].tensor == tensor)
-            return c->tables[i].role == VS_ROLE_VISION || c->tables[i].role == VS_ROLE_AUDIO;
-    return false;
-}
-
-static void find_unread(struct binder *k)
-{
-    const struct vs_checkpoint *c = k->d->c;
-    uint64_t unread = 0;
-    for (uint64_t i = 0; i < c->tensor_count && !k->o->kind; i++) {
-        if (k->used[i] || is_outside(k, c->tensors[i].name) || other_modality(c, i))
-            continue;
-        if (!unread++) {
-            char name[200];
-            vs_obstacle_set(k->o, VS_UNREAD, file_of(k, &c->tensors[i]), vs_escape(name, sizeof name, c->tensors[i].name));
-            vs_obstacle_found(k->o, "not known to %s", k->a->id);
-        }
-    }
-}
-
 /* Before memory is taken for what the config says. */
 static bool has_room(const struct binder *k, uint64_t experts)
 {
@@ -602,7 +566,7 @@ enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struc
         bind_layer(&k, l);
         check_gate(&k, l);
     }
-    find_unread(&k);
+    vs_find_unread(d, a, b, k.used, o);
     return VS_OK;
 }
 

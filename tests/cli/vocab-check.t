@@ -202,6 +202,20 @@ A size that no key says is worked out of others, and a tensor that contradicts i
   error   VOC421  llama.feed_forward_length: found absent, expected a whole number above 0
   error   VOC423  blk.0.attn_k.weight is F32 [8, 16], expected [16, 16], by llama.attention.head_count, as llama.attention.head_count_kv is absent
 
+More layers than the file counts: llama.cpp refuses it.
+
+  $ make_gguf.py llama default counted.gguf 2 && vocab-check counted.gguf --forward --device cpu | head -n 10
+  error   VOC420  llama.block_count: found 1, expected 2, there is blk.1.attn_k.weight too
+    where   counted.gguf llama.block_count
+    why     llama.cpp counts the tensors and refuses the file
+    remedy  convert the model again; where layers were left out on purpose, remove their tensors
+  
+  levels     L0 structure      FAIL
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (llama.block_count: found 1, expected 2, there is blk.1.attn_k.weight too)
+             L4 two forwards   not run (llama.block_count: found 1, expected 2, there is blk.1.attn_k.weight too)
+
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
 
   $ python3 - << 'END'

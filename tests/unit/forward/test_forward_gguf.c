@@ -206,6 +206,11 @@ static void norm_matrix(struct gg *g) { put_matrix(g, "output_norm.weight", 1, W
 static void embed_cols(struct gg *g) { put_matrix(g, "token_embd.weight", WORDS, WIDTH + 2); }
 static void head_cols(struct gg *g) { put_matrix(g, "output.weight", WORDS, WIDTH - 2); }
 static void layers_beyond(struct gg *g) { gg_u32(g, "llama.block_count", 2); }
+static void second_layer(struct gg *g) { put_vector(g, "blk.1.attn_norm.weight", WIDTH); put_matrix(g, "blk.1.attn_q.weight", WIDTH, WIDTH); }
+static void far_layer(struct gg *g) { put_vector(g, "blk.999999999.attn_norm.weight", WIDTH); }
+static void strange_layer(struct gg *g) { second_layer(g); put_vector(g, "blk.1.nextn.enorm.weight", WIDTH); }
+static void no_layer(struct gg *g) { put_vector(g, "blk.1x.attn_norm.weight", WIDTH); }
+static void other_layers(struct gg *g) { put_vector(g, "tower.blk.1.attn_norm.weight", WIDTH); }
 static void layers_absurd(struct gg *g) { gg_u32(g, "llama.block_count", 60000); }
 static void experts_absurd(struct gg *g) { gg_u32(g, "llama.expert_count", 65537); gg_u32(g, "llama.expert_used_count", 2); }
 static void experts_unused(struct gg *g) { gg_u32(g, "llama.expert_count", 4); gg_u32(g, "llama.expert_used_count", 5); }
@@ -245,6 +250,11 @@ static const struct {
     {"a norm of two dimensions", "output_norm.weight", norm_matrix, VS_BAD_SHAPE, "output_norm.weight", "[1, 16]"},
     {"a table of other columns", "token_embd.weight", embed_cols, VS_BAD_SHAPE, "token_embd.weight", "[10, 18]"},
     {"a head of other columns", NULL, head_cols, VS_BAD_SHAPE, "output.weight", "[10, 14]"},
+    {"a layer that is not counted", NULL, second_layer, VS_MORE_LAYERS, "llama.block_count", "1"},
+    {"a layer far beyond the count", NULL, far_layer, VS_MORE_LAYERS, "llama.block_count", "1"},
+    {"beyond the count, of a kind of its own", NULL, strange_layer, VS_UNREAD, "blk.1.", "not known"},
+    {"no number of a layer", NULL, no_layer, VS_UNREAD, "blk.1x.attn_norm.weight", "not known"},
+    {"another list of layers", NULL, other_layers, VS_UNREAD, "tower.blk.1.attn_norm.weight", "not known"},
     {"a layer too many", "llama.block_count", layers_beyond, VS_MISSING, "blk.1.attn_norm.weight", "absent"},
     {"more layers than tensors", "llama.block_count", layers_absurd, VS_BAD_CONFIG, "llama.block_count", "60000"},
     {"too many experts", NULL, experts_absurd, VS_BAD_CONFIG, "llama.expert_count", "65537"},
