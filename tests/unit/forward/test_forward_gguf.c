@@ -301,6 +301,7 @@ Test(forward_gguf, what_is_expected)
 /* ---- keys without which llama.cpp does not load a file ---- */
 
 #define RMS "attention.layer_norm_rms_epsilon"
+#define ODD_HEAD 192u /* the width of a quarter of the heads, that no class has by itself */
 #define LAYER_NORM "attention.layer_norm_epsilon"
 
 /* Beside those that every architecture must have; head_count is none of them there, and yet no file loads without it. */
@@ -322,7 +323,7 @@ static void put_required(struct gg *g, const char *arch, const char *key)
     else if (strcmp(key, "use_parallel_residual") == 0)
         put_true(g, name);
     else
-        gg_u32(g, name, strcmp(key, "embedding_length") == 0 ? 512 : strcmp(key, "block_count") == 0 ? 1 : 4);
+        gg_u32(g, name, strcmp(key, "embedding_length") == 0 ? 4 * ODD_HEAD : strcmp(key, "block_count") == 0 ? 1 : 4);
 }
 
 /* An architecture's keys and a single tensor, without the key that is to be missed. */
@@ -396,6 +397,26 @@ Test(forward_gguf, absent_sizes)
         open_model(INNER, cases[i].omit, cases[i].add, &c, &m);
         expect_obstacle(cases[i].omit, &m, cases[i].kind, cases[i].at, cases[i].found);
         cr_expect_str_eq(m.obstacle.expected, cases[i].expected);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
+    }
+    vst_cleanup();
+}
+
+/* What llama.cpp takes where a key is absent that a file may lack: not what the model's class has for it. */
+Test(forward_gguf, keys_that_may_be_absent)
+{
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        const char *arch = required[i].arch, *second = required[i].keys[1];
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        open_keys(i, NULL, &c, &m);
+        cr_expect_eq(m.arch.head_dim, ODD_HEAD, "%s: heads of %u", arch, m.arch.head_dim);
+        cr_expect_eq(m.arch.kv_heads, 4, "%s: %u heads of keys", arch, m.arch.kv_heads);
+        cr_expect(NEAR(m.arch.scale, (float)(1 / sqrt(ODD_HEAD))), "%s: attention scaled by %g", arch, (double)m.arch.scale);
+        cr_expect(!m.arch.has_rope || m.arch.rope[0].theta == 10000, "%s: a base of %g", arch, m.arch.rope[0].theta);
+        cr_expect((second && strcmp(second, "logit_scale") == 0) || m.arch.logit_scale == 1, "%s: logits scaled by %g", arch, (double)m.arch.logit_scale);
+        cr_expect(strcmp(arch, "gemma3") != 0 || m.arch.layer[0].window == 0, "%s: a window of %u", arch, m.arch.layer[0].window);
         vs_model_close(&m);
         vs_checkpoint_close(c);
     }
