@@ -415,6 +415,7 @@ Test(forward_gguf, keys_that_may_be_absent)
         cr_expect_eq(m.arch.kv_heads, 4, "%s: %u heads of keys", arch, m.arch.kv_heads);
         cr_expect(NEAR(m.arch.scale, (float)(1 / sqrt(ODD_HEAD))), "%s: attention scaled by %g", arch, (double)m.arch.scale);
         cr_expect(!m.arch.has_rope || m.arch.rope[0].theta == 10000, "%s: a base of %g", arch, m.arch.rope[0].theta);
+        cr_expect(!m.arch.has_rope || strcmp(arch, "gptj") == 0 || m.arch.rope[0].pairs == ODD_HEAD / 2, "%s: %u pairs", arch, m.arch.rope[0].pairs);
         cr_expect((second && strcmp(second, "logit_scale") == 0) || m.arch.logit_scale == 1, "%s: logits scaled by %g", arch, (double)m.arch.logit_scale);
         cr_expect(strcmp(arch, "gemma3") != 0 || m.arch.layer[0].window == 0, "%s: a window of %u", arch, m.arch.layer[0].window);
         vs_model_close(&m);
