@@ -23,6 +23,10 @@ static const struct broken table[] = {
     {"VOC419", {.from = "\"llama\"", .to = "\"mystery\""}, .at = "/model_type"},
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"hidden_act\": \"mish\""}, .at = "hidden_act"},
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"spiral\"}"}, .at = "rope_scaling.rope_type"},
+    {"VOC419", {.from = "layers\": 3", .to = "layers\": 2", .extra = "model.layers.2.eh_proj.weight"}, .at = "model.layers.2.eh_proj.weight"},
+    {"VOC420", {.from = "layers\": 3", .to = "layers\": 1"}, .at = "num_hidden_layers"},
+    {"VOC420", {.kind = BERT, .from = "layers\": 3", .to = "layers\": 2"}, .at = "num_hidden_layers"},
+    {"VOC420", {.kind = QWEN2_MOE, .from = "layers\": 3", .to = "layers\": 2", .extra = "model.layers.0.odd.weight"}, .at = "num_hidden_layers"},
     {"VOC421", {.from = "heads\": 2", .to = "heads\": 3"}, .at = "num_key_value_heads"},
     {"VOC421", {.from = "layers\": 3", .to = "layers\": 0"}, .at = "num_hidden_layers"},
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 4294967302"}, .at = "head_dim"},
@@ -188,6 +192,39 @@ Test(forward_rules, values_that_are_none, .timeout = 100)
         const struct vs_finding *f = find(r, "VOC421");
         cr_expect(f && strcmp(f->message, values[i].message) == 0, "case %zu: %s\n  not: %s", i, f ? f->message : "no VOC421", values[i].message);
         cr_expect(r->levels[0].state != VS_PASS && r->levels[3].state == VS_NOT_RUN, "case %zu", i);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
+/* A config that counts fewer layers than there are: transformers runs the shorter model, llama.cpp refuses the file. */
+Test(forward_rules, more_layers_than_are_counted)
+{
+    struct vs_check_result *r = run_check(make_tiny(&(struct tiny){.from = "layers\": 3", .to = "layers\": 2"}), NULL, NULL, &(struct vs_forward_request){0}, 0);
+    const struct vs_finding *f = find(r, "VOC420");
+    cr_assert(f);
+    cr_expect(strncmp(f->message, "num_hidden_layers: found 2, expected 3, there is model.layers.2.", 64) == 0, "%s", f->message);
+    cr_expect_eq(f->severity, VS_WARNING);
+    cr_expect_eq(r->levels[0].state, VS_PASS);
+    cr_expect(!says(r, "VOC419") && r->levels[3].state == VS_NOT_RUN);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* Who says what shape a tensor should have, where no key does. */
+Test(forward_rules, shapes_that_nobody_says)
+{
+    static const struct { enum kind kind; const char *from, *to, *expected; } shapes[] = {
+        {LLAMA, "\"num_key_value_heads\": 2, ", "", "[24, 20], by num_attention_heads, as num_key_value_heads is absent"},
+        {LLAMA, "value_heads\": 2", "value_heads\": null", "[24, 20], by num_attention_heads, as num_key_value_heads is null"},
+        {LLAMA, "\"intermediate_size\": 23, ", "", "[11008, 20], by the default of intermediate_size, which is absent"},
+        {LLAMA, "value_heads\": 2", "value_heads\": 1", "[6, 20], as the config says"},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct vs_check_result *r = run_check(make_tiny(&(struct tiny){.kind = shapes[i].kind, .from = shapes[i].from, .to = shapes[i].to}), NULL, NULL,
+                                              &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 2")}, 0);
+        const struct vs_finding *f = find(r, "VOC423");
+        cr_expect(f && strcmp(f->expected, shapes[i].expected) == 0, "case %zu: %s\n  not: %s", i, f ? f->expected : "no VOC423", shapes[i].expected);
         vs_check_free(r);
     }
     vst_cleanup();
