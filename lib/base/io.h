@@ -93,8 +93,7 @@ enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, uint64_t si
 /* Reserves a part of a file that was created with size 0 because the rest of it shares blocks with an input. */
 enum vs_code vs_outdir_reserve(struct vs_outdir *d, const char *name, int fd, uint64_t at, uint64_t n, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_str text, struct vs_err *err) VS_NODISCARD;
-/* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink), but no git-lfs pointer: OUT would lack
- * the file. *how may be NULL. */
+/* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink). *how may be NULL. */
 enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *source, bool hardlink,
                             const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;
 /* For copied sub-directories; names may then be "sub/file". */

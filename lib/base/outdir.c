@@ -273,8 +273,6 @@ enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *s
     enum vs_copied way = VS_COPIED_HARDLINK;
     bool linked = false;
     enum vs_code code = vs_file_open(source, &src, err);
-    if (!code)
-        code = vs_file_fetched(&src, err);
     if (!code && hardlink)
         code = link_file(d, name, &src, &linked, err);
     if (!code && !linked)

@@ -189,16 +189,16 @@ Everything else of the model comes along as it is. What would be a stale copy of
   next: vocab-check full-out --base full --receipt full-out/receipt.json
   $ for f in chat_template.jinja modeling_x.py LICENSE preprocessor_config.json 1_Pooling/config.json generation_config.json; do cmp full/$f full-out/$f; done
 
-What git-lfs did not fetch would be missing in OUT, though nobody reads it here.
+A tokenizer that git-lfs did not fetch would be missing in OUT, though nobody reads it here; a picture may be.
 
   $ for f in tokenizer.model vocab.txt; do
   >   cp -r base clone && printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 499723\n' > clone/$f
-  >   embed-extend clone --add 3 -o no -q; ls -d no; rm -r clone
+  >   embed-extend clone --add 3 -n -q; rm -r clone
   > done
   embed-extend: clone/tokenizer.model: found a git-lfs pointer of 71 bytes, expected the file that it stands for: run `git lfs pull` in the clone, or download the file
-  ls: cannot access 'no': No such file or directory
   embed-extend: clone/vocab.txt: found a git-lfs pointer of 71 bytes, expected the file that it stands for: run `git lfs pull` in the clone, or download the file
-  ls: cannot access 'no': No such file or directory
+  $ cp -r base clone && printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 499723\n' > clone/logo.png
+  $ embed-extend clone --add 3 -o picture -q > /dev/null && cmp clone/logo.png picture/logo.png; rm -r clone picture
 
 A tensor of the vocabulary's size that nobody knows stops the run with its name. The person says what it is.
 
