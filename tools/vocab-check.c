@@ -13,7 +13,7 @@ struct options {
 
 static const struct cli_option options[] = {
     {0, "base", "DIR", "the model before: old rows and the trunk must be its", CLI_TEXT, offsetof(struct options, base), NULL},
-    {0, "map", "FILE", "the vocab-map.json of the merge", CLI_TEXT, offsetof(struct options, map), NULL},
+    {0, "map", "FILE", "the vocab-map.json of the merge (default: that of DIR, if it has one)", CLI_TEXT, offsetof(struct options, map), NULL},
     {0, "receipt", "FILE", "the receipt.json of embed-extend: its ranges are hashed again", CLI_TEXT, offsetof(struct options, receipt), NULL},
     {0, "forward", NULL, "run the model: L3, and L4 where L1 does not prove the trunks equal", CLI_FLAG, offsetof(struct options, run), NULL},
     {0, "fast", NULL, "with cuBLASLt, not bit-exact (CUDA only, without --base)", CLI_FLAG, offsetof(struct options, forward.fast), NULL},
@@ -21,6 +21,8 @@ static const struct cli_option options[] = {
      CLI_LIST, offsetof(struct options, prompt_ids), NULL},
     {0, "prompt", "TEXT", "run this text too, encoded by the tokenizer of the model; may be repeated", CLI_LIST,
      offsetof(struct options, prompts), NULL},
+    {0, "prompts-only", NULL, "run these prompts and none of the vocabulary; L3 and L4 do not pass then", CLI_FLAG,
+     offsetof(struct options, forward.prompts_only), NULL},
     {0, "generate", "N", "continue the prompts by N tokens, the likeliest each time", CLI_NUMBER, offsetof(struct options, generate), "100000"},
     {0, "dump-logits", "FILE", "write the logits of the prompts, --prompt-ids before --prompt, as .npy: float32 [positions, rows]; of an encoder "
                                "the hidden states; nothing where a prompt cannot be run",
@@ -46,12 +48,15 @@ static const struct cli_tool tool = {
         "(VOC427, a warning). Where bytes do not prove the trunks equal, as of a copy in another dtype, both run and values decide (L4).\n"
         "Weights stream through --memory. --prompt gets the tokens around it that the post-processor of tokenizer.json adds (or add_bos_token\n"
         "of a .gguf file). Prompts of --prompt-ids come first, then those of --prompt, each in the order given; findings count them from 1, and\n"
-        "positions in them from 0. --prompt-ids, --prompt, --generate, --dump-logits, --fast and --arch-desc imply --forward; --fast has no\n"
-        "--base. An architecture without a description is checked up to L2, and the report says why.",
+        "positions in them from 0. --prompt-ids, --prompt, --prompts-only, --generate, --dump-logits, --fast and --arch-desc imply --forward;\n"
+        "--fast has no --base. --dump-logits writes over no file. An architecture without a description is checked up to L2, and the report\n"
+        "says why.\n\n"
+        "New ids are those of --map or --receipt, else of the vocab-map.json and receipt.json in DIR, as embed-extend leaves them there, else\n"
+        "those behind the tokens of --base. Running every one takes its time where there are many: --prompts-only runs yours alone.",
     .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --forward\n"
-                "$ vocab-check extended/ --prompt \"Once upon a time\" --generate 20\n",
+                "$ vocab-check extended/ --prompt \"Once upon a time\" --prompts-only --generate 20\n",
     .options = options,
     .min_args = 1,
     .max_args = 1,
@@ -80,7 +85,7 @@ int main(int argc, char **argv)
     f->prompt = o.prompts.items;
     f->debug = c.verbose > 0;
     c.dumps = f->dump_logits != NULL;
-    bool forward = o.run || f->fast || f->arch_desc || f->generate || f->dump_logits || f->prompt_ids || f->prompt;
+    bool forward = o.run || f->fast || f->arch_desc || f->generate || f->dump_logits || f->prompt_ids || f->prompt || f->prompts_only;
     struct vs_check_request q = {
         .path = c.args[0], .base = o.base, .map = o.map, .receipt = o.receipt, .device = devices[c.device],
         .fail_on = severities[o.fail_on], .data_dir = c.data_dir, .forward = forward ? f : NULL,

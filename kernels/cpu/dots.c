@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * 16 lanes are one AVX-512 register, two AVX registers or four NEON registers. All accumulators of a tile stay in registers.
+ * 16 lanes are one AVX-512 register, two AVX registers or four NEON registers. The accumulators of a tile,
+ * of AVX2 those of half its lanes, stay in registers.
  */
 #include "canon.h"
 #include "dots.h"

@@ -10,8 +10,8 @@
 #define VS_TILE_TOKENS 4u /* the most that any level takes at a time */
 #define VS_TILE_ROWS 6u
 
-/* out[i * VS_TILE_ROWS + r] = dot(x[i], w[r]) over n values, for i < m, r < rows; more rows may be written, up to
- * VS_TILE_ROWS, whose w must be readable as well: repeat the last one. */
+/* out[i * VS_TILE_ROWS + r] = dot(x[i], w[r]) over n values, for i < m, r < rows, m from 1 to VS_TILE_TOKENS; more rows may be
+ * written, up to VS_TILE_ROWS, whose w must be readable as well: repeat the last one. */
 typedef void vs_cpu_dots_fn(const float *const *x, unsigned m, const float *const *w, unsigned rows, uint64_t n, float *out);
 extern vs_cpu_dots_fn *const vs_cpu_dots[VS_CPU_LEVELS];
 

@@ -58,9 +58,18 @@ static void row_dots_portable(const struct vs_mat *w, uint64_t r, uint64_t n, co
     }
 }
 
-/* Rows side by side look like no stream to the processor, but the bytes of a group of them are one: it is asked for in the
- * order of the addresses, this far ahead. Behind the last row nothing needs to be. */
+/* Short rows side by side look like no stream to the processor, but the bytes of a group of them are one: it is asked for in
+ * the order of the addresses, this far ahead. Of long rows the same place in the next group is asked for. Behind the last row
+ * nothing needs to be. */
 #define VS_AHEAD 8192u
+
+/* Returns the first line that was not asked for. */
+VS_BODY uintptr_t vs_prefetch(uintptr_t from, uintptr_t to)
+{
+    for (; from < to; from += 64)
+        __builtin_prefetch((const char *)from);
+    return from;
+}
 
 #if VS_CPU_X86
 #include "unpack_x86.h"

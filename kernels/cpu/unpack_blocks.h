@@ -8,7 +8,7 @@
  * What an instruction set brings (unpack_x86.h, unpack_neon.h):
  *
  *     V(vec)                       16 float32; V(zero), V(load), V(store), V(fma)(x, v, acc), V(sum): the tree of canon.h
- *     V(factor)(d)                 d in the form that the next lines take
+ *     V(factor)(d)                 d as what integers are multiplied by: d below, and m of halves, but not of looked
  *     V(scaled)(q, d)              q d, of 16 signed bytes
  *     V(halves)(q, d, m)           q d in lanes 0-7, q m in lanes 8-15
  *     V(nibbles_scaled)(q, less, d, out)                (n - less) d of 32 nibbles n, the low ones first
@@ -80,7 +80,7 @@ TARGET VS_BODY void V(one_scale)(const uint8_t *b, float *scales)
 
 /* ---- blocks of 256 values ---- */
 
-/* d times the scale of each of 8 sub-blocks, as factors, then less min times its minimum. */
+/* d times the scale of each of 8 sub-blocks, then less min times its minimum. The former are factors themselves: twice one. */
 TARGET VS_BODY void V(pairs)(const uint8_t *b, float *scales)
 {
     const uint32_t x = vs_quant_u32(b + 4), y = vs_quant_u32(b + 8), z = vs_quant_u32(b + 12), six = 0x3f3f3f3f, four = 0x0f0f0f0f, two = 0x30303030;
@@ -186,11 +186,14 @@ FORMATS(STEP_DOT)
     TARGET VS_BODY void V(name##_dots)(const uint8_t *b, uint64_t stride, uint64_t blocks, const float *x,                \
                                        const unsigned rows, V(vec) *acc)                                                  \
     {                                                                                                                     \
-        uintptr_t ahead = (uintptr_t)b + VS_AHEAD;                                                                        \
+        const uint64_t together = stride * rows;                                                                          \
+        uintptr_t ahead = (uintptr_t)b + VS_AHEAD, end = ahead;                                                           \
         for (; blocks; blocks--, b += (bytes)) {                                                                          \
             float scales[VS_ROWS_AT_ONCE][16];                                                                            \
-            for (const uintptr_t end = ahead + (bytes) * rows; ahead < end; ahead += 64)                                  \
-                __builtin_prefetch((const char *)ahead);                                                                  \
+            if (together <= VS_AHEAD)                                                                                     \
+                ahead = vs_prefetch(ahead, end += (bytes) * rows);                                                        \
+            for (unsigned r = 0; r < rows && together > VS_AHEAD; r++)                                                    \
+                vs_prefetch((uintptr_t)b + together + r * stride, (uintptr_t)b + together + r * stride + (bytes));        \
             VS_UNROLL                                                                                                     \
             for (unsigned r = 0; r < rows; r++)                                                                           \
                 V(prepare)(b + r * stride, scales[r]);                                                                    \

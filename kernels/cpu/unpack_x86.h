@@ -57,7 +57,7 @@ VS_TARGET_AVX2 VS_BODY float sum_avx2(vec_avx2 v)
 }
 
 /* 16 bytes in each half, for what follows. */
-VS_TARGET_AVX2 VS_BODY __m256i twice(__m128i q)
+VS_TARGET_AVX2 VS_BODY __m256i twice_avx2(__m128i q)
 {
     return _mm256_broadcastsi128_si256(q);
 }
@@ -70,7 +70,7 @@ VS_TARGET_AVX2 VS_BODY float factor_avx2(float d)
 }
 
 /* Bytes 0-7 and 8-15 of q, which is there twice, on top of 32 bits each. */
-VS_TARGET_AVX2 VS_BODY __m256i tops(__m256i q, bool high)
+VS_TARGET_AVX2 VS_BODY __m256i tops_avx2(__m256i q, bool high)
 {
     const __m256i first = _mm256_setr_epi8(-1, -1, -1, 0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, 3, -1, -1, -1, 4, -1, -1, -1, 5, -1, -1, -1, 6, -1, -1, -1, 7);
     const __m256i second = _mm256_setr_epi8(-1, -1, -1, 8, -1, -1, -1, 9, -1, -1, -1, 10, -1, -1, -1, 11, -1, -1, -1, 12, -1, -1, -1, 13, -1, -1, -1, 14, -1, -1, -1, 15);
@@ -79,18 +79,18 @@ VS_TARGET_AVX2 VS_BODY __m256i tops(__m256i q, bool high)
 
 VS_TARGET_AVX2 VS_BODY vec_avx2 times_avx2(__m256i q, float d, float m)
 {
-    const __m256 a = _mm256_cvtepi32_ps(tops(q, false)), b = _mm256_cvtepi32_ps(tops(q, true));
+    const __m256 a = _mm256_cvtepi32_ps(tops_avx2(q, false)), b = _mm256_cvtepi32_ps(tops_avx2(q, true));
     return (vec_avx2){_mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_mul_ps(b, _mm256_set1_ps(m))};
 }
 
 VS_TARGET_AVX2 VS_BODY vec_avx2 halves_avx2(__m128i q, float d, float m)
 {
-    return times_avx2(twice(q), d, m);
+    return times_avx2(twice_avx2(q), d, m);
 }
 
 VS_TARGET_AVX2 VS_BODY vec_avx2 scaled_avx2(__m128i q, float d)
 {
-    return times_avx2(twice(q), d, d);
+    return times_avx2(twice_avx2(q), d, d);
 }
 
 typedef __m256i ints_avx2; /* 16 bytes, twice */
@@ -102,13 +102,13 @@ VS_TARGET_AVX2 VS_BODY vec_avx2 ints_scaled_avx2(__m256i i, float d)
 
 VS_TARGET_AVX2 VS_BODY vec_avx2 ints_affine_avx2(__m256i i, float d, float m)
 {
-    const __m256 a = _mm256_cvtepi32_ps(tops(i, false)), b = _mm256_cvtepi32_ps(tops(i, true)), times = _mm256_set1_ps(d), plus = _mm256_set1_ps(m);
+    const __m256 a = _mm256_cvtepi32_ps(tops_avx2(i, false)), b = _mm256_cvtepi32_ps(tops_avx2(i, true)), times = _mm256_set1_ps(d), plus = _mm256_set1_ps(m);
     return (vec_avx2){_mm256_fmadd_ps(a, times, plus), _mm256_fmadd_ps(b, times, plus)};
 }
 
-VS_TARGET_AVX2 VS_BODY void nibbles(__m128i q, __m256i *out)
+VS_TARGET_AVX2 VS_BODY void nibbles_avx2(__m128i q, __m256i *out)
 {
-    const __m256i both = twice(q), nibble = _mm256_set1_epi8(15);
+    const __m256i both = twice_avx2(q), nibble = _mm256_set1_epi8(15);
     out[0] = _mm256_and_si256(both, nibble);
     out[1] = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
 }
@@ -116,7 +116,7 @@ VS_TARGET_AVX2 VS_BODY void nibbles(__m128i q, __m256i *out)
 VS_TARGET_AVX2 VS_BODY void nibbles_scaled_avx2(__m128i q, char less, float d, vec_avx2 *out)
 {
     __m256i i[2];
-    nibbles(q, i);
+    nibbles_avx2(q, i);
     out[0] = ints_scaled_avx2(_mm256_sub_epi8(i[0], _mm256_set1_epi8(less)), d);
     out[1] = ints_scaled_avx2(_mm256_sub_epi8(i[1], _mm256_set1_epi8(less)), d);
 }
@@ -124,7 +124,7 @@ VS_TARGET_AVX2 VS_BODY void nibbles_scaled_avx2(__m128i q, char less, float d, v
 VS_TARGET_AVX2 VS_BODY void nibbles_affine_avx2(__m128i q, float d, float m, float d2, float m2, vec_avx2 *out)
 {
     __m256i i[2];
-    nibbles(q, i);
+    nibbles_avx2(q, i);
     out[0] = ints_affine_avx2(i[0], d, m);
     out[1] = ints_affine_avx2(i[1], d2, m2);
 }
@@ -132,10 +132,10 @@ VS_TARGET_AVX2 VS_BODY void nibbles_affine_avx2(__m128i q, float d, float m, flo
 VS_TARGET_AVX2 VS_BODY void looked_avx2(__m128i q, __m128i values, float d, vec_avx2 *out)
 {
     __m256i i[2];
-    nibbles(q, i);
+    nibbles_avx2(q, i);
     for (int h = 0; h < 2; h++) {
-        const __m256i v = _mm256_shuffle_epi8(twice(values), i[h]);
-        const __m256 a = _mm256_cvtepi32_ps(_mm256_srai_epi32(tops(v, false), 24)), b = _mm256_cvtepi32_ps(_mm256_srai_epi32(tops(v, true), 24));
+        const __m256i v = _mm256_shuffle_epi8(twice_avx2(values), i[h]);
+        const __m256 a = _mm256_cvtepi32_ps(_mm256_srai_epi32(tops_avx2(v, false), 24)), b = _mm256_cvtepi32_ps(_mm256_srai_epi32(tops_avx2(v, true), 24));
         out[h] = (vec_avx2){_mm256_mul_ps(a, _mm256_set1_ps(d)), _mm256_mul_ps(b, _mm256_set1_ps(d))};
     }
 }
@@ -143,7 +143,7 @@ VS_TARGET_AVX2 VS_BODY void looked_avx2(__m128i q, __m128i values, float d, vec_
 typedef __m256i bits_avx2; /* bytes of ones, the low half first */
 
 /* Bytes in which the bits of mask are all set. */
-VS_TARGET_AVX2 VS_BODY __m256i set_in(__m256i q, __m256i mask)
+VS_TARGET_AVX2 VS_BODY __m256i set_in_avx2(__m256i q, __m256i mask)
 {
     return _mm256_cmpeq_epi8(_mm256_and_si256(q, mask), mask);
 }
@@ -152,16 +152,16 @@ VS_TARGET_AVX2 VS_BODY __m256i bits32_avx2(const uint8_t *p)
 {
     const __m256i byte = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
     const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)vs_quant_u32(p)), byte);
-    return set_in(spread, _mm256_set1_epi64x((long long)0x8040201008040201ull));
+    return set_in_avx2(spread, _mm256_set1_epi64x((long long)0x8040201008040201ull));
 }
 
 VS_TARGET_AVX2 VS_BODY __m256i bits_of_avx2(__m128i q, uint32_t n)
 {
-    return set_in(twice(q), _mm256_setr_m128i(_mm_set1_epi8((char)(1u << n)), _mm_set1_epi8((char)(2u << n))));
+    return set_in_avx2(twice_avx2(q), _mm256_setr_m128i(_mm_set1_epi8((char)(1u << n)), _mm_set1_epi8((char)(2u << n))));
 }
 
 /* 32 bytes to two times 16. */
-VS_TARGET_AVX2 VS_BODY void apart(__m256i q, __m256i *out)
+VS_TARGET_AVX2 VS_BODY void apart_avx2(__m256i q, __m256i *out)
 {
     out[0] = _mm256_permute2x128_si256(q, q, 0x00);
     out[1] = _mm256_permute2x128_si256(q, q, 0x11);
@@ -169,9 +169,9 @@ VS_TARGET_AVX2 VS_BODY void apart(__m256i q, __m256i *out)
 
 VS_TARGET_AVX2 VS_BODY void fives_avx2(__m128i q, __m256i bits, char less, __m256i *out)
 {
-    const __m256i four = _mm256_and_si256(_mm256_srlv_epi64(twice(q), _mm256_setr_epi64x(0, 0, 4, 4)), _mm256_set1_epi8(15));
+    const __m256i four = _mm256_and_si256(_mm256_srlv_epi64(twice_avx2(q), _mm256_setr_epi64x(0, 0, 4, 4)), _mm256_set1_epi8(15));
     const __m256i fifth = less ? _mm256_andnot_si256(bits, _mm256_set1_epi8(-16)) : _mm256_and_si256(bits, _mm256_set1_epi8(16));
-    apart(_mm256_or_si256(four, fifth), out);
+    apart_avx2(_mm256_or_si256(four, fifth), out);
 }
 
 VS_TARGET_AVX2 VS_BODY void sixes_avx2(const uint8_t *low, const uint8_t *high, uint32_t part, __m256i *out)
@@ -179,7 +179,7 @@ VS_TARGET_AVX2 VS_BODY void sixes_avx2(const uint8_t *low, const uint8_t *high, 
     const __m256i l = _mm256_loadu_si256((const void *)low), h = _mm256_loadu_si256((const void *)high);
     const __m256i two = part < 2 ? _mm256_slli_epi16(h, (int)(4 - 2 * part)) : _mm256_srli_epi16(h, (int)(2 * part - 4));
     const __m256i four = _mm256_and_si256(part < 2 ? l : _mm256_srli_epi16(l, 4), _mm256_set1_epi8(15));
-    apart(_mm256_sub_epi8(_mm256_or_si256(four, _mm256_and_si256(two, _mm256_set1_epi8(0x30))), _mm256_set1_epi8(32)), out);
+    apart_avx2(_mm256_sub_epi8(_mm256_or_si256(four, _mm256_and_si256(two, _mm256_set1_epi8(0x30))), _mm256_set1_epi8(32)), out);
 }
 
 VS_TARGET_AVX2 VS_BODY vec_avx2 bf16_avx2(const uint8_t *p)
@@ -249,7 +249,7 @@ VS_TARGET_AVX512 VS_BODY __m512 halves_avx512(__m128i q, float d, float m)
 }
 
 /* The permutation looks at four bits of an index only. */
-VS_TARGET_AVX512 VS_BODY void look(__m128i q, __m512 low, __m512 high, __m512 *out)
+VS_TARGET_AVX512 VS_BODY void look_avx512(__m128i q, __m512 low, __m512 high, __m512 *out)
 {
     const __m512i index = _mm512_cvtepu8_epi32(q);
     out[0] = _mm512_permutexvar_ps(index, low);
@@ -259,7 +259,7 @@ VS_TARGET_AVX512 VS_BODY void look(__m128i q, __m512 low, __m512 high, __m512 *o
 VS_TARGET_AVX512 VS_BODY void looked_avx512(__m128i q, __m128i values, float d, __m512 *out)
 {
     const __m512 table = scaled_avx512(values, d);
-    look(q, table, table, out);
+    look_avx512(q, table, table, out);
 }
 
 VS_TARGET_AVX512 VS_BODY void nibbles_scaled_avx512(__m128i q, char less, float d, __m512 *out)
@@ -267,14 +267,14 @@ VS_TARGET_AVX512 VS_BODY void nibbles_scaled_avx512(__m128i q, char less, float 
     looked_avx512(q, _mm_sub_epi8(COUNTING, _mm_set1_epi8(less)), d, out);
 }
 
-VS_TARGET_AVX512 VS_BODY __m512 counting(float d, float m)
+VS_TARGET_AVX512 VS_BODY __m512 counting_avx512(float d, float m)
 {
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(COUNTING)), _mm512_set1_ps(d), _mm512_set1_ps(m));
 }
 
 VS_TARGET_AVX512 VS_BODY void nibbles_affine_avx512(__m128i q, float d, float m, float d2, float m2, __m512 *out)
 {
-    look(q, counting(d, m), counting(d2, m2), out);
+    look_avx512(q, counting_avx512(d, m), counting_avx512(d2, m2), out);
 }
 
 typedef __m512i ints_avx512;

@@ -46,7 +46,10 @@ static inline bool vs_file_same_place(const struct vs_file *a, uint64_t at, cons
 }
 /* VS_EFORMAT when size or mtime differ from what vs_file_open saw. */
 enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err) VS_NODISCARD;
-/* Whole file into memory (NUL-terminated beyond n), at most limit bytes (VS_ELIMIT). Text is owned by the caller: vs_free. */
+/* VS_EFORMAT for a git-lfs pointer, which stands where the file itself was not fetched; what else there is in f is not judged. */
+enum vs_code vs_file_fetched(const struct vs_file *f, struct vs_err *err) VS_NODISCARD;
+/* Whole file into memory (NUL-terminated beyond n), at most limit bytes (VS_ELIMIT), and no git-lfs pointer. Text is owned by the
+ * caller: vs_free. */
 enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *n, struct vs_err *err) VS_NODISCARD;
 
 /* What every tool says to a path that is not there. */

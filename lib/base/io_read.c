@@ -91,6 +91,18 @@ enum vs_code vs_file_unchanged(const struct vs_file *f, struct vs_err *err)
                    f->path, (unsigned long long)f->size, (unsigned long long)st.st_size);
 }
 
+/* What a clone holds where git-lfs did not fetch the file: three lines of text, less than 1024 bytes. */
+enum vs_code vs_file_fetched(const struct vs_file *f, struct vs_err *err)
+{
+    static const char begin[] = "version https://git-lfs.github.com/spec/";
+    char text[sizeof begin - 1];
+    struct vs_err none;
+    if (f->size < sizeof text || f->size >= 1024 || vs_file_pread(f, 0, text, sizeof text, &none) || memcmp(text, begin, sizeof text) != 0)
+        return VS_OK;
+    return vs_fail(err, VS_EFORMAT, "%s: found a git-lfs pointer of %llu bytes, expected the file that it stands for: run `git lfs pull` in the "
+                   "clone, or download the file", f->path, (unsigned long long)f->size);
+}
+
 enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *n, struct vs_err *err)
 {
     struct vs_file f;
@@ -105,6 +117,9 @@ enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *
                        (unsigned long long)f.size, (unsigned long long)limit);
         goto out;
     }
+    code = vs_file_fetched(&f, err);
+    if (code)
+        goto out;
     p = vs_malloc((size_t)f.size + 1);
     if (!p) {
         code = vs_enomem(err, path, f.size);

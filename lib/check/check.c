@@ -77,7 +77,7 @@ static void set_level(struct checker *k, int level, bool good, const char *why)
  * the comparison with another model. */
 static bool is_structure(const struct vs_finding *f)
 {
-    static const char *const among_rows[] = {"VOC409", "VOC421", "VOC422", "VOC423", "VOC424"};
+    static const char *const among_rows[] = {"VOC409", "VOC420", "VOC421", "VOC422", "VOC423", "VOC424"};
     for (size_t i = 0; i < sizeof among_rows / sizeof *among_rows; i++)
         if (strcmp(f->rule, among_rows[i]) == 0)
             return true;
@@ -206,6 +206,8 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
                                        "one of the two out");
     if (f && f->fast && q->device == VS_DEVICE_CPU)
         return vs_fail(err, VS_EUSAGE, "--fast with --device cpu: fast mode needs a CUDA device; leave one of the two out");
+    if (f && f->prompts_only && !(f->prompt_ids && *f->prompt_ids) && !(f->prompt && *f->prompt))
+        return vs_fail(err, VS_EUSAGE, "--prompts-only: which? give --prompt-ids or --prompt");
     if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */
         return vs_fail(err, VS_EEXIST, "%s: exists; name another file, or remove it", f->dump_logits);
     return VS_OK;

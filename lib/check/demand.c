@@ -139,10 +139,10 @@ struct demand vs_demand_of(const struct checker *k, const struct vs_tensor *x)
 /* ---- pieces ---- */
 
 /* Rows [row, row + n) of the base, which are at `to` now. */
-static struct vs_stretch rows_at(const struct demand *d, uint64_t row, uint64_t n, uint64_t to)
+static struct vs_same_bytes rows_at(const struct demand *d, uint64_t row, uint64_t n, uint64_t to)
 {
     uint64_t begin = d->y->begin + to * d->row_bytes;
-    return (struct vs_stretch){d->y->file, begin, begin + n * d->row_bytes, d->x->file, d->x->begin + row * d->row_bytes};
+    return (struct vs_same_bytes){d->y->file, begin, begin + n * d->row_bytes, d->x->file, d->x->begin + row * d->row_bytes};
 }
 
 static bool next_kept(const struct checker *k, struct demand *d, struct piece *out)

@@ -30,7 +30,7 @@ struct demand {
 };
 
 /* Bytes that must be equal: rows of `unit` bytes, the first one with this id in the checked model; or one unit. */
-struct piece { struct vs_stretch at; uint64_t unit, id; };
+struct piece { struct vs_same_bytes at; uint64_t unit, id; };
 
 struct demand vs_demand_of(const struct checker *k, const struct vs_tensor *x); /* x: of the base; see vs_can_prove() */
 bool vs_next_piece(const struct checker *k, struct demand *d, struct piece *out); /* false: that was all */

@@ -18,9 +18,9 @@ static bool ends_with(const char *path, const char *suffix)
 
 /* A directory without tokenizer.json has no tokenizer, unless it has one of a kind that is not read: then that is said. A
  * directory with neither model nor tokenizer is for the model's room to complain about. */
-static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, struct vs_err *err)
+static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, const struct vs_run *run, struct vs_err *err)
 {
-    struct vs_tokenizer_options options = {.lenient = true, .repeats = repeats, .ids_only = true};
+    const struct vs_tokenizer_options options = {.lenient = true, .repeats = repeats, .ids_only = true, .cancel = run->cancel};
     bool dir = vs_path_is_dir(f->path);
     if (!dir && !ends_with(f->path, ".json"))
         return VS_OK;
@@ -163,7 +163,7 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
     if (strcmp(vs_path_base(f->path), "config.json") == 0)
         return vs_fail(err, VS_EUNSUPPORTED, "%s: found a file of a model; give the directory that it stands in", f->path);
     bool model = true;
-    enum vs_code code = open_tokenizer(f, o->repeats, err);
+    enum vs_code code = open_tokenizer(f, o->repeats, run, err);
     if (!code && f->tokenizer)
         code = vs_checkpoint_present(f->path, &model, err);
     if (!code && model)

@@ -8,6 +8,7 @@
 #define PROMPT_LENGTH 8u
 #define SAMPLE_CPU 24u   /* old ids; as many tokens again for new and special ones make a batch that costs no more than reading */
 #define SAMPLE_GPU 256u
+#define PROMPTS_ONLY "--prompts-only: nothing but the prompts given ran"
 
 static void not_run(struct checker *k, const char *why)
 {
@@ -184,7 +185,9 @@ static enum vs_code run(struct forward *f)
         not_run(k, "no prompt that can be run");
         return VS_OK;
     }
-    k->r->levels[two ? 4 : 3] = (struct vs_level){good && (!two || !r->first_differing_stage) ? VS_PASS : VS_FAIL, NULL};
+    const bool passes = good && (!two || !r->first_differing_stage);
+    k->r->levels[two ? 4 : 3] = !passes ? (struct vs_level){VS_FAIL, NULL} : f->q->prompts_only ? (struct vs_level){VS_NOT_RUN, PROMPTS_ONLY} :
+                                                                                                 (struct vs_level){VS_PASS, NULL};
     const char *instead = two ? "L1 does not pass: both models ran, which is L4" : "L1 proves the trunks equal: one run stands for both";
     k->r->levels[two ? 3 : 4].why = alone ? alone : instead;
     return VS_OK;
@@ -234,7 +237,7 @@ enum vs_code vs_check_forward(struct checker *k)
         code = vs_list_prompts(&f);
     if (!code)
         code = vs_check_prompts(&f, runnable);
-    if (!code && runnable)
+    if (!code && runnable && !f.q->prompts_only)
         code = add_sets(&f);
     if (!code && runnable)
         code = read_eos(&f);

@@ -41,7 +41,8 @@ static void say_source(struct checker *k, const struct vs_obstacle *o)
 const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o)
 {
     static const char *const rules[] = {[VS_NO_DESCRIPTION] = "VOC419", [VS_UNREAD] = "VOC419", [VS_BEYOND] = "VOC419", [VS_BAD_CONFIG] = "VOC421",
-                                        [VS_MISSING] = "VOC422",        [VS_BAD_SHAPE] = "VOC423", [VS_BAD_DTYPE] = "VOC424"};
+                                        [VS_MISSING] = "VOC422",        [VS_BAD_SHAPE] = "VOC423", [VS_BAD_DTYPE] = "VOC424",
+                                        [VS_MORE_LAYERS] = "VOC420"};
     const char *why = reason(k, o);
     vs_say(k, "file", "%s", o->file);
     vs_say(k, "at", "%s", o->at);
@@ -51,7 +52,13 @@ const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o)
         vs_say(k, "expected", "%s", o->expected);
     vs_say(k, "reason", "%s", why);
     say_source(k, o);
-    vs_found(k, rules[o->kind]);
+    if (o->kind == VS_MORE_LAYERS)
+        vs_say(k, "lost", "%s", k->c->gguf ? "llama.cpp counts the tensors and refuses the file" :
+               "transformers leaves those layers out, with a warning, and computes a shorter model");
+    if (o->kind == VS_MORE_LAYERS && !k->c->gguf)
+        vs_found_as(k, rules[o->kind], VS_WARNING);
+    else
+        vs_found(k, rules[o->kind]);
     return why;
 }
 

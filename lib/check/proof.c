@@ -78,7 +78,7 @@ enum vs_code vs_expect_bytes(struct checker *k, bool *possible)
 struct pair { struct vs_file a, b; };                     /* base, checked */
 struct unlike { uint64_t first; struct id_set rows; };    /* of a tensor: the byte of a piece, the rows */
 
-static enum vs_code read_both(struct proof *p, const struct pair *f, const struct vs_stretch *s, size_t n)
+static enum vs_code read_both(struct proof *p, const struct pair *f, const struct vs_same_bytes *s, size_t n)
 {
     enum vs_code code = n ? vs_file_pread(&f->a, s->base_begin, p->left, n, p->k->err) : VS_OK;
     return code || !n ? code : vs_file_pread(&f->b, s->begin, p->right, n, p->k->err);
@@ -112,14 +112,14 @@ static uint64_t look(const struct proof *p, const struct piece *q, uint64_t from
 /* What was seen to be equal is not read again. */
 static enum vs_code compare(struct proof *p, const struct pair *f, const struct piece *q, struct unlike *u)
 {
-    const struct vs_stretch *s = &q->at;
+    const struct vs_same_bytes *s = &q->at;
     const uint64_t n = s->end - s->begin;
     enum vs_code code = VS_OK;
     if (vs_file_same_place(&f->a, s->base_begin, &f->b, s->begin))
         return vs_task_step(&p->task, n, p->k->err);
     for (uint64_t at = 0; !code && at < n;) {
-        const struct vs_stretch rest = {s->file, s->begin + at, s->end, s->base_file, s->base_begin + at};
-        const struct vs_stretch unknown = vs_watch_unknown(p->k->watch, &rest);
+        const struct vs_same_bytes rest = {s->file, s->begin + at, s->end, s->base_file, s->base_begin + at};
+        const struct vs_same_bytes unknown = vs_watch_unknown(p->k->watch, &rest);
         const uint64_t from = unknown.begin - s->begin, left = unknown.end - unknown.begin, before = at;
         const size_t step = left < BUFFER ? (size_t)left : BUFFER;
         code = read_both(p, f, &unknown, step);

@@ -178,7 +178,7 @@ static enum vs_code invariants(struct checker *k)
 {
     struct vs_plan *plan = vs_plan_new();
     struct vs_offsets offsets = {0};
-    struct vs_offsets_request q = {.checkpoint = k->c, .again = true, .report_only = true};
+    struct vs_offsets_request q = {.checkpoint = k->c, .again = true, .report_only = true, .cancel = k->run->cancel};
     if (!plan)
         return vs_enomem(k->err, "a plan", sizeof *plan);
     enum vs_code code = vs_offsets_plan(&q, plan, &offsets, k->err);

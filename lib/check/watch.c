@@ -64,7 +64,7 @@ void vs_watch_free(struct vs_watch *w)
     vs_free(w);
 }
 
-enum vs_code vs_watch_same(struct vs_watch *w, const struct vs_stretch *s, struct vs_err *err)
+enum vs_code vs_watch_same(struct vs_watch *w, const struct vs_same_bytes *s, struct vs_err *err)
 {
     if (s->begin == s->end)
         return VS_OK;
@@ -342,7 +342,7 @@ static bool saw(void *user, const struct vs_file *f, uint32_t number, uint64_t a
 
 /* ---- what came of it ---- */
 
-struct vs_stretch vs_watch_unknown(const struct vs_watch *w, const struct vs_stretch *s)
+struct vs_same_bytes vs_watch_unknown(const struct vs_watch *w, const struct vs_same_bytes *s)
 {
     size_t i = w ? find_place(w->same, w->same_count, sizeof *w->same, s->file, s->begin) : 0;
     const struct same *x = w && i < w->same_count ? &w->same[i] : NULL;
@@ -350,7 +350,7 @@ struct vs_stretch vs_watch_unknown(const struct vs_watch *w, const struct vs_str
         x->base_begin + (s->begin - x->at.begin) != s->base_begin)
         return *s;
     const struct span gap = next_gap(x, s->begin, s->end);
-    return (struct vs_stretch){s->file, gap.begin, gap.end, s->base_file, s->base_begin + (gap.begin - s->begin)};
+    return (struct vs_same_bytes){s->file, gap.begin, gap.end, s->base_file, s->base_begin + (gap.begin - s->begin)};
 }
 
 const char *vs_watch_hash_of(const struct vs_watch *w, uint32_t file, uint64_t begin, uint64_t end)

@@ -548,7 +548,9 @@ enum vs_code vs_gguf_open(const char *path, uint32_t file, struct vs_arena *a, s
     enum vs_code code = vs_file_open(path, &f, err);
     if (code)
         return code;
-    code = read_growing(&f, file, a, out, err);
+    code = vs_file_fetched(&f, err);
+    if (!code)
+        code = read_growing(&f, file, a, out, err);
     vs_file_close(&f);
     return code;
 }

@@ -330,15 +330,6 @@ static uint64_t load_u64(const unsigned char b[8])
     return v;
 }
 
-/* What a clone holds where git-lfs did not fetch the file: three lines of text. Their first eight bytes would be a length. */
-static bool is_lfs_pointer(const struct vs_file *f)
-{
-    static const char begin[] = "version https://git-lfs.github.com/spec/";
-    char text[sizeof begin - 1];
-    struct vs_err none;
-    return f->size > sizeof text && !vs_file_pread(f, 0, text, sizeof text, &none) && memcmp(text, begin, sizeof text) == 0;
-}
-
 enum vs_code vs_st_read(const struct vs_file *f, uint32_t file, struct vs_arena *a, struct vs_st *out, struct vs_err *err)
 {
     unsigned char length[8];
@@ -353,9 +344,8 @@ enum vs_code vs_st_read(const struct vs_file *f, uint32_t file, struct vs_arena 
     if (n < 2)
         return vs_fail(err, VS_EFORMAT, "%s: header length at byte 0: found %llu, expected at least 2 (\"{}\")", f->path,
                        (unsigned long long)n);
-    if (n > f->size - 8 && is_lfs_pointer(f))
-        return vs_fail(err, VS_EFORMAT, "%s: found a git-lfs pointer of %llu bytes, expected the file that it stands for: run `git lfs pull` in the "
-                       "clone, or download the file", f->path, (unsigned long long)f->size);
+    if (n > f->size - 8 && (code = vs_file_fetched(f, err))) /* the first eight bytes of text are a very long header */
+        return code;
     if (n > f->size - 8)
         return vs_fail(err, VS_EFORMAT, "%s: header length at byte 0: found %llu, but only %llu bytes follow: no safetensors file, or cut off",
                        f->path, (unsigned long long)n, (unsigned long long)(f->size - 8));

@@ -27,7 +27,7 @@ static void absent(const struct vs_describe *d, struct vs_obstacle *o, const cha
 static uint64_t size_up_to(const struct vs_describe *d, const char *name, uint64_t fallback, uint64_t most, struct vs_obstacle *o)
 {
     const struct vs_setting s = vs_setting(d, name);
-    uint64_t v = fallback;
+    uint64_t v = vs_setting_is_required(d, name) ? 0 : fallback;
     char expected[80];
     snprintf(expected, sizeof expected, "a whole number from 1 to %llu", (unsigned long long)most);
     if (!vs_setting_there(s) && !v)
@@ -94,7 +94,7 @@ static void read_names(const struct vs_describe *d, struct vs_arch *a, struct vs
     static const struct name routes[] = {{"softmax_topk", VS_F_SOFTMAX_TOPK}, {"topk_softmax", VS_F_TOPK_SOFTMAX}};
     int v[5] = {0};
     bool parallel = false;
-    struct vs_setting act = vs_setting(d, "act");
+    const struct vs_setting act = vs_setting(d, "act");
     if (act.v && act.v->type != VS_JSON_STRING)
         vs_obstacle_value(o, d, "act", "the name of an activation");
     else if (!name_of(act, acts, sizeof acts / sizeof *acts, &v[0])) {
@@ -105,10 +105,9 @@ static void read_names(const struct vs_describe *d, struct vs_arch *a, struct vs
     (void)name_of(vs_setting(d, "block"), blocks, 3, &v[2]);
     (void)name_of(vs_setting(d, "qk_norm"), qk, 3, &v[3]);
     (void)name_of(vs_setting(d, "route"), routes, 2, &v[4]);
-    if (vs_setting_there(vs_setting(d, "parallel"))) {
-        vs_read_flag(d, "parallel", &parallel, o);
+    vs_read_flag(d, "parallel", &parallel, o);
+    if (vs_setting_there(vs_setting(d, "parallel")))
         v[2] = parallel ? VS_PARALLEL : VS_SEQUENTIAL;
-    }
     a->act = (enum vs_f_act)v[0];
     a->norm = (enum vs_f_norm_kind)v[1];
     a->block = (enum vs_block_kind)v[2];
@@ -171,6 +170,12 @@ static void read_experts(const struct vs_describe *d, struct vs_arch *a, struct 
         vs_obstacle_value(o, d, a->expert_size > UINT32_MAX ? "expert_size" : "shared_size", "a whole number up to 4294967295");
 }
 
+/* A GGUF file without the size of its feed-forward has one of 0, except where all of it is experts. */
+static bool has_inner_size(const struct vs_describe *d)
+{
+    return !d->gguf || (vs_setting_there(vs_setting(d, "experts")) && vs_setting_there(vs_setting(d, "expert_size")));
+}
+
 static void read_sizes(const struct vs_describe *d, struct vs_arch *a, struct vs_obstacle *o)
 {
     a->hidden = size(d, "hidden", 0, o);
@@ -180,7 +185,7 @@ static void read_sizes(const struct vs_describe *d, struct vs_arch *a, struct vs
         read_heads(d, a, o);
     if (o->kind)
         return;
-    a->intermediate = size(d, "intermediate", 4 * a->hidden, o);
+    a->intermediate = size(d, "intermediate", has_inner_size(d) ? 4 * a->hidden : 0, o);
     read_experts(d, a, o);
 }
 

@@ -18,6 +18,7 @@ enum vs_obstacle_kind {
     VS_RUNNABLE,
     VS_NO_DESCRIPTION, /* nobody wrote this architecture down */
     VS_UNREAD,         /* a tensor that the description does not know: the model computes something else */
+    VS_MORE_LAYERS,    /* there are weights of layers beyond those that the config counts */
     VS_BEYOND,         /* the config asks for something that is not computed here */
     VS_BAD_CONFIG,     /* numbers of the config contradict each other */
     VS_MISSING,        /* a tensor that the architecture needs is absent */
@@ -67,10 +68,13 @@ bool vs_setting_is(struct vs_setting s, const char *text);
 bool vs_setting_there(struct vs_setting s);
 bool vs_setting_is_default(const struct vs_describe *d, const char *name);   /* looked up, and the class's own value */
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name); /* not a literal of the description */
+bool vs_setting_has_key(const struct vs_describe *d, const char *name);      /* one that the file, or the model's class, may have */
+bool vs_setting_is_required(const struct vs_describe *d, const char *name);  /* of a GGUF file: without the key it loads nowhere */
 /* As it stands in its file, cut; "absent" without one, "null" included. out holds 120 bytes at least. */
 void vs_setting_show(struct vs_setting s, char *out, size_t n);
 
-/* ---- settings of a type: out stays where there is none; anything of another type is an obstacle, unless there is one already ---- */
+/* ---- settings of a type: out stays where there is none; anything of another type is an obstacle, and so is a required one that is
+ * absent, unless there is one already ---- */
 
 void vs_read_number(const struct vs_describe *d, const char *name, double *out, struct vs_obstacle *o);
 void vs_read_whole(const struct vs_describe *d, const char *name, uint64_t *out, struct vs_obstacle *o);
@@ -164,5 +168,8 @@ struct vs_binding {
 enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struct vs_binding *b, struct vs_obstacle *o,
                      struct vs_err *err) VS_NODISCARD;
 void vs_binding_free(struct vs_binding *b); /* accepts {0} */
+
+/* For the files of this room: used, by position in the checkpoint's tensors. */
+void vs_find_unread(const struct vs_describe *d, const struct vs_arch *a, const struct vs_binding *b, const bool *used, struct vs_obstacle *o);
 
 #endif

@@ -141,25 +141,81 @@ static const char *file_of(const struct binder *k, const struct vs_tensor *t)
     return k->d->c->files[t->file].name;
 }
 
-/* Who says what shape it should be. */
-static void told_by(const struct binder *k, char *out, size_t n)
+/* Sizes that a role is made of beside the hidden one, the likeliest to be wrong first. */
+static const char *const *sizes_of(const struct role *r)
 {
-    static const char *const sizes[] = {"hidden", "intermediate", "heads", "kv_heads", "head_dim", "experts", "expert_size", "shared_size"};
+    static const struct { const char *role, *sizes[4]; } made_of[] = {
+        {"q", {"head_dim", "heads"}}, {"k", {"kv_heads"}}, {"v", {"kv_heads"}}, {"qkv", {"kv_heads", "head_dim", "heads"}},
+        {"q_norm", {"head_dim"}}, {"k_norm", {"head_dim"}}, {"sinks", {"heads"}},
+        {"gate", {"intermediate"}}, {"up", {"intermediate"}}, {"down", {"intermediate"}}, {"router", {"experts"}},
+        {"expert_gate", {"expert_size", "experts"}}, {"expert_up", {"expert_size", "experts"}}, {"expert_down", {"expert_size", "experts"}},
+        {"shared_gate", {"shared_size"}}, {"shared_up", {"shared_size"}}, {"shared_down", {"shared_size"}}};
+    static const char *const none[] = {NULL};
+    const bool stacked = strcmp(r->name, "q") == 0 && r->stored_rows != r->rows;
+    for (size_t i = 0; i < sizeof made_of / sizeof *made_of; i++)
+        if (strcmp(made_of[i].role, stacked ? "qkv" : r->name) == 0)
+            return made_of[i].sizes;
+    return none;
+}
+
+/* A size that nobody says, worked out of others. */
+static bool told_by_others(const struct binder *k, const char *size, char *out, size_t n)
+{
+    static const struct { const char *size, *times, *of, *over; } rules[] = {
+        {"kv_heads", "", "heads", NULL}, {"head_dim", "", "hidden", "heads"}, {"intermediate", "4 times ", "hidden", NULL},
+        {"expert_size", "", "intermediate", NULL}};
+    const struct vs_setting s = vs_setting(k->d, size);
+    char key[160], of[160], over[160] = "";
+    if (vs_setting_there(s) || !vs_setting_has_key(k->d, size))
+        return false;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (strcmp(rules[i].size, size) != 0)
+            continue;
+        vs_setting_key(k->d, size, key, sizeof key);
+        vs_setting_key(k->d, rules[i].of, of, sizeof of);
+        if (rules[i].over)
+            vs_setting_key(k->d, rules[i].over, over, sizeof over);
+        const char *why = s.doc && s.doc == k->d->config ? "null" : "absent";
+        snprintf(out, n, "by %s%s%s%s, as %s is %s", rules[i].times, of, over[0] ? " over " : "", over, key, why);
+        return true;
+    }
+    return false;
+}
+
+static bool told_by_default(const struct binder *k, const char *size, char *out, size_t n)
+{
     char key[160];
-    snprintf(out, n, k->d->gguf ? "as the keys say" : k->d->config ? "as the config says" : "as the description says");
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (vs_setting_is_default(k->d, sizes[i])) {
-            vs_setting_key(k->d, sizes[i], key, sizeof key);
-            snprintf(out, n, "by the default of %s, which is absent", key);
+    if (!vs_setting_is_default(k->d, size))
+        return false;
+    vs_setting_key(k->d, size, key, sizeof key);
+    snprintf(out, n, "by the default of %s, which is absent", key);
+    return true;
+}
+
+/* Those sizes are columns of what leads back to the hidden size, and rows of everything else. */
+static bool own_size_fits(const struct vs_tensor *t, const struct role *r, bool transposed)
+{
+    const size_t length = strlen(r->name);
+    const bool back = strcmp(r->name, "o") == 0 || (length >= 4 && strcmp(r->name + length - 4, "down") == 0);
+    const uint32_t from_end = r->vector || back != transposed ? 1 : 2;
+    return t->ndim >= from_end && t->shape[t->ndim - from_end] == (back && !r->vector ? r->cols : r->stored_rows);
+}
+
+/* Who says what shape it should be. */
+static void told_by(const struct binder *k, const struct vs_tensor *t, const struct role *r, bool transposed, char *out, size_t n)
+{
+    for (const char *const *size = sizes_of(r); *size && !own_size_fits(t, r, transposed); size++)
+        if (told_by_default(k, *size, out, n) || told_by_others(k, *size, out, n))
             return;
-        }
+    if (!told_by_default(k, "hidden", out, n))
+        snprintf(out, n, k->d->gguf ? "as the keys say" : k->d->config ? "as the config says" : "as the description says");
 }
 
 static void wrong_shape(const struct binder *k, const struct vs_tensor *t, const struct role *r, bool transposed)
 {
-    char name[200], teller[200];
+    char name[200], teller[600];
     unsigned long long rows = r->stored_rows, cols = r->cols;
-    told_by(k, teller, sizeof teller);
+    told_by(k, t, r, transposed, teller, sizeof teller);
     vs_obstacle_set(k->o, VS_BAD_SHAPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
     say_shape(k->o, t);
     if (r->vector)
@@ -477,42 +533,6 @@ static void bind_model(struct binder *k)
     bind_head(k);
 }
 
-/* ---- what is left over ---- */
-
-static bool is_outside(const struct binder *k, struct vs_str name)
-{
-    for (uint32_t i = 0; i < k->d->depth; i++) {
-        const struct vs_jval *list = vs_jget(k->d->docs[i].root, "outside");
-        for (const struct vs_jval *v = list ? list->child : NULL; v; v = v->next)
-            if (vs_glob(v->str, name))
-                return true;
-    }
-    return false;
-}
-
-static bool other_modality(const struct vs_checkpoint *c, uint64_t tensor)
-{
-    for (uint32_t i = 0; i < c->table_count; i++)
-        if (c->tables[i].tensor == tensor)
-            return c->tables[i].role == VS_ROLE_VISION || c->tables[i].role == VS_ROLE_AUDIO;
-    return false;
-}
-
-static void find_unread(struct binder *k)
-{
-    const struct vs_checkpoint *c = k->d->c;
-    uint64_t unread = 0;
-    for (uint64_t i = 0; i < c->tensor_count && !k->o->kind; i++) {
-        if (k->used[i] || is_outside(k, c->tensors[i].name) || other_modality(c, i))
-            continue;
-        if (!unread++) {
-            char name[200];
-            vs_obstacle_set(k->o, VS_UNREAD, file_of(k, &c->tensors[i]), vs_escape(name, sizeof name, c->tensors[i].name));
-            vs_obstacle_found(k->o, "not known to %s", k->a->id);
-        }
-    }
-}
-
 /* Before memory is taken for what the config says. */
 static bool has_room(const struct binder *k, uint64_t experts)
 {
@@ -546,7 +566,7 @@ enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struc
         bind_layer(&k, l);
         check_gate(&k, l);
     }
-    find_unread(&k);
+    vs_find_unread(d, a, b, k.used, o);
     return VS_OK;
 }
 

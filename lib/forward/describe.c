@@ -254,12 +254,22 @@ static const struct vs_jval *meaning(const struct vs_jval *means, struct vs_str 
     return NULL;
 }
 
+/* llama.cpp does not load a file without some keys: nothing stands for them. */
+static bool must_say(const struct vs_jval *lookup)
+{
+    bool must = false;
+    (void)vs_jbool(vs_jget(lookup, "gguf_required"), &must);
+    return must;
+}
+
 static struct vs_setting value_of(const struct vs_describe *d, const struct vs_jdoc *doc, const struct vs_jval *v)
 {
     bool looked_up = v->type == VS_JSON_OBJECT && (vs_jget(v, "config") || vs_jget(v, "gguf")), said = false;
     if (!looked_up)
         return (struct vs_setting){.doc = doc, .v = v->type == VS_JSON_NULL ? NULL : v};
     struct vs_setting s = from_config(d, vs_jget(v, d->gguf ? "gguf" : "config"), &said);
+    if (d->gguf && !s.kv && must_say(v))
+        return s;
     const struct vs_jval *fallback = d->gguf ? vs_jget(v, "gguf_default") : NULL;
     fallback = fallback ? fallback : vs_jget(v, "default");
     s = said || vs_setting_there(s) || !fallback ? s : (struct vs_setting){.doc = doc, .v = fallback};
@@ -330,6 +340,26 @@ void vs_setting_key(const struct vs_describe *d, const char *name, char *out, si
         spelling(d, keys, out, n);
     else
         snprintf(out, n, "%s", name);
+}
+
+bool vs_setting_is_required(const struct vs_describe *d, const char *name)
+{
+    const struct vs_jdoc *doc = NULL;
+    return d->gguf && must_say(member(d, "settings", name, &doc));
+}
+
+/* A class may have a size without a key for it. */
+bool vs_setting_has_key(const struct vs_describe *d, const char *name)
+{
+    const struct vs_jdoc *doc = NULL;
+    const struct vs_jval *keys = keys_of(d, name, &doc), *class = d->gguf ? NULL : class_of(d);
+    char key[128];
+    for (const struct vs_jval *k = keys ? keys->child : NULL; k; k = k->next) {
+        snprintf(key, sizeof key, "%.*s", VS_STR(k->str));
+        if (!class || vs_jget(class, key))
+            return true;
+    }
+    return false;
 }
 
 bool vs_setting_is_looked_up(const struct vs_describe *d, const char *name)

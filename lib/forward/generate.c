@@ -224,9 +224,9 @@ static uint64_t slot_bytes(const struct vs_arch *a)
     return 2ull * sizeof(float) * a->layers * a->kv_heads * a->head_dim;
 }
 
-static uint64_t slots_of(const struct vs_forward_job *j, const struct turn *t)
+static uint64_t slots_of(const struct vs_forward_job *j, uint32_t prompt)
 {
-    return (uint64_t)j->prompts->list[t->prompt].count + j->q->generate;
+    return (uint64_t)j->prompts->list[prompt].count + j->q->generate;
 }
 
 static uint32_t group_size(const struct vs_forward_job *j, const struct turn *turns, uint32_t count)
@@ -236,39 +236,43 @@ static uint32_t group_size(const struct vs_forward_job *j, const struct turn *tu
     uint32_t n = 0;
     for (; n < count && turns[n].key == turns[0].key; n++) {
         tokens += j->prompts->list[turns[n].prompt].count;
-        slots += slots_of(j, &turns[n]);
+        slots += slots_of(j, turns[n].prompt);
         if (n && (tokens > most || slots > room))
             break;
     }
     return n;
 }
 
-static enum vs_code check_cache(const struct vs_forward_job *j, const struct turn *t, struct vs_err *err)
+static bool is_turn(const struct vs_prompt *p)
 {
-    uint64_t memory = vs_batch_memory(j->run), bytes = 0;
-    if (vs_mul(slots_of(j, t), slot_bytes(&j->model->arch), &bytes) && bytes <= (memory > CACHE_LEAST ? memory : CACHE_LEAST))
-        return VS_OK;
-    return vs_fail(err, VS_ELIMIT, "--generate %u: keys and values of a prompt of %u tokens and its continuation take %llu bytes, --memory is %llu; "
-                   "give fewer tokens or more memory", j->q->generate, j->prompts->list[t->prompt].count, (unsigned long long)bytes,
-                   (unsigned long long)memory);
+    return p->origin == VS_PROMPT_USER && !p->skip;
 }
 
-/* The user's prompts in the order of writing. */
-static enum vs_code list_turns(const struct vs_forward_job *j, struct turn *turns, uint32_t *count, struct vs_err *err)
+/* The user's prompts in the order of writing. Returns how many. */
+static uint32_t list_turns(const struct vs_forward_job *j, struct turn *turns)
 {
-    enum vs_code code = VS_OK;
-    *count = 0;
-    for (uint32_t i = 0; !code && i < j->prompts->count; i++) {
-        if (j->prompts->list[i].origin != VS_PROMPT_USER || j->prompts->list[i].skip)
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < j->prompts->count; i++) {
+        if (!is_turn(&j->prompts->list[i]))
             continue;
-        struct turn *t = &turns[*count];
-        *t = (struct turn){.prompt = i, .place = *count};
-        t->key = vs_batch_key(&j->model->arch, slots_of(j, t));
-        code = check_cache(j, t, err);
-        ++*count;
+        turns[count] = (struct turn){.prompt = i, .place = count};
+        turns[count].key = vs_batch_key(&j->model->arch, slots_of(j, i));
+        count++;
     }
-    qsort(turns, *count, sizeof *turns, by_key);
-    return code;
+    qsort(turns, count, sizeof *turns, by_key);
+    return count;
+}
+
+enum vs_code vs_generate_fits(const struct vs_forward_job *j, struct vs_err *err)
+{
+    const uint64_t memory = vs_batch_memory(j->run), room = memory > CACHE_LEAST ? memory : CACHE_LEAST;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < j->prompts->count; i++)
+        if (is_turn(&j->prompts->list[i]) && (!vs_mul(slots_of(j, i), slot_bytes(&j->model->arch), &bytes) || bytes > room))
+            return vs_fail(err, VS_ELIMIT, "--generate %u: keys and values of a prompt of %u tokens and its continuation take %llu bytes, --memory is "
+                           "%llu; give fewer tokens or more memory", j->q->generate, j->prompts->list[i].count, (unsigned long long)bytes,
+                           (unsigned long long)memory);
+    return VS_OK;
 }
 
 /* One bar over all groups; continuations that end early leave it short. */
@@ -288,14 +292,13 @@ enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trun
 {
     struct turn *turns = vs_arena_array(arena, j->prompts->count + 1u, sizeof *turns);
     struct pace pace = {0};
-    uint32_t count = 0;
     r->generated = vs_arena_array(arena, j->prompts->count + 1u, sizeof *r->generated);
     if (!turns || !r->generated)
         return vs_enomem(err, "continuations", j->prompts->count * sizeof *r->generated);
-    enum vs_code code = list_turns(j, turns, &count, err);
+    const uint32_t count = list_turns(j, turns);
+    enum vs_code code = VS_OK;
     struct vs_task task;
-    if (!code)
-        begin_task(j, turns, count, trunk, head, &task);
+    begin_task(j, turns, count, trunk, head, &task);
     for (uint32_t at = 0; !code && at < count;) {
         struct writer k = {.j = j, .turns = turns + at, .n = group_size(j, turns + at, count - at)};
         code = write_group(&k, trunk, head, arena, r, &pace, err);

@@ -366,12 +366,15 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
                              struct vs_forward_verdicts *v, bool *far, struct vs_err *err)
 {
     struct runner k = {.j = j, .r = r, .v = v, .halvings = halvings};
+    const bool continues = j->q->generate && !j->model->arch.encoder;
     double began = vs_now();
     *v = (struct vs_forward_verdicts){.first_different_id = UINT64_MAX};
     *r = (struct vs_forward_report){.hidden_nmse = -1, .mass_new_max = -1, .row_sum_error = -1,
                                        .logits_max_abs = j->base && !j->model->arch.encoder ? 0 : -1};
     r->architecture = vs_arena_dup(arena, j->model->arch.id, strlen(j->model->arch.id));
     enum vs_code code = r->architecture ? order_prompts(&k, err) : vs_enomem(err, "a name", 0);
+    if (!code && continues)
+        code = vs_generate_fits(j, err);
     if (!code && k.entry_count) {
         set_limits(&k);
         code = open_weights(&k, j->q->generate > 0, err);
@@ -391,7 +394,7 @@ static enum vs_code run_once(const struct vs_forward_job *j, unsigned halvings, 
         sum_up(&k, vs_now() - began);
     if (!code && v->hidden_bad)
         code = vs_find_broken(j->model, v->hidden_at, j->prompts, j->run, &v->broken, err);
-    if (!code && k.entry_count && j->q->generate && !j->model->arch.encoder)
+    if (!code && k.entry_count && continues)
         code = vs_generate(j, k.trunk, k.head, arena, r, err);
     if (!code && j->q->dump_logits) {
         *j->dump = k.dump;

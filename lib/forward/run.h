@@ -53,6 +53,8 @@ enum vs_code vs_forward_run(const struct vs_forward_job *j, struct vs_arena *are
 
 /* ---- for the files of this room ---- */
 
+/* VS_ELIMIT: memory has no room for the keys and values of one of the prompts; to be asked before anything is run. */
+enum vs_code vs_generate_fits(const struct vs_forward_job *j, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_generate(const struct vs_forward_job *j, struct vs_weights *trunk, struct vs_weights *head, struct vs_arena *arena,
                          struct vs_forward_report *r, struct vs_err *err) VS_NODISCARD;
 /* broken.c: the weights that make hidden states of this look out of those before are read once more; of the input table the rows of

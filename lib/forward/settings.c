@@ -98,11 +98,16 @@ void vs_obstacle_value(struct vs_obstacle *o, const struct vs_describe *d, const
 
 /* ---- of a type ---- */
 
+static bool is_left_out(const struct vs_describe *d, const char *name, struct vs_setting s)
+{
+    return !vs_setting_there(s) && !vs_setting_is_required(d, name);
+}
+
 void vs_read_number(const struct vs_describe *d, const char *name, double *out, struct vs_obstacle *o)
 {
     const struct vs_setting s = vs_setting(d, name);
     double v;
-    if (!vs_setting_there(s))
+    if (is_left_out(d, name, s))
         return;
     if (vs_setting_f64(s, &v) && isfinite(v))
         *out = v;
@@ -113,14 +118,14 @@ void vs_read_number(const struct vs_describe *d, const char *name, double *out, 
 void vs_read_whole(const struct vs_describe *d, const char *name, uint64_t *out, struct vs_obstacle *o)
 {
     const struct vs_setting s = vs_setting(d, name);
-    if (vs_setting_there(s) && !vs_setting_u64(s, out))
+    if (!is_left_out(d, name, s) && !vs_setting_u64(s, out))
         vs_obstacle_value(o, d, name, "a whole number from 0 on");
 }
 
 void vs_read_flag(const struct vs_describe *d, const char *name, bool *out, struct vs_obstacle *o)
 {
     const struct vs_setting s = vs_setting(d, name);
-    if (vs_setting_there(s) && !vs_setting_bool(s, out))
+    if (!is_left_out(d, name, s) && !vs_setting_bool(s, out))
         vs_obstacle_value(o, d, name, "true or false");
 }
 

@@ -110,7 +110,8 @@ enum vs_code vs_extend_blocks(struct vs_planner *p, struct vs_err *err)
     struct vs_extend *x = p->x;
     struct vs_offsets offsets = {0};
     struct vs_offsets_request request = {.checkpoint = p->checkpoint, .token_dir = p->token_dir,
-                                         .new_count = (uint32_t)x->id_count, .rows_extra = padding(p), .again = true};
+                                         .new_count = (uint32_t)x->id_count, .rows_extra = padding(p), .again = true,
+                                         .cancel = p->run->cancel};
     uint32_t *ids = vs_arena_array(p->arena, (size_t)x->token_count + 1, sizeof *ids);
     if (!ids)
         return vs_enomem(err, "the new ids", x->token_count * sizeof *ids);

@@ -215,6 +215,7 @@ static enum vs_code by_number(struct vs_planner *p, const struct vs_tokenizer *b
     enum vs_code code = reserve(p, entries, err);
     if (!code)
         code = add_numbered(p, base, from, end, (uint32_t)entries, err);
+    x->named = base_end;
     x->needed = end;
     return code;
 }
@@ -236,6 +237,7 @@ static enum vs_code finish(struct vs_planner *p, struct vs_err *err)
     const struct vs_extend_token *last = x->token_count ? &x->tokens[x->token_count - 1] : NULL;
     if (last && last->id + last->count > x->needed)
         x->needed = last->id + last->count;
+    x->named = p->request->map || p->request->tokenizer ? x->needed : x->named;
     x->rows_after = x->needed > x->rows_before ? x->needed : x->rows_before;
     if (m && x->rows_after % m && !vs_add(x->rows_after, m - x->rows_after % m, &x->rows_after))
         return vs_fail(err, VS_ELIMIT, "--pad-multiple %llu is beyond what ids can count", (unsigned long long)m);
@@ -263,7 +265,7 @@ static enum vs_code open_map(struct vs_planner *p, const struct vs_tokenizer *ba
 
 enum vs_code vs_extend_ids(struct vs_planner *p, struct vs_err *err)
 {
-    const struct vs_tokenizer_options strict = {.holes = true, .ids_only = true};
+    const struct vs_tokenizer_options strict = {.holes = true, .ids_only = true, .cancel = p->run->cancel};
     const struct vs_extend_request *q = p->request;
     struct vs_extend *x = p->x;
     struct vs_tokenizer *base = NULL, *other = NULL;

@@ -58,7 +58,7 @@ static enum vs_code follows(struct vs_merge *m, struct vs_err *err)
 static enum vs_code open_base(struct vs_merge *m, const struct vs_merge_request *q, const struct vs_run *run, struct vs_err *err)
 {
     char sha[VS_SHA256_HEX];
-    enum vs_code code = vs_tokenizer_open(q->base, &(struct vs_tokenizer_options){.lenient = true}, &m->base, err);
+    enum vs_code code = vs_tokenizer_open(q->base, &(struct vs_tokenizer_options){.lenient = true, .cancel = run->cancel}, &m->base, err);
     if (!code)
         code = check_base(m->base, err);
     if (!code && vs_path_is_dir(q->base)) {
@@ -127,7 +127,7 @@ static enum vs_code match_one(struct vs_merge *m, struct vs_match *match, const 
     const char *source = vs_arena_dup(&m->map->impl->arena, path + begin, n - begin);
     enum vs_code code = source ? VS_OK : vs_enomem(err, "a name", n);
     if (!code)
-        code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.holes = true, .ids_only = true}, &ext, err);
+        code = vs_tokenizer_open(path, &(struct vs_tokenizer_options){.holes = true, .ids_only = true, .cancel = run->cancel}, &ext, err);
     if (!code)
         code = vs_match_extension(match, ext, vs_cstr(source), m->map, run, err);
     if (!code)

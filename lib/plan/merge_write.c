@@ -231,9 +231,10 @@ static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer 
 
 static enum vs_code prove(struct vs_merge *m, const struct vs_outdir *d, const struct vs_run *run, struct vs_err *err)
 {
+    const struct vs_tokenizer_options options = {.lenient = true, .cancel = run->cancel};
     struct vs_tokenizer *t = NULL;
     const char *path = vs_outdir_path(d, m->base_dir ? "." : "tokenizer.json", &m->arena); /* with its siblings where it has some */
-    enum vs_code code = path ? vs_tokenizer_open(path, &(struct vs_tokenizer_options){.lenient = true}, &t, err) : vs_enomem(err, "a path", 0);
+    enum vs_code code = path ? vs_tokenizer_open(path, &options, &t, err) : vs_enomem(err, "a path", 0);
     if (!code)
         code = check_ids(m, t, err);
     if (!code)

@@ -59,7 +59,7 @@ static enum vs_code sorted_blocks(const struct vs_layout *l, int pass, struct vs
 
 static enum vs_code open_tokenizers(struct planner *p, struct vs_err *err)
 {
-    const struct vs_tokenizer_options options = {.lenient = p->q->report_only, .holes = true, .ids_only = true};
+    const struct vs_tokenizer_options options = {.lenient = p->q->report_only, .holes = true, .ids_only = true, .cancel = p->q->cancel};
     const char *dir = p->q->checkpoint->dir;
     bool same = !p->q->token_dir || strcmp(p->q->token_dir, dir) == 0;
     enum vs_code code = VS_OK;

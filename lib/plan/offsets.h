@@ -22,6 +22,7 @@ struct vs_offsets_request {
     bool again;                  /* false: a model that carries an offset-receipt.json is refused where this may be the same event once more */
     bool made_for_it;            /* the new tokens belong to a map that was made from the tokenizer of this very model */
     bool report_only;            /* violated invariants are recorded in the plan instead of refused */
+    const volatile sig_atomic_t *cancel; /* as that of a vs_run, or NULL: for the tokenizers that are read */
 };
 
 /* What happens to one tensor that the layout names. A tensor that does not grow is untouched. */

@@ -200,7 +200,7 @@ static enum vs_code check_mark(const struct vs_plan *plan, const char *name, con
 static enum vs_code plan_all(struct patch *p, struct vs_err *err)
 {
     const struct vs_checkpoint_options options = {.data_dir = p->run->data_dir, .lenient = p->q->check};
-    struct vs_offsets_request r = {.again = p->q->check, .report_only = p->q->check};
+    struct vs_offsets_request r = {.again = p->q->check, .report_only = p->q->check, .cancel = p->run->cancel};
     struct vs_offsets o;
     enum vs_code code = mark_files(p, err);
     if (!code)

@@ -62,8 +62,25 @@ enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *
     return VS_OK;
 }
 
+/* A tokenizer that git-lfs did not fetch would be missing in OUT, though nobody reads it here. */
+static enum vs_code check_fetched(const struct vs_file_plan *file, struct vs_err *err)
+{
+    struct vs_file f;
+    if (!file->source || !vs_is_tokenizer_file(file->name))
+        return VS_OK;
+    enum vs_code code = vs_file_open(file->source, &f, err);
+    if (code)
+        return code;
+    code = vs_file_fetched(&f, err);
+    vs_file_close(&f);
+    return code;
+}
+
 enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err)
 {
+    const enum vs_code code = check_fetched(file, err);
+    if (code)
+        return code;
     struct vs_file_plan *list = vs_list_room(plan->files, plan->file_count, sizeof *list);
     if (!list)
         return vs_enomem(err, "the list of files", sizeof *list);

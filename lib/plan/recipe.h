@@ -43,6 +43,7 @@ struct vs_extend {
     uint64_t rows_before, rows_after; /* of the text table */
     uint64_t base_needed;        /* rows below are in use before: frozen */
     uint64_t needed;             /* initialised rows below belong to a token: trainable; at or above: padding, inert */
+    uint64_t named;              /* tokens end there: --rows and --add ask for rows that carry none */
     uint64_t spare_used;         /* rows that existed and become tokens */
     uint64_t *in_use;            /* bitmap over base rows that carry a token; NULL = all of them */
     struct vs_extend_token *tokens; uint32_t token_count; /* ascending id */

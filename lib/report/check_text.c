@@ -160,7 +160,8 @@ static void put_count(uint32_t n, const char *what, bool *any, struct vs_buf *b)
 /* Asked for and not done is the last that is said. */
 static void put_not_run(const struct vs_check_result *r, struct vs_buf *b)
 {
-    if (!r->forward_asked || r->levels[3].state != VS_NOT_RUN || r->levels[4].state != VS_NOT_RUN)
+    const bool ran = r->forward && r->forward->prompts;
+    if (!r->forward_asked || ran || r->levels[3].state != VS_NOT_RUN || r->levels[4].state != VS_NOT_RUN)
         return;
     vs_buf_puts(b, "the model was NOT run: ");
     vs_put_text(b, r->levels[3].why);

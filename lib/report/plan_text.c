@@ -129,9 +129,9 @@ static void extend_summary(const struct vs_plan *p, struct vs_buf *b)
     set_by_file(x, b);
     if (p->shift.by)
         nameless_inside(p, b);
-    else if (x->rows_after > x->needed)
-        vs_buf_printf(b, LABEL "%llu rows carry no token: %llu .. %llu\n", "", (ull)(x->rows_after - x->needed), (ull)x->needed,
-                      (ull)(x->rows_after - 1));
+    else if (x->rows_after > x->named)
+        vs_buf_printf(b, LABEL "%llu row%s no token: %llu .. %llu\n", "", (ull)(x->rows_after - x->named),
+                      x->rows_after - x->named == 1 ? " carries" : "s carry", (ull)x->named, (ull)(x->rows_after - 1));
 }
 
 static void begins_as(const struct vs_extend_token *t, struct vs_init init, struct vs_buf *b)

@@ -21,9 +21,15 @@ struct vs_load {
     struct vs_tokenizer_impl *impl;
     struct vs_tokenizer *t;     /* &impl->t */
     bool lenient, repeats, holes, ids_only;
+    const volatile sig_atomic_t *cancel;
     struct vs_json j;
     struct vs_arena scratch;    /* strings with escapes; freed with the text */
 };
+
+static inline bool vs_load_cancelled(const struct vs_load *l)
+{
+    return l->cancel && *l->cancel;
+}
 
 enum vs_code vs_load_json(struct vs_load *l, const char *path, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_load_model(struct vs_load *l, struct vs_err *err) VS_NODISCARD; /* the scanner stands before the object */

@@ -122,6 +122,8 @@ static bool flush(struct batch *b)
 {
     if (b->count == 0)
         return true;
+    if (vs_load_cancelled(b->l))
+        return false;
     if (b->products.failed)
         return vs_json_fail(&b->l->j, VS_ENOMEM, "not enough memory for the merges");
     lay_products(b);
@@ -161,7 +163,7 @@ static bool push(struct batch *b, size_t place, struct vs_str left, struct vs_st
 
 /* ---- the list ---- */
 
-/* Reads all merges. */
+/* Reads all merges. False without a failed scanner: interrupted. */
 static bool read_list(struct vs_load *l, struct batch *b)
 {
     struct vs_json *j = &l->j;
@@ -220,7 +222,8 @@ enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_st
         return vs_enomem(err, "the merges", sizeof *b);
     b->l = l;
     b->prefix = prefix.n;
-    if (read_list(l, b)) {
+    const bool read = read_list(l, b);
+    if (read) {
         size_t after = l->j.at;
         if (build(l, b, span.begin, err))
             l->j.at = after;
@@ -232,5 +235,5 @@ enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_st
     vs_buf_free(&b->products);
     vs_free(b->merges);
     vs_free(b);
-    return l->j.failed ? l->j.error.code : VS_OK;
+    return l->j.failed ? l->j.error.code : read ? VS_OK : vs_fail(err, VS_ECANCELED, "interrupted");
 }

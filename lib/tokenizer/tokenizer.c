@@ -92,7 +92,7 @@ enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_optio
     struct vs_tokenizer_impl *impl = vs_calloc(1, sizeof *impl);
     struct vs_load l = {.impl = impl, .lenient = options && options->lenient,
                         .repeats = options && options->repeats, .holes = options && options->holes,
-                        .ids_only = options && options->ids_only};
+                        .ids_only = options && options->ids_only, .cancel = options ? options->cancel : NULL};
     *out = NULL;
     if (!impl)
         return vs_enomem(err, "a tokenizer", sizeof *impl);

@@ -53,13 +53,14 @@ Grow: to a number of rows, or to the ids and then to a multiple. Never down.
   plan       input  model.embed_tokens.weight  576 -> 600 rows, mean
              head   lm_head.weight  576 -> 600 rows, mean
              24 rows are added
+             85 rows carry no token: 515 .. 599
   edits      576 -> 600          config.json /vocab_size
   nothing written (--dry-run)
   $ embed-extend base --add 62 --pad-multiple 64 -n
   plan       input  model.embed_tokens.weight  576 -> 640 rows, mean
              head   lm_head.weight  576 -> 640 rows, mean
              61 spare rows are reserved, 64 rows are added
-             63 rows carry no token: 577 .. 639
+             125 rows carry no token: 515 .. 639
   edits      576 -> 640          config.json /vocab_size
   nothing written (--dry-run)
   $ embed-extend base --pad-multiple 1000 -n
@@ -87,7 +88,7 @@ Methods: for all, for input and head apart, for one token. Without a map no piec
   plan       input  model.embed_tokens.weight  576 rows, none added; 2 spare: zero
              head   lm_head.weight  576 rows, none added; 2 spare: zero
              2 spare rows are reserved, 0 rows are added
-             59 rows carry no token: 517 .. 575
+             61 rows carry no token: 515 .. 575
   $ embed-extend base --map merged/vocab-map.json --in-init pieces --out-init copy:3 -n
   plan       input  model.embed_tokens.weight  576 rows, none added; 61 spare: pieces
              head   lm_head.weight  576 rows, none added; 61 spare: copy:3
@@ -167,6 +168,7 @@ A model without a tokenizer: the map is believed. With neither, new rows come af
   plan       input  model.embed_tokens.weight  576 -> 579 rows, mean
              head   lm_head.weight  576 -> 579 rows, mean
              3 rows are added
+             3 rows carry no token: 576 .. 578
   edits      576 -> 579          config.json /vocab_size
   nothing written (--dry-run)
 
@@ -179,13 +181,24 @@ Everything else of the model comes along as it is. What would be a stale copy of
   plan       input  model.embed_tokens.weight  576 rows, none added; 3 spare: mean
              head   lm_head.weight  576 rows, none added; 3 spare: mean
              3 spare rows are reserved, 0 rows are added
-             58 rows carry no token: 518 .. 575
+             61 rows carry no token: 515 .. 575
   note       onnx/ is left out: weights in another format
              pytorch_model.bin is left out: another copy of the weights, which does not have the new rows
   wrote full-out  (0.1 MB, of them 0.1 MB new)  in ... s, peak memory ... MB
   frozen below id 515: sha256 before = after in full-out/receipt.json
   next: vocab-check full-out --base full --receipt full-out/receipt.json
   $ for f in chat_template.jinja modeling_x.py LICENSE preprocessor_config.json 1_Pooling/config.json generation_config.json; do cmp full/$f full-out/$f; done
+
+A tokenizer that git-lfs did not fetch would be missing in OUT, though nobody reads it here; a picture may be.
+
+  $ for f in tokenizer.model vocab.txt; do
+  >   cp -r base clone && printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 499723\n' > clone/$f
+  >   embed-extend clone --add 3 -n -q; rm -r clone
+  > done
+  embed-extend: clone/tokenizer.model: found a git-lfs pointer of 71 bytes, expected the file that it stands for: run `git lfs pull` in the clone, or download the file
+  embed-extend: clone/vocab.txt: found a git-lfs pointer of 71 bytes, expected the file that it stands for: run `git lfs pull` in the clone, or download the file
+  $ cp -r base clone && printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 499723\n' > clone/logo.png
+  $ embed-extend clone --add 3 -o picture -q > /dev/null && cmp clone/logo.png picture/logo.png; rm -r clone picture
 
 A tensor of the vocabulary's size that nobody knows stops the run with its name. The person says what it is.
 
@@ -210,6 +223,7 @@ A tensor of the vocabulary's size that nobody knows stops the run with its name.
              head   lm_head.weight  576 -> 600 rows, mean
              head   draft.head.proj  576 -> 600 rows, mean
              24 rows are added
+             85 rows carry no token: 515 .. 599
   edits      576 -> 600          config.json /vocab_size
   nothing written (--dry-run)
   $ embed-extend strange --rows 600 --ignore draft.head.proj -o ignored -q
@@ -223,6 +237,7 @@ The config says tied, the bytes do not: two tables. They say the same: one, and 
              head   lm_head.weight  576 -> 600 rows, normal
              head   tied, says the config; the stored copy is compared before it is written
              24 rows are added
+             85 rows carry no token: 515 .. 599
   edits      576 -> 600          config.json /vocab_size
   warning: the config says tied, but lm_head.weight is not the input: it has grown as a head of its own, and loaders that believe the config drop it; set "tie_word_embeddings": false if it is meant
   wrote liar-out  (0.1 MB, of them 0.1 MB new)  in ... s, peak memory ... MB
@@ -253,6 +268,7 @@ The config says tied, the bytes do not: two tables. They say the same: one, and 
              head   lm_head.weight  576 -> 600 rows, zero
              head   tied, says the config; the stored copy is compared before it is written
              24 rows are added
+             85 rows carry no token: 515 .. 599
   edits      576 -> 600          config.json /vocab_size
   embed-extend: --out-init: lm_head.weight is tied to the input (the config says so and the bytes agree), so its rows are the input's; use --in-init
   [2]
@@ -284,5 +300,5 @@ A head that stays behind is named.
   plan       input  model.embed_tokens.weight  576 rows, none added; 2 spare: mean
              head   lm_head.weight  576 rows, none added; 2 spare: mean
              2 spare rows are reserved, 0 rows are added
-             59 rows carry no token: 517 .. 575
+             61 rows carry no token: 515 .. 575
   new        515 .. 516  mean

@@ -54,6 +54,13 @@ OUT holds the JSON and tokenizer files, with only the bytes changed that must be
         "<end_of_image>": 262147,
         "<|extra_0|>": 262144,
 
+What git-lfs did not fetch is no file to copy.
+
+  $ cp -r gemma3n clone && printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 499723\n' > clone/tokenizer.model
+  $ offset-patch clone --add 3 -o no -q; ls -d no; rm -r clone
+  offset-patch: clone/tokenizer.model: found a git-lfs pointer of 71 bytes, expected the file that it stands for: run `git lfs pull` in the clone, or download the file
+  ls: cannot access 'no': No such file or directory
+
 embed-extend writes the same bytes under these names.
 
   $ embed-extend gemma3n --add 3 -o extended3 -q

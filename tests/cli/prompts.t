@@ -76,6 +76,21 @@ be taken for those of another, and that is told too.
   "dumped":{"file":null,"holds":"logits","why":"1 of 1 prompt cannot be run, the first is prompt 1","shape":null}
   [1]
 
+Where a map says that there are new ids, every one runs, unless the prompts given are all that is wanted: then no level passes.
+
+  $ make-checkpoint small-german german && vocab-merge base german -o merged -q > /dev/null && embed-extend base --map merged/vocab-map.json -o grown -q > /dev/null
+  $ vocab-check grown --prompt-ids "1 2 3" --device cpu | grep 'L3\|forward  '
+             L3 forward        pass
+  forward    llama: 13 prompts, 90 positions, ...
+  $ vocab-check grown --prompt-ids "1 2 3" --prompts-only --generate 2 --device cpu | grep 'L3\|forward  \|NOT run'
+             L3 forward        not run (--prompts-only: nothing but the prompts given ran)
+  forward    llama: 1 prompt, 3 positions, ...
+  $ vocab-check grown --prompt-ids "1 9999" --prompts-only --device cpu -q | grep VOC4
+  error   VOC431  1 id in 1 prompt has no row, the first is 9999 at position 1 of prompt 1; the table ends at 575
+  $ vocab-check base --prompts-only --generate 2
+  vocab-check: --prompts-only: which? give --prompt-ids or --prompt
+  [2]
+
 Without weights nothing can be given of what was asked for.
 
   $ mkdir bare && cp base/*.json bare && rm bare/*.index.json 2>/dev/null; vocab-check bare --generate 2

@@ -55,7 +55,7 @@ A healthy model; without a device the CPU works, and it is said so.
   no errors and no warnings in base (1 note: -v)
   $ vocab-check base --prompt-ids "1 2 576" --device cpu | grep -v why
   error   VOC431  1 id in 1 prompt has no row, the first is 576 at position 2 of prompt 1; the table ends at 575
-    remedy  give ids that the tokenizer of this model gives
+    remedy  give ids up to 575; a token beyond needs a row first (VOC101, VOC102)
   
   levels     ...
   ...
@@ -181,9 +181,40 @@ Keys are called what the file calls them, also where there is no file.
     where   own.json /settings/theta
     why     no model can be built from such a description
     remedy  correct the description
-  $ make_gguf.py llama default short.gguf llama.block_count && vocab-check short.gguf --forward --device cpu | grep 'VOC421\|remedy'
+  $ for key in block_count context_length attention.layer_norm_rms_epsilon; do
+  >   make_gguf.py llama default short.gguf llama.$key && vocab-check short.gguf --forward --device cpu | grep 'VOC421\|remedy\|^ *L3'
+  > done
   error   VOC421  llama.block_count: found absent, expected a whole number above 0
     remedy  convert the model again
+             L3 forward        not run (llama.block_count: found absent, expected a whole number above 0)
+  error   VOC421  llama.context_length: found absent, expected a whole number above 0
+    remedy  convert the model again
+             L3 forward        not run (llama.context_length: found absent, expected a whole number above 0)
+  error   VOC421  llama.attention.layer_norm_rms_epsilon: found absent, expected a number
+    remedy  convert the model again
+             L3 forward        not run (llama.attention.layer_norm_rms_epsilon: found absent, expected a number)
+
+A size that no key says is worked out of others, and a tensor that contradicts it is not said to contradict a key.
+
+  $ for key in feed_forward_length attention.head_count_kv; do
+  >   make_gguf.py llama default short.gguf llama.$key && vocab-check short.gguf --forward --device cpu | grep VOC42
+  > done
+  error   VOC421  llama.feed_forward_length: found absent, expected a whole number above 0
+  error   VOC423  blk.0.attn_k.weight is F32 [8, 16], expected [16, 16], by llama.attention.head_count, as llama.attention.head_count_kv is absent
+
+More layers than the file counts: llama.cpp refuses it.
+
+  $ make_gguf.py llama default counted.gguf 2 && vocab-check counted.gguf --forward --device cpu | head -n 10
+  error   VOC420  llama.block_count: found 1, expected 2, there is blk.1.attn_k.weight too
+    where   counted.gguf llama.block_count
+    why     llama.cpp counts the tensors and refuses the file
+    remedy  convert the model again; where layers were left out on purpose, remove their tensors
+  
+  levels     L0 structure      FAIL
+             L1 bytes          not run (no --base)
+             L2 rows and head  pass
+             L3 forward        not run (llama.block_count: found 1, expected 2, there is blk.1.attn_k.weight too)
+             L4 two forwards   not run (llama.block_count: found 1, expected 2, there is blk.1.attn_k.weight too)
 
 Rows without a token that generation leaves out have no part in the run, and are no special ids to try. A warning fails no level.
 

@@ -102,6 +102,27 @@ static void linear_case(struct run *r, enum vs_dtype dtype, uint64_t rows, uint6
     release(r);
 }
 
+/* A row for each float16 as its scale (MXFP4: each byte): what a level does to scales must be exact for all of them. Of long
+ * blocks one in 13, of an emulated device one in 61. */
+static void scales_case(struct run *r, enum vs_dtype dtype, uint64_t m)
+{
+    const bool emulated = vs_dev_kind_of(r->dev) == VS_DEV_CUDA && !r->large;
+    const uint64_t cols = vs_quant_elements(dtype), step = emulated ? 61 : cols > 32 ? 13 : 1, rows = (65536 + step - 1) / step;
+    describe(r, "every scale of %s, %llu tokens", vs_dtype_name(dtype), (unsigned long long)m);
+    struct vs_mat w = {.dtype = dtype, .rows = rows, .cols = cols, .stride = vs_quant_bytes(dtype)}, dw = w;
+    uint8_t *data = take(r, rows * w.stride);
+    fill_mat(r, &w, data, FILL_VALUES);
+    for (uint64_t i = 0; i < rows; i++)
+        vs_store_uint16_t(data + i * w.stride + (dtype == VS_Q6_K ? 208 : 0), 0, (uint16_t)(i * step));
+    float *x = floats(r, m * cols, FILL_VALUES), *a = take(r, m * rows * 4), *b = to_device(r, NULL, m * rows * 4);
+    const float *dx = to_device(r, x, m * cols * 4);
+    w.data = data;
+    dw.data = rows_to_device(r, data, rows * w.stride);
+    BOTH(r, vs_f_linear(r->ref, &w, x, cols, m, NULL, a, rows, &err_), vs_f_linear(r->dev, &dw, dx, cols, m, NULL, b, rows, &err_));
+    same(r, "product", a, from_device(r, b, m * rows * 4), m * rows * 4);
+    release(r);
+}
+
 void check_linear(struct run *r)
 {
     static const uint16_t tokens[] = {1, 2, 3, 4, 5, 7, 9, 33};
@@ -112,6 +133,8 @@ void check_linear(struct run *r)
                 const uint64_t cols = block ? block * (1 + below(r, block == 32 ? 40 : 6)) : 1 + below(r, 700);
                 linear_case(r, mats[d], 1 + below(r, 70), cols, tokens[i], (enum fill)how, mats[d] == VS_MXFP4 && i % 2);
             }
+        for (uint64_t m = 1; block && m < 3; m++)
+            scales_case(r, mats[d], m);
         linear_case(r, mats[d], 3, block ? block * 3 : 15, 6, FILL_VALUES, false);
         linear_case(r, mats[d], 257, block ? 256 : 64, 12, FILL_VALUES, false);
         linear_case(r, mats[d], 9, 9216, 1 + d % 8, FILL_VALUES, false);

@@ -47,6 +47,7 @@ static void config_huge(const struct bad *b, const char *dir)
 #define REFUSED(name, code, needle, build, text) {name, BAD_WRITERS, code, needle, build, text, 0}
 
 const struct bad bad_config[] = {
+    BAD("config-lfs-pointer", VS_EFORMAT, SAYS_LFS_POINTER, config, LFS_POINTER),
     BAD("config-not-utf8", VS_EFORMAT, "UTF-8", config, "{\"a\":\"\xc3\x28\"}"),
     BAD("config-byte-order-mark", VS_EFORMAT, "byte order mark", config, "\xef\xbb\xbf{}"),
     {"config-nul", BAD_MODEL, VS_EFORMAT, "byte 0x00", config_bytes, "{}\0", 3},

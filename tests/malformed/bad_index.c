@@ -156,6 +156,7 @@ static void header(const struct bad *b, const char *dir)
 #define SHARD(file) MAP("\"" TABLE "\":\"" file "\"")
 
 const struct bad bad_index[] = {
+    BAD("index-lfs-pointer", VS_EFORMAT, SAYS_LFS_POINTER, index_text, LFS_POINTER),
     BAD("index-not-utf8", VS_EFORMAT, "UTF-8", index_text, SHARD("\xff")),
     BAD("index-byte-order-mark", VS_EFORMAT, "byte order mark", index_text, "\xef\xbb\xbf" SOUND_MAP),
     {"index-nul", BAD_MODEL, VS_EFORMAT, "byte 0x00", index_bytes, SOUND_MAP "\0", sizeof SOUND_MAP},

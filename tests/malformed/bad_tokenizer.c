@@ -73,6 +73,7 @@ static void other_format(const struct bad *b, const char *dir)
 
 const struct bad bad_tokenizer[] = {
     FORMAT("tokenizer-empty-file", "an object expected", ""),
+    FORMAT("tokenizer-lfs-pointer", SAYS_LFS_POINTER, LFS_POINTER),
     FORMAT("tokenizer-not-utf8", "UTF-8", VOCAB("\"a\xff\":0")),
     FORMAT("tokenizer-byte-order-mark", "byte order mark", "\xef\xbb\xbf" SOUND),
     {"tokenizer-nul", BAD_TOKENIZER, VS_EFORMAT, "byte 0x00", tokenizer_bytes, SOUND "\0", sizeof SOUND},
@@ -131,6 +132,7 @@ const struct bad bad_tokenizer[] = {
     FORMAT("tokenizer-lone-surrogate-added", "surrogate", TOKENS(ADDED("3", "\\udc00"))),
     FORMAT("tokenizer-overlong-utf8", "UTF-8", VOCAB("\"\xc0\xaf\":0")),
     FORMAT("tokenizer-surrogate-as-utf8", "UTF-8", VOCAB("\"\xed\xa0\x80\":0")),
+    BAD("tokenizer-config-lfs-pointer", VS_EFORMAT, SAYS_LFS_POINTER, tokenizer_config, LFS_POINTER),
     BAD("tokenizer-config-truncated", VS_EFORMAT, "tokenizer_config.json", tokenizer_config, "{\"eos_token\":"),
     BAD("tokenizer-config-trailing-garbage", VS_EFORMAT, "nothing may follow", tokenizer_config, "{}]"),
     BAD("tokenizer-config-not-utf8", VS_EFORMAT, "UTF-8", tokenizer_config, "{\"eos_token\":\"\xff\"}"),

@@ -41,5 +41,9 @@ void put_raw(const char *dir, const char *name, const char *header, unsigned lon
 /* A sound model: one F32 table "model.embed_tokens.weight" [4, 2], with and without config.json. */
 #define SOUND_HEADER "{\"model.embed_tokens.weight\":{\"dtype\":\"F32\",\"shape\":[4,2],\"data_offsets\":[0,32]}}"
 #define SOUND_PAYLOAD 32
+/* What a clone holds in the place of a file that git-lfs did not fetch, and what is said of it. */
+#define LFS_POINTER "version https://git-lfs.github.com/spec/v1\n" \
+                    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 2421696\n"
+#define SAYS_LFS_POINTER "found a git-lfs pointer of 132 bytes, expected the file that it stands for: run `git lfs pull`"
 
 #endif

@@ -52,7 +52,8 @@ def llama3_divisors(rope, dim):
 
 
 class Converter:
-    def __init__(self, folder, out):
+    def __init__(self, folder, out, omitted):
+        self.omitted = omitted
         with open(os.path.join(folder, 'config.json'), encoding='utf-8') as f:
             self.config = json.load(f)
         self.tensors = load_file(os.path.join(folder, 'model.safetensors'))
@@ -82,7 +83,7 @@ class Converter:
         self.w.close()
 
     def key(self, name, value):
-        if value is None:
+        if value is None or name in self.omitted:
             return
         name = f'{gguf.MODEL_ARCH_NAMES[self.arch]}.{name}'
         add = {bool: self.w.add_bool, int: self.w.add_uint32, float: self.w.add_float32, str: self.w.add_string}.get(type(value), self.w.add_array)
@@ -190,5 +191,6 @@ class Converter:
             self.add(f'blk.{layer}.ffn_down_exps.{suffix}', tensor)
 
 
-def convert(folder, out):
-    Converter(folder, out).write()
+def convert(folder, out, omitted=()):
+    """Without the keys that are named, as keys of an architecture are."""
+    Converter(folder, out, omitted).write()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small Llama as a .gguf file that runs, for transcripts.
 
-    make_gguf.py MODEL PRE FILE [KEY...]     tokenizer.ggml.model and .pre as given, without the keys; gpt2 has merges, anything else scores
+    make_gguf.py MODEL PRE FILE [KEY...] [N]     tokenizer.ggml.model and .pre as given, without the keys, with weights of N layers for
+                                                 the one that is counted; gpt2 has merges, anything else scores
 """
 import random
 import struct
@@ -53,9 +54,11 @@ def main():
     else:
         keys['tokenizer.ggml.scores'] = [-float(i) for i in range(len(tokens))]
     keys = {k: v for k, v in keys.items() if k not in omitted}
-    shapes = {'token_embd': (len(tokens), WIDTH), 'blk.0.attn_norm': (WIDTH,), 'blk.0.attn_q': (WIDTH, WIDTH), 'blk.0.attn_k': (DIM, WIDTH),
-              'blk.0.attn_v': (DIM, WIDTH), 'blk.0.attn_output': (WIDTH, WIDTH), 'blk.0.ffn_norm': (WIDTH,), 'blk.0.ffn_gate': (INNER, WIDTH),
-              'blk.0.ffn_up': (INNER, WIDTH), 'blk.0.ffn_down': (WIDTH, INNER), 'output_norm': (WIDTH,)}
+    layer = {'attn_norm': (WIDTH,), 'attn_q': (WIDTH, WIDTH), 'attn_k': (DIM, WIDTH), 'attn_v': (DIM, WIDTH), 'attn_output': (WIDTH, WIDTH),
+             'ffn_norm': (WIDTH,), 'ffn_gate': (INNER, WIDTH), 'ffn_up': (INNER, WIDTH), 'ffn_down': (WIDTH, INNER)}
+    layers = next((int(word) for word in omitted if word.isdigit()), 1)
+    shapes = {'token_embd': (len(tokens), WIDTH), **{f'blk.{i}.{name}': shape for i in range(layers) for name, shape in layer.items()},
+              'output_norm': (WIDTH,)}
     rng, infos, data = random.Random(5), [], b''
     for name, shape in shapes.items():
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)

@@ -18,6 +18,7 @@ struct vs_forward_request {
     const char *dump_logits;  /* a .npy file: float32 [positions, rows] of the prompts, one behind the other; of an encoder the
                                  hidden states [positions, hidden]. Not written when one of the prompts cannot be run */
     uint32_t generate;        /* tokens to continue each prompt with, greedily; 0 = none */
+    bool prompts_only;        /* these prompts and none of the vocabulary: whatever comes of them, L3 and L4 do not pass */
     bool fast;                /* cuBLASLt, not bit-exact */
     bool debug;               /* measures how far attention rows are from a sum of 1 */
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From one stack to another. swapcontext asks the system for the signal mask twice, and AddressSanitizer clears what it knows
- * of the whole stack with every call of it: together two thirds of the time of the emulated device, and redzones of threads
- * that wait. On x86-64 a switch is therefore what the calling convention keeps (System V ABI, 3.2.1) and the stack pointer.
+ * From one stack to another. swapcontext asks the system for the signal mask, and AddressSanitizer clears what it knows of the
+ * whole stack with every call of it: together two thirds of the time of the emulated device, and redzones of threads that wait.
+ * On x86-64 a switch is therefore the registers that a call keeps (System V ABI, 3.2.1); the control words of floating point,
+ * which it keeps too, nobody changes here.
  */
 #ifndef VS_EMU_SWITCH_H
 #define VS_EMU_SWITCH_H
@@ -10,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__LP64__) && defined(__ELF__) && !defined(__SHSTK__)
 
 struct emu_context { void *stack_pointer; };
 
 void emu_switch(struct emu_context *from, const struct emu_context *to);
 
-__asm__(".text\n"
+__asm__(".pushsection .text\n"
         ".local emu_switch\n"
         ".type emu_switch, @function\n"
         "emu_switch:\n"
@@ -25,7 +26,8 @@ __asm__(".text\n"
         "  mov (%rsi), %rsp\n"
         "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbx\n  pop %rbp\n"
         "  ret\n"
-        ".size emu_switch, . - emu_switch\n");
+        ".size emu_switch, . - emu_switch\n"
+        ".popsection\n");
 
 /* The first switch to it enters start, which never returns. */
 static void emu_context_at(struct emu_context *c, char *stack, size_t bytes, void (*start)(void))

@@ -35,7 +35,8 @@ struct fiber {
 #define SLOT_BYTES 16
 
 static struct fiber fibers[MAX_THREADS];
-static unsigned char slots[2][MAX_THREADS / WARP][WARP * SLOT_BYTES]; /* values given to shuffles, by turns and by warps */
+/* Values given to shuffles, by turns and by warps; how long each of them is. */
+static struct { unsigned char values[WARP * SLOT_BYTES]; size_t bytes; } slots[2][MAX_THREADS / WARP];
 static unsigned count, running;
 static struct emu_context scheduler;
 static void *scheduler_fake_stack;
@@ -115,12 +116,15 @@ void emu_barrier(void)
 /* Gives a value to the warp and waits for the others; their values, one behind the other. */
 static const unsigned char *exchange(const void *value, size_t bytes)
 {
-    unsigned char *all = slots[fibers[running].turn++ & 1][running / WARP];
+    const unsigned turn = fibers[running].turn++ & 1, warp = running / WARP;
     if (bytes > SLOT_BYTES || count % WARP)
         emu_die("shuffle: only whole warps are emulated");
-    memcpy(all + running % WARP * bytes, value, bytes);
+    memcpy(slots[turn][warp].values + running % WARP * bytes, value, bytes);
+    slots[turn][warp].bytes = bytes;
     wait_as(AT_SHUFFLE);
-    return all;
+    if (slots[turn][warp].bytes != bytes)
+        emu_die("shuffle: values of more than one size");
+    return slots[turn][warp].values;
 }
 
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width)

@@ -84,6 +84,28 @@ Test(io, reading_all)
     vst_cleanup();
 }
 
+/* Where git-lfs did not fetch a file: told by whoever reads it, and nothing else of the same first words or of another size is. */
+Test(io, a_pointer_of_git_lfs)
+{
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12345\n";
+    const char *path = vst_path(vst_tempdir(), "tokenizer.json");
+    char *text, large[1024];
+    size_t n;
+    vst_write(path, pointer, sizeof pointer - 1);
+    cr_assert_eq(vs_read_all(path, 4096, &text, &n, &err), VS_EFORMAT);
+    cr_assert(!text && strstr(err.message, path) && strstr(err.message, "found a git-lfs pointer of 70 bytes"), "%s", err.message);
+    cr_assert(strstr(err.message, "run `git lfs pull`"));
+    vst_write(path, pointer, sizeof "version https://git-lfs" - 1);
+    cr_assert_eq(vs_read_all(path, 4096, &text, &n, &err), VS_OK);
+    vs_free(text);
+    memset(large, ' ', sizeof large);
+    memcpy(large, pointer, sizeof pointer - 1);
+    vst_write(path, large, sizeof large);
+    cr_assert_eq(vs_read_all(path, 4096, &text, &n, &err), VS_OK);
+    vs_free(text);
+    vst_cleanup();
+}
+
 Test(io, names_and_paths)
 {
     struct vs_arena a = {0};

@@ -38,12 +38,12 @@ static void tear_down(struct scene *s)
 static void expect_same(struct scene *s, uint64_t begin, uint64_t end, uint64_t base_begin)
 {
     struct vs_err err = {0};
-    cr_assert_eq(vs_watch_same(s->w, &(struct vs_stretch){0, begin, end, 0, base_begin}, &err), VS_OK);
+    cr_assert_eq(vs_watch_same(s->w, &(struct vs_same_bytes){0, begin, end, 0, base_begin}, &err), VS_OK);
 }
 
 static bool knows(const struct scene *s, uint64_t begin, uint64_t end, uint64_t base_begin)
 {
-    const struct vs_stretch all = {0, begin, end, 0, base_begin}, unknown = vs_watch_unknown(s->w, &all);
+    const struct vs_same_bytes all = {0, begin, end, 0, base_begin}, unknown = vs_watch_unknown(s->w, &all);
     cr_expect_eq(unknown.begin - begin, unknown.base_begin - base_begin);
     return unknown.begin == end;
 }
@@ -100,7 +100,7 @@ Test(watch, what_differs_is_not_known)
     cr_expect_not(knows(&s, 100000, 100001, 100000));
     cr_expect(knows(&s, 1000, 90000, 1000));
     cr_expect(knows(&s, 110000, 190000, 110000));
-    const struct vs_stretch all = {0, 1000, 190000, 0, 1000}, unknown = vs_watch_unknown(s.w, &all);
+    const struct vs_same_bytes all = {0, 1000, 190000, 0, 1000}, unknown = vs_watch_unknown(s.w, &all);
     cr_expect(unknown.begin <= 100000 && unknown.end > 100000 && unknown.end - unknown.begin <= 4096, "%llu to %llu",
               (unsigned long long)unknown.begin, (unsigned long long)unknown.end);
     tear_down(&s);

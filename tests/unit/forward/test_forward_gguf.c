@@ -24,6 +24,12 @@ static void put_f32(struct gg *g, const char *key, float v)
         gg_number(&g->kv, bits, 4);
 }
 
+static void put_true(struct gg *g, const char *key)
+{
+    if (gg_key(g, key, GG_BOOL))
+        gg_number(&g->kv, 1, 1);
+}
+
 static void put_vector(struct gg *g, const char *name, uint64_t n)
 {
     gg_tensor(g, name, GG_F32, 1, DIMS(n), NULL, n * 4);
@@ -191,6 +197,7 @@ static void divisors_f16(struct gg *g) { gg_tensor(g, "rope_freqs.weight", GG_F1
 static void divisors_2d(struct gg *g) { gg_tensor(g, "rope_freqs.weight", GG_F32, 2, DIMS(4, 1), NULL, 16); }
 static void short_long(struct gg *g) { original(g, 16); divisors(g, "rope_factors_long.weight", 5, 1); }
 static void q_rows(struct gg *g) { put_matrix(g, "blk.0.attn_q.weight", WIDTH + 1, WIDTH); }
+static void q_cols(struct gg *g) { put_matrix(g, "blk.0.attn_q.weight", WIDTH, WIDTH - 1); }
 static void k_rows(struct gg *g) { put_matrix(g, "blk.0.attn_k.weight", WIDTH, WIDTH); }
 static void v_cols(struct gg *g) { put_matrix(g, "blk.0.attn_v.weight", DIM, WIDTH - 1); }
 static void down_turned(struct gg *g) { put_matrix(g, "blk.0.ffn_down.weight", INNER, WIDTH); }
@@ -199,6 +206,11 @@ static void norm_matrix(struct gg *g) { put_matrix(g, "output_norm.weight", 1, W
 static void embed_cols(struct gg *g) { put_matrix(g, "token_embd.weight", WORDS, WIDTH + 2); }
 static void head_cols(struct gg *g) { put_matrix(g, "output.weight", WORDS, WIDTH - 2); }
 static void layers_beyond(struct gg *g) { gg_u32(g, "llama.block_count", 2); }
+static void second_layer(struct gg *g) { put_vector(g, "blk.1.attn_norm.weight", WIDTH); put_matrix(g, "blk.1.attn_q.weight", WIDTH, WIDTH); }
+static void far_layer(struct gg *g) { put_vector(g, "blk.999999999.attn_norm.weight", WIDTH); }
+static void strange_layer(struct gg *g) { second_layer(g); put_vector(g, "blk.1.nextn.enorm.weight", WIDTH); }
+static void no_layer(struct gg *g) { put_vector(g, "blk.1x.attn_norm.weight", WIDTH); }
+static void other_layers(struct gg *g) { put_vector(g, "tower.blk.1.attn_norm.weight", WIDTH); }
 static void layers_absurd(struct gg *g) { gg_u32(g, "llama.block_count", 60000); }
 static void experts_absurd(struct gg *g) { gg_u32(g, "llama.expert_count", 65537); gg_u32(g, "llama.expert_used_count", 2); }
 static void experts_unused(struct gg *g) { gg_u32(g, "llama.expert_count", 4); gg_u32(g, "llama.expert_used_count", 5); }
@@ -238,6 +250,11 @@ static const struct {
     {"a norm of two dimensions", "output_norm.weight", norm_matrix, VS_BAD_SHAPE, "output_norm.weight", "[1, 16]"},
     {"a table of other columns", "token_embd.weight", embed_cols, VS_BAD_SHAPE, "token_embd.weight", "[10, 18]"},
     {"a head of other columns", NULL, head_cols, VS_BAD_SHAPE, "output.weight", "[10, 14]"},
+    {"a layer that is not counted", NULL, second_layer, VS_MORE_LAYERS, "llama.block_count", "1"},
+    {"a layer far beyond the count", NULL, far_layer, VS_MORE_LAYERS, "llama.block_count", "1"},
+    {"beyond the count, of a kind of its own", NULL, strange_layer, VS_UNREAD, "blk.1.", "not known"},
+    {"no number of a layer", NULL, no_layer, VS_UNREAD, "blk.1x.attn_norm.weight", "not known"},
+    {"another list of layers", NULL, other_layers, VS_UNREAD, "tower.blk.1.attn_norm.weight", "not known"},
     {"a layer too many", "llama.block_count", layers_beyond, VS_MISSING, "blk.1.attn_norm.weight", "absent"},
     {"more layers than tensors", "llama.block_count", layers_absurd, VS_BAD_CONFIG, "llama.block_count", "60000"},
     {"too many experts", NULL, experts_absurd, VS_BAD_CONFIG, "llama.expert_count", "65537"},
@@ -278,6 +295,132 @@ Test(forward_gguf, what_is_expected)
     cr_expect_str_eq(m.obstacle.expected, "an even number from 2 to 8, the size of a head");
     vs_model_close(&m);
     vs_checkpoint_close(c);
+    vst_cleanup();
+}
+
+/* ---- keys without which llama.cpp does not load a file ---- */
+
+#define RMS "attention.layer_norm_rms_epsilon"
+#define ODD_HEAD 192u /* the width of a quarter of the heads, that no class has by itself */
+#define LAYER_NORM "attention.layer_norm_epsilon"
+
+/* Beside those that every architecture must have; head_count is none of them there, and yet no file loads without it. */
+static const char *const of_all[] = {"context_length", "embedding_length", "block_count", "attention.head_count"};
+static const struct { const char *arch; bool experts; const char *keys[4]; } required[] = {
+    {"llama", false, {RMS}}, {"llama", true, {RMS}}, {"qwen2", false, {RMS}}, {"qwen2moe", true, {RMS}}, {"qwen3", false, {RMS}},
+    {"qwen3moe", true, {RMS}}, {"gemma", false, {RMS}}, {"gemma2", false, {RMS}}, {"gemma3", false, {RMS}}, {"phi3", false, {RMS}},
+    {"olmo2", false, {RMS}}, {"olmo3", false, {RMS}}, {"smollm3", false, {RMS}}, {"granite", false, {RMS, "logit_scale"}},
+    {"gpt-oss", true, {RMS, "expert_feed_forward_length", "attention.sliding_window"}}, {"phi2", false, {LAYER_NORM}}, {"gptj", false, {LAYER_NORM}},
+    {"gpt2", false, {LAYER_NORM}}, {"bert", false, {LAYER_NORM}}, {"gptneox", false, {LAYER_NORM, "use_parallel_residual"}},
+    {"command-r", false, {LAYER_NORM}}, {"cohere2", false, {LAYER_NORM, "logit_scale", "attention.sliding_window"}},
+};
+
+static void put_required(struct gg *g, const char *arch, const char *key)
+{
+    const char *name = vst_format("%s.%s", arch, key);
+    if (strstr(key, "epsilon") || strstr(key, "scale"))
+        put_f32(g, name, 1e-5f);
+    else if (strcmp(key, "use_parallel_residual") == 0)
+        put_true(g, name);
+    else
+        gg_u32(g, name, strcmp(key, "embedding_length") == 0 ? 4 * ODD_HEAD : strcmp(key, "block_count") == 0 ? 1 : 4);
+}
+
+/* An architecture's keys and a single tensor, without the key that is to be missed. */
+static void open_keys(size_t which, const char *omit, struct vs_checkpoint **c, struct vs_model *m)
+{
+    const char *path = vst_path(vst_tempdir(), "keys.gguf"), *arch = required[which].arch;
+    const struct vs_checkpoint_options options = {.gguf = true};
+    struct gg g = {.version = 3, .omit = omit};
+    struct vs_err err = {0};
+    gg_string(&g, "general.architecture", arch);
+    gg_u32(&g, vst_format("%s.feed_forward_length", arch), 8);
+    for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
+        put_required(&g, arch, of_all[i]);
+    for (size_t i = 0; required[which].keys[i]; i++)
+        put_required(&g, arch, required[which].keys[i]);
+    if (required[which].experts) {
+        gg_u32(&g, vst_format("%s.expert_count", arch), 4);
+        gg_u32(&g, vst_format("%s.expert_used_count", arch), 2);
+    }
+    put_vector(&g, "another.weight", 1);
+    gg_write(&g, path);
+    gg_free(&g);
+    cr_assert_eq(vs_checkpoint_open(path, &options, c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(*c, NULL, NULL, m, &err), VS_OK, "%s", err.message);
+}
+
+static void expect_missed(size_t which, const char *key)
+{
+    const char *name = vst_format("%s.%s", required[which].arch, key);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    open_keys(which, name, &c, &m);
+    expect_obstacle(name, &m, VS_BAD_CONFIG, name, "absent");
+    cr_expect(m.obstacle.expected[0], "%s", name);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+}
+
+Test(forward_gguf, required_keys)
+{
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        open_keys(i, NULL, &c, &m);
+        cr_expect_eq(m.obstacle.kind, VS_MISSING, "%s: %s: %s", required[i].arch, m.obstacle.at, m.obstacle.found);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
+        for (size_t k = 0; k < sizeof of_all / sizeof *of_all; k++)
+            expect_missed(i, of_all[k]);
+        for (size_t k = 0; required[i].keys[k]; k++)
+            expect_missed(i, required[i].keys[k]);
+    }
+    vst_cleanup();
+}
+
+/* Without its number heads of keys are as many as heads; without its size a feed-forward has none. Nothing is said of what no key says. */
+Test(forward_gguf, absent_sizes)
+{
+    static const struct { const char *omit; void (*add)(struct gg *g); enum vs_obstacle_kind kind; const char *at, *found, *expected; } cases[] = {
+        {"llama.attention.head_count_kv", plain, VS_BAD_SHAPE, "blk.0.attn_k.weight", "F32 [8, 16]",
+         "[16, 16], by llama.attention.head_count, as llama.attention.head_count_kv is absent"},
+        {"blk.0.attn_q.weight", q_rows, VS_BAD_SHAPE, "blk.0.attn_q.weight", "F32 [17, 16]",
+         "[16, 16], by llama.embedding_length over llama.attention.head_count, as llama.attention.key_length is absent"},
+        {"blk.0.attn_q.weight", q_cols, VS_BAD_SHAPE, "blk.0.attn_q.weight", "F32 [16, 15]", "[16, 16], as the keys say"},
+        {"blk.0.attn_v.weight", v_cols, VS_BAD_SHAPE, "blk.0.attn_v.weight", "F32 [8, 15]", "[8, 16], as the keys say"},
+        {"blk.0.ffn_down.weight", down_turned, VS_BAD_SHAPE, "blk.0.ffn_down.weight", "F32 [12, 16]", "[16, 12], as the keys say"},
+        {"llama.feed_forward_length", plain, VS_BAD_CONFIG, "llama.feed_forward_length", "absent", "a whole number above 0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        open_model(INNER, cases[i].omit, cases[i].add, &c, &m);
+        expect_obstacle(cases[i].omit, &m, cases[i].kind, cases[i].at, cases[i].found);
+        cr_expect_str_eq(m.obstacle.expected, cases[i].expected);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
+    }
+    vst_cleanup();
+}
+
+/* What llama.cpp takes where a key is absent that a file may lack: not what the model's class has for it. */
+Test(forward_gguf, keys_that_may_be_absent)
+{
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        const char *arch = required[i].arch, *second = required[i].keys[1];
+        struct vs_checkpoint *c;
+        struct vs_model m;
+        open_keys(i, NULL, &c, &m);
+        cr_expect_eq(m.arch.head_dim, ODD_HEAD, "%s: heads of %u", arch, m.arch.head_dim);
+        cr_expect_eq(m.arch.kv_heads, 4, "%s: %u heads of keys", arch, m.arch.kv_heads);
+        cr_expect(NEAR(m.arch.scale, (float)(1 / sqrt(ODD_HEAD))), "%s: attention scaled by %g", arch, (double)m.arch.scale);
+        cr_expect(!m.arch.has_rope || m.arch.rope[0].theta == 10000, "%s: a base of %g", arch, m.arch.rope[0].theta);
+        cr_expect(!m.arch.has_rope || strcmp(arch, "gptj") == 0 || m.arch.rope[0].pairs == ODD_HEAD / 2, "%s: %u pairs", arch, m.arch.rope[0].pairs);
+        cr_expect((second && strcmp(second, "logit_scale") == 0) || m.arch.logit_scale == 1, "%s: logits scaled by %g", arch, (double)m.arch.logit_scale);
+        cr_expect(strcmp(arch, "gemma3") != 0 || m.arch.layer[0].window == 0, "%s: a window of %u", arch, m.arch.layer[0].window);
+        vs_model_close(&m);
+        vs_checkpoint_close(c);
+    }
     vst_cleanup();
 }
 

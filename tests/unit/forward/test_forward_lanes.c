@@ -337,6 +337,42 @@ Test(lanes, a_continuation_beyond_the_memory)
     vst_cleanup();
 }
 
+/* What the model, the prompts and their continuation need is known before a weight is read. The longest prompt is the second one. */
+Test(lanes, a_continuation_beyond_the_memory_is_refused_before_anything_is_run)
+{
+    const char *dir = make_tiny(&(struct tiny){0});
+    struct vs_dev *dev = open_device(false);
+    struct vs_checkpoint *c;
+    struct vs_model m;
+    struct vs_prompts prompts = {0};
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    struct vs_forward_verdicts v;
+    struct vs_err err = {0};
+    struct wish wish = {0};
+    const uint8_t classes[ROWS] = {0};
+    const struct vs_tap tap = {wish_to_stop, &wish};
+    const struct vs_run run = {.memory = 1, .cancel = &wish.stop}; /* a pass that begins ends soon */
+    const uint64_t slots = (16u << 20) / (2 * sizeof(float) * LAYERS * KV_HEADS * HEAD_DIM);
+    const struct vs_forward_request q = {.generate = (uint32_t)slots - 2};
+    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_prompts_parse("1 2\n1 2 3\n", &prompts, &err), VS_OK);
+    const struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes, .tap = &tap};
+    cr_expect_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_ELIMIT);
+    cr_expect(strstr(err.message, "a prompt of 3 tokens"), "%s", err.message);
+    cr_expect_eq(wish.reads, 0);
+    prompts.list[1].skip = true; /* one that is not run takes no room */
+    cr_expect_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_ECANCELED);
+    cr_expect_neq(wish.reads, 0);
+    vs_arena_free(&arena);
+    vs_prompts_free(&prompts);
+    vs_model_close(&m);
+    vs_checkpoint_close(c);
+    vs_dev_close(dev);
+    vst_cleanup();
+}
+
 /* Whatever allocation fails, the run ends with the message for it and leaves nothing: no logits of prompts without their continuation. */
 static enum vs_code fail_at(const char *dir, const char *folder, unsigned long n)
 {

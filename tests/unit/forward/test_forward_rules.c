@@ -23,6 +23,10 @@ static const struct broken table[] = {
     {"VOC419", {.from = "\"llama\"", .to = "\"mystery\""}, .at = "/model_type"},
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"hidden_act\": \"mish\""}, .at = "hidden_act"},
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"spiral\"}"}, .at = "rope_scaling.rope_type"},
+    {"VOC419", {.from = "layers\": 3", .to = "layers\": 2", .extra = "model.layers.2.eh_proj.weight"}, .at = "model.layers.2.eh_proj.weight"},
+    {"VOC420", {.from = "layers\": 3", .to = "layers\": 1"}, .at = "num_hidden_layers"},
+    {"VOC420", {.kind = BERT, .from = "layers\": 3", .to = "layers\": 2"}, .at = "num_hidden_layers"},
+    {"VOC420", {.kind = QWEN2_MOE, .from = "layers\": 3", .to = "layers\": 2", .extra = "model.layers.0.odd.weight"}, .at = "num_hidden_layers"},
     {"VOC421", {.from = "heads\": 2", .to = "heads\": 3"}, .at = "num_key_value_heads"},
     {"VOC421", {.from = "layers\": 3", .to = "layers\": 0"}, .at = "num_hidden_layers"},
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 4294967302"}, .at = "head_dim"},
@@ -193,6 +197,39 @@ Test(forward_rules, values_that_are_none, .timeout = 100)
     vst_cleanup();
 }
 
+/* A config that counts fewer layers than there are: transformers runs the shorter model, llama.cpp refuses the file. */
+Test(forward_rules, more_layers_than_are_counted)
+{
+    struct vs_check_result *r = run_check(make_tiny(&(struct tiny){.from = "layers\": 3", .to = "layers\": 2"}), NULL, NULL, &(struct vs_forward_request){0}, 0);
+    const struct vs_finding *f = find(r, "VOC420");
+    cr_assert(f);
+    cr_expect(strncmp(f->message, "num_hidden_layers: found 2, expected 3, there is model.layers.2.", 64) == 0, "%s", f->message);
+    cr_expect_eq(f->severity, VS_WARNING);
+    cr_expect_eq(r->levels[0].state, VS_PASS);
+    cr_expect(!says(r, "VOC419") && r->levels[3].state == VS_NOT_RUN);
+    vs_check_free(r);
+    vst_cleanup();
+}
+
+/* Who says what shape a tensor should have, where no key does. */
+Test(forward_rules, shapes_that_nobody_says)
+{
+    static const struct { enum kind kind; const char *from, *to, *expected; } shapes[] = {
+        {LLAMA, "\"num_key_value_heads\": 2, ", "", "[24, 20], by num_attention_heads, as num_key_value_heads is absent"},
+        {LLAMA, "value_heads\": 2", "value_heads\": null", "[24, 20], by num_attention_heads, as num_key_value_heads is null"},
+        {LLAMA, "\"intermediate_size\": 23, ", "", "[11008, 20], by the default of intermediate_size, which is absent"},
+        {LLAMA, "value_heads\": 2", "value_heads\": 1", "[6, 20], as the config says"},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct vs_check_result *r = run_check(make_tiny(&(struct tiny){.kind = shapes[i].kind, .from = shapes[i].from, .to = shapes[i].to}), NULL, NULL,
+                                              &(struct vs_forward_request){.prompt_ids = ONE_LIST("1 2")}, 0);
+        const struct vs_finding *f = find(r, "VOC423");
+        cr_expect(f && strcmp(f->expected, shapes[i].expected) == 0, "case %zu: %s\n  not: %s", i, f ? f->expected : "no VOC423", shapes[i].expected);
+        vs_check_free(r);
+    }
+    vst_cleanup();
+}
+
 /* ---- what a class makes of keys ---- */
 
 /* from and to of a config that must compute the same, or must not. */
@@ -281,6 +318,26 @@ Test(forward_rules, no_config)
     cr_assert(f);
     cr_expect_str_eq(f->message, "/settings/hidden: found hidden_size of config.json, which is absent, expected a whole number above 0");
     vs_check_free(r);
+    vst_cleanup();
+}
+
+/* One's own prompts and no others: what they show fails a level, what they do not show passes none. */
+Test(forward_rules, prompts_only)
+{
+    const struct tiny other = {.poke = NORM1, .poke_at = 2, .poke_value = 2}, broken = {.poke = NORM1, .poke_value = NAN};
+    const char *base = make_tiny(&(struct tiny){0}), *dirs[] = {base, make_tiny(&other), make_tiny(&broken)};
+    const struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2 3"), .prompts_only = true};
+    static const struct { int dir; bool against; enum vs_level_state l3, l4; } cases[] = {
+        {0, false, VS_NOT_RUN, VS_NOT_RUN}, {0, true, VS_NOT_RUN, VS_NOT_RUN}, {1, true, VS_NOT_RUN, VS_FAIL}, {2, false, VS_FAIL, VS_NOT_RUN}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vs_check_result *r = run_check(dirs[cases[i].dir], cases[i].against ? base : NULL, NULL, &q, 0);
+        cr_assert(r->forward);
+        cr_expect(r->forward->prompts == 1 && r->forward->positions == 3, "case %u: %u prompts", i, r->forward->prompts);
+        cr_expect(r->levels[3].state == cases[i].l3 && r->levels[4].state == cases[i].l4, "case %u: L3 is %d, L4 is %d", i,
+                  (int)r->levels[3].state, (int)r->levels[4].state);
+        cr_expect(cases[i].l3 || cases[i].l4 || strstr(r->levels[3].why, "--prompts-only"), "case %u: %s", i, r->levels[3].why);
+        vs_check_free(r);
+    }
     vst_cleanup();
 }
 

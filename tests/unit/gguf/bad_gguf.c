@@ -3,6 +3,7 @@
 #include <string.h>
 #include "bad_gguf.h"
 
+#define LFS_POINTER "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 2421696\n"
 #define N(...) (const uint64_t[]){__VA_ARGS__}
 
 static void put(struct gg_bytes *f, size_t at, uint64_t v, unsigned bytes)
@@ -17,6 +18,11 @@ static void cut_23(struct gg_bytes *f) { f->n = 23; }
 static void empty(struct gg_bytes *f) { f->n = 0; }
 static void magic_ggjt(struct gg_bytes *f) { memcpy(f->p, "tjgg", 4); }
 static void magic_fugg(struct gg_bytes *f) { memcpy(f->p, "FUGG", 4); }
+static void lfs_pointer(struct gg_bytes *f)
+{
+    f->n = 0;
+    gg_raw(f, LFS_POINTER, sizeof LFS_POINTER - 1);
+}
 static void version_0(struct gg_bytes *f) { put(f, 4, 0, 4); }
 static void version_1(struct gg_bytes *f) { put(f, 4, 1, 4); }
 static void version_4(struct gg_bytes *f) { put(f, 4, 4, 4); }
@@ -215,6 +221,7 @@ static void model_number(struct gg *g) { gg_u32(g, "tokenizer.ggml.model", 1); }
 const struct bad_gguf bad_gguf[] = {
     {"shorter than 24 bytes", VS_EFORMAT, "23 bytes", .patch = cut_23},
     {"empty file", VS_EFORMAT, "0 bytes", .patch = empty},
+    {"a pointer of git-lfs", VS_EFORMAT, "run `git lfs pull`", .patch = lfs_pointer},
     {"magic of a predecessor", VS_EFORMAT, "\"GGUF\"", .patch = magic_ggjt},
     {"magic swapped", VS_EFORMAT, "\"GGUF\"", .patch = magic_fugg},
     {"version 0", VS_EFORMAT, "found 0", .patch = version_0},

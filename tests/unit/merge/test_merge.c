@@ -275,6 +275,20 @@ Test(merge, what_is_staged_and_not_committed_leaves_nothing)
     vst_cleanup();
 }
 
+/* Nothing is new here, so the tokenizer that was written is all there is to stop at. */
+Test(merge, what_was_written_is_read_until_somebody_wants_to_stop)
+{
+    const char *word = "ab", *parent = vst_tempdir();
+    struct vs_merge_request q = {.base = tokenizer_dir(base_json), .add_tokens = &word, .add_token_count = 1};
+    const volatile sig_atomic_t stop = 1;
+    struct vs_merge *m = NULL;
+    cr_assert_eq(vs_merge_plan(&q, &run, &m, &err), VS_OK);
+    cr_assert_eq(vs_merge_stage(m, vst_path(parent, "out"), false, &(struct vs_run){.cancel = &stop}, &err), VS_ECANCELED);
+    vs_merge_free(m);
+    cr_assert_eq(vst_count(parent, "*"), 0);
+    vst_cleanup();
+}
+
 Test(merge, nothing_new_is_a_copy)
 {
     const char *base = tokenizer_dir(base_json), *words[] = {"ab", "<s>"};

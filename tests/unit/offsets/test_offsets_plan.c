@@ -366,6 +366,18 @@ static void refused(const char *dir, const char *why)
     vs_plan_free(plan);
 }
 
+Test(offsets_plan, ends_where_somebody_wants_to_stop)
+{
+    const struct small_model m = {0};
+    const volatile sig_atomic_t stop = 1;
+    struct vs_err err = {0};
+    struct vs_plan *plan;
+    cr_assert_eq(vs_patch_check(model(&m), &(struct vs_run){.cancel = &stop}, &plan, &err), VS_ECANCELED);
+    cr_assert_str_eq(err.message, "interrupted");
+    cr_assert_null(plan);
+    vst_cleanup();
+}
+
 static const char *with(const char *file, const char *from, const char *to)
 {
     const struct small_model m = {0};
