@@ -265,36 +265,50 @@ static bool wish_to_stop(void *user, const struct vs_file *f, uint32_t number, u
     return true;
 }
 
+/* A run whose first read is the wish to stop. */
+struct asked { struct vs_dev *dev; struct vs_checkpoint *c; struct vs_model m; struct vs_prompts prompts; struct wish wish; struct vs_err err; };
+
+static void ask(struct asked *a, const char *prompts)
+{
+    *a = (struct asked){.dev = open_device(false)};
+    cr_assert_eq(vs_checkpoint_open(make_tiny(&(struct tiny){0}), NULL, &a->c, &a->err), VS_OK, "%s", a->err.message);
+    cr_assert_eq(vs_model_open(a->c, NULL, NULL, &a->m, &a->err), VS_OK, "%s", a->err.message);
+    cr_assert_eq(vs_prompts_parse(prompts, &a->prompts, &a->err), VS_OK);
+}
+
+static enum vs_code run_asked(struct asked *a, uint64_t memory, uint32_t generate, struct vs_forward_verdicts *v)
+{
+    static const uint8_t classes[ROWS];
+    struct vs_arena arena = {0};
+    struct vs_forward_report r;
+    const struct vs_tap tap = {wish_to_stop, &a->wish};
+    const struct vs_run run = {.memory = memory, .cancel = &a->wish.stop};
+    const struct vs_forward_request q = {.generate = generate};
+    const struct vs_forward_job j = {.dev = a->dev, .run = &run, .q = &q, .model = &a->m, .prompts = &a->prompts, .row_class = classes, .tap = &tap};
+    const enum vs_code code = vs_forward_run(&j, &arena, &r, v, &a->err);
+    vs_arena_free(&arena);
+    return code;
+}
+
+static void forget(struct asked *a)
+{
+    vs_prompts_free(&a->prompts);
+    vs_model_close(&a->m);
+    vs_checkpoint_close(a->c);
+    vs_dev_close(a->dev);
+    vst_cleanup();
+}
+
 /* All weights are one batch here, and the pass waits for it: it is the reader who has to see that nobody wants it any more. */
 Test(lanes, the_reader_stops_when_it_is_asked_to)
 {
-    const char *dir = make_tiny(&(struct tiny){0});
-    struct vs_dev *dev = open_device(false);
-    struct vs_checkpoint *c;
-    struct vs_model m;
-    struct vs_prompts prompts = {0};
-    struct vs_arena arena = {0};
-    struct vs_forward_report r;
+    struct asked a;
     struct vs_forward_verdicts v;
-    struct vs_err err = {0};
-    struct wish wish = {0};
-    const uint8_t classes[ROWS] = {0};
-    const struct vs_tap tap = {wish_to_stop, &wish};
-    const struct vs_run run = {.memory = 1 << 30, .cancel = &wish.stop};
-    const struct vs_forward_request q = {.generate = 2};
-    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
-    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
-    cr_assert_eq(vs_prompts_parse("1 2 3", &prompts, &err), VS_OK);
-    const struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes, .tap = &tap};
-    cr_expect_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_ECANCELED);
-    cr_expect_str_eq(err.message, "interrupted");
-    cr_expect(wish.reads == 1 && !v.stopped, "%u reads", wish.reads);
-    vs_arena_free(&arena);
-    vs_prompts_free(&prompts);
-    vs_model_close(&m);
-    vs_checkpoint_close(c);
-    vs_dev_close(dev);
-    vst_cleanup();
+    ask(&a, "1 2 3");
+    cr_expect_eq(run_asked(&a, 1 << 30, 2, &v), VS_ECANCELED);
+    cr_expect_str_eq(a.err.message, "interrupted");
+    cr_expect(a.wish.reads == 1 && !v.stopped, "%u reads", a.wish.reads);
+    forget(&a);
 }
 
 static struct vs_check_result *continued_by(const char *dir, const char *prompts, uint32_t generate)
@@ -340,37 +354,18 @@ Test(lanes, a_continuation_beyond_the_memory)
 /* What the model, the prompts and their continuation need is known before a weight is read. The longest prompt is the second one. */
 Test(lanes, a_continuation_beyond_the_memory_is_refused_before_anything_is_run)
 {
-    const char *dir = make_tiny(&(struct tiny){0});
-    struct vs_dev *dev = open_device(false);
-    struct vs_checkpoint *c;
-    struct vs_model m;
-    struct vs_prompts prompts = {0};
-    struct vs_arena arena = {0};
-    struct vs_forward_report r;
-    struct vs_forward_verdicts v;
-    struct vs_err err = {0};
-    struct wish wish = {0};
-    const uint8_t classes[ROWS] = {0};
-    const struct vs_tap tap = {wish_to_stop, &wish};
-    const struct vs_run run = {.memory = 1, .cancel = &wish.stop}; /* a pass that begins ends soon */
+    const uint64_t memory = 1; /* a pass that begins ends soon */
     const uint64_t slots = (16u << 20) / (2 * sizeof(float) * LAYERS * KV_HEADS * HEAD_DIM);
-    const struct vs_forward_request q = {.generate = (uint32_t)slots - 2};
-    cr_assert_eq(vs_checkpoint_open(dir, NULL, &c, &err), VS_OK, "%s", err.message);
-    cr_assert_eq(vs_model_open(c, NULL, NULL, &m, &err), VS_OK, "%s", err.message);
-    cr_assert_eq(vs_prompts_parse("1 2\n1 2 3\n", &prompts, &err), VS_OK);
-    const struct vs_forward_job j = {.dev = dev, .run = &run, .q = &q, .model = &m, .prompts = &prompts, .row_class = classes, .tap = &tap};
-    cr_expect_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_ELIMIT);
-    cr_expect(strstr(err.message, "a prompt of 3 tokens"), "%s", err.message);
-    cr_expect_eq(wish.reads, 0);
-    prompts.list[1].skip = true; /* one that is not run takes no room */
-    cr_expect_eq(vs_forward_run(&j, &arena, &r, &v, &err), VS_ECANCELED);
-    cr_expect_neq(wish.reads, 0);
-    vs_arena_free(&arena);
-    vs_prompts_free(&prompts);
-    vs_model_close(&m);
-    vs_checkpoint_close(c);
-    vs_dev_close(dev);
-    vst_cleanup();
+    struct asked a;
+    struct vs_forward_verdicts v;
+    ask(&a, "1 2\n1 2 3\n");
+    cr_expect_eq(run_asked(&a, memory, (uint32_t)slots - 2, &v), VS_ELIMIT);
+    cr_expect(strstr(a.err.message, "a prompt of 3 tokens"), "%s", a.err.message);
+    cr_expect_eq(a.wish.reads, 0);
+    a.prompts.list[1].skip = true; /* one that is not run takes no room */
+    cr_expect_eq(run_asked(&a, memory, (uint32_t)slots - 2, &v), VS_ECANCELED);
+    cr_expect_neq(a.wish.reads, 0);
+    forget(&a);
 }
 
 /* Whatever allocation fails, the run ends with the message for it and leaves nothing: no logits of prompts without their continuation. */
