@@ -150,24 +150,49 @@ static const struct vs_jval *spelled(const struct vs_checkpoint *c, const struct
     return NULL;
 }
 
+/* The flag of an object of the config, and its pointer; the object's own is at. */
+struct flag { const struct vs_jval *v; struct vs_str at; };
+
+/* From the outside in: the class with the head reads the object that holds the text's config, not that of the text
+ * (transformers 5.23: get_expanded_tied_weights_keys asks self.config). */
+static struct flag outer_flag(const struct vs_checkpoint *c, const struct vs_jdoc *d, struct vs_str text_at)
+{
+    struct flag f = {spelled(c, d->root, "tie_flags"), {text_at.p, 0}};
+    char above[64];
+    for (size_t n = 1; !f.v && n < text_at.n && n < sizeof above; n++) {
+        if (text_at.p[n] != '/')
+            continue;
+        memcpy(above, text_at.p, n);
+        above[n] = '\0';
+        f = (struct flag){spelled(c, vs_jpath(d->root, above), "tie_flags"), {text_at.p, n}};
+    }
+    return f;
+}
+
+/* Classes whose own flag, where it is not true, is that of the text. */
+static bool tied_by_text(const struct vs_checkpoint *c, const struct vs_jdoc *d, const struct flag *outer)
+{
+    bool tied;
+    return !outer->v || (vs_jbool(outer->v, &tied) && !tied && vs_keys_match(c, "tie_from_text", c->config.model_type));
+}
+
 static enum vs_code read_tie(struct vs_checkpoint *c, const struct vs_jdoc *d, const struct vs_jval *text, const char *text_at,
                              struct vs_err *err)
 {
+    const struct vs_str place_of_text = vs_cstr(text_at);
+    const struct flag inner = {spelled(c, text, "tie_flags"), place_of_text};
+    struct flag f = outer_flag(c, d, place_of_text);
     struct vs_buf at = {0};
     char place[64];
-    bool tied, top = true;
-    const struct vs_jval *v = spelled(c, d->root, "tie_flags");
-    if (!v) {
-        v = spelled(c, text, "tie_flags");
-        top = false;
-    }
-    if (!v)
+    bool tied;
+    if (inner.v && tied_by_text(c, d, &f))
+        f = inner;
+    if (!f.v)
         return VS_OK;
-    if (!vs_jbool(v, &tied))
-        return vs_ckpt_note(c, VS_EFORMAT, err, "%s: %s: %.*s: true or false expected", d->file, vs_jplace(d, v, place), VS_STR(v->key));
-    if (!top)
-        vs_buf_puts(&at, text_at);
-    vs_buf_pointer(&at, v->key);
+    if (!vs_jbool(f.v, &tied))
+        return vs_ckpt_note(c, VS_EFORMAT, err, "%s: %s: %.*s: true or false expected", d->file, vs_jplace(d, f.v, place), VS_STR(f.v->key));
+    vs_buf_add(&at, f.at.p, f.at.n);
+    vs_buf_pointer(&at, f.v->key);
     c->config.tie = tied ? VS_TIE_TRUE : VS_TIE_FALSE;
     c->config.tie_at = at.failed ? NULL : vs_arena_dup(&c->impl->arena, at.p, at.n);
     vs_buf_free(&at);

@@ -310,6 +310,37 @@ Test(configs, gemma3n_as_published_and_with_ten_tokens_appended)
     vst_cleanup();
 }
 
+/* ---- whose flag says that the head is tied ---- */
+
+/* As transformers 5.23 reads them: the class with the head asks its own config, and some take the text's where theirs is not true. */
+static const struct { const char *type, *flags; enum vs_tie tie; const char *at; } flags[] = {
+    {"qwen2_5_omni", "\"thinker_config\": {\"tie_word_embeddings\": false, \"text_config\": {\"tie_word_embeddings\": true}}", VS_TIE_FALSE,
+     "/thinker_config/tie_word_embeddings"},
+    {"qwen2_5_omni", "\"thinker_config\": {\"text_config\": {\"tie_word_embeddings\": true}}", VS_TIE_TRUE,
+     "/thinker_config/text_config/tie_word_embeddings"},
+    {"gemma3", "\"tie_word_embeddings\": false, \"text_config\": {\"tie_word_embeddings\": true}", VS_TIE_FALSE, "/tie_word_embeddings"},
+    {"qwen2_5_vl", "\"tie_word_embeddings\": false, \"text_config\": {\"tie_word_embeddings\": true}", VS_TIE_TRUE, "/text_config/tie_word_embeddings"},
+    {"qwen2_5_vl", "\"tie_word_embeddings\": true, \"text_config\": {\"tie_word_embeddings\": false}", VS_TIE_TRUE, "/tie_word_embeddings"},
+    {"qwen2_5_vl", "\"tie_word_embeddings\": false, \"text_config\": {}", VS_TIE_FALSE, "/tie_word_embeddings"},
+    {"qwen2_5_vl", "\"text_config\": {\"tie_word_embeddings\": true}", VS_TIE_TRUE, "/text_config/tie_word_embeddings"},
+    {"llama", "\"tie_word_embeddings\": true", VS_TIE_TRUE, "/tie_word_embeddings"},
+};
+
+Test(configs, the_flag_of_the_class_with_the_head)
+{
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const char *dir = vst_tempdir();
+        struct vs_checkpoint *c;
+        struct vs_err err;
+        vst_write_text(vst_path(dir, "config.json"), vst_format("{\"model_type\": \"%s\", %s}", flags[i].type, flags[i].flags));
+        cr_assert_eq(vs_checkpoint_open(dir, &(struct vs_checkpoint_options){.lenient = true}, &c, &err), VS_OK, "%s", err.message);
+        cr_expect_eq(c->config.tie, flags[i].tie, "case %zu", i);
+        cr_expect_str_eq(c->config.tie_at, flags[i].at, "case %zu", i);
+        vs_checkpoint_close(c);
+    }
+    vst_cleanup();
+}
+
 /* ---- not inconsistent but unreadable: no verdict at all ---- */
 
 static enum vs_code code_of(const char *dir)
