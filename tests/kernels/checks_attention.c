@@ -40,7 +40,7 @@ void check_rope(struct run *r)
     }
 }
 
-struct shape { uint32_t heads, kv_heads, dim, v_dim, spans, longest; };
+struct shape { uint32_t heads, kv_heads, dim, v_dim, spans, longest, most_queries; }; /* 0: as many as there are keys */
 
 static void random_spans(struct run *r, struct vs_f_span *spans, const struct shape *s, bool causal, uint32_t *q_tokens, uint32_t *k_tokens)
 {
@@ -48,7 +48,8 @@ static void random_spans(struct run *r, struct vs_f_span *spans, const struct sh
     *k_tokens = (uint32_t)below(r, 3);
     for (uint32_t i = 0; i < s->spans; i++) {
         const uint32_t keys = 1 + (uint32_t)below(r, s->longest), kind = (uint32_t)below(r, 3);
-        const uint32_t queries = kind == 0 ? 1 : kind == 1 ? keys : 1 + (uint32_t)below(r, causal ? keys : 9);
+        const uint32_t any = kind == 0 ? 1 : kind == 1 ? keys : 1 + (uint32_t)below(r, causal ? keys : 9);
+        const uint32_t queries = s->most_queries && any > s->most_queries ? s->most_queries : any;
         spans[i] = (struct vs_f_span){*q_tokens, queries, *k_tokens, keys};
         *q_tokens += queries + (uint32_t)below(r, 2);
         *k_tokens += keys + (uint32_t)below(r, 2);
@@ -175,7 +176,7 @@ void check_attend(struct run *r)
 {
     static const struct shape shapes[] = {{1, 1, 1, 1, 1, 3}, {2, 1, 7, 7, 2, 20}, {4, 2, 16, 16, 3, 40}, {4, 1, 64, 64, 1, 70},
                                           {6, 2, 20, 12, 2, 33}, {3, 3, 33, 33, 1, 150}, {8, 2, 32, 48, 2, 19}, {2, 2, 128, 128, 1, 50},
-                                          {1, 1, 257, 300, 1, 18}};
+                                          {1, 1, 257, 300, 1, 18}, {2, 1, 16, 36, 1, 900, 3}};
     for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (unsigned i = 0; i < 12; i++)
             attend_case(r, &shapes[s], i, (struct attend_how){i == 5 ? FILL_EDGES : i == 11 ? FILL_BITS : FILL_VALUES, false, (enum spoil)(i % 3)});

@@ -131,13 +131,17 @@ void check_linear(struct run *r)
         for (unsigned i = 0; i < sizeof tokens / sizeof *tokens; i++)
             for (unsigned how = FILL_VALUES; how <= FILL_EDGES; how++) {
                 const uint64_t cols = block ? block * (1 + below(r, block == 32 ? 40 : 6)) : 1 + below(r, 700);
-                linear_case(r, mats[d], 1 + below(r, 70), cols, tokens[i], (enum fill)how, mats[d] == VS_MXFP4 && i % 2);
+                linear_case(r, mats[d], 1 + below(r, 70), cols, tokens[i], (enum fill)how, false);
+                if (mats[d] == VS_MXFP4)
+                    linear_case(r, mats[d], 1 + below(r, 70), cols, tokens[i], (enum fill)how, true);
             }
         for (uint64_t m = 1; block && m < 3; m++)
             scales_case(r, mats[d], m);
         linear_case(r, mats[d], 3, block ? block * 3 : 15, 6, FILL_VALUES, false);
         linear_case(r, mats[d], 257, block ? 256 : 64, 12, FILL_VALUES, false);
-        linear_case(r, mats[d], 9, 9216, 1 + d % 8, FILL_VALUES, false);
+        linear_case(r, mats[d], 9, 9216, 2 + d % 7, FILL_VALUES, false);
+        for (unsigned i = 0; i < 4; i++) /* one token, at a multiple of 16 bytes or not */
+            linear_case(r, mats[d], 17, 9216 + (block ? block : 1) * below(r, 9), 1, FILL_VALUES, mats[d] == VS_MXFP4 && i % 2);
         if (r->large) {
             linear_case(r, mats[d], 4099, 4096, 1, FILL_VALUES, false);
             linear_case(r, mats[d], 1031, 2048, 300, FILL_VALUES, false);

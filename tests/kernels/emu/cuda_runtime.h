@@ -19,12 +19,21 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 #define __global__
 #define __shared__ static
 
+/* The kernels as this compiler made them, or (EMU_PTX) as nvcc did, of which ptx_to_c.py made C. */
+#ifdef EMU_PTX
+#define VS_KERNEL(name, args_type)                           \
+    void ptx_##name(const void *args);                       \
+    __attribute__((unused)) static void name(args_type a)
+#define EMU_KERNEL(name) ptx_##name
+#else
 #define VS_KERNEL(name, args_type)                                                          \
     static void name(args_type a);                                                          \
     static void name##_thunk(const void *args) { name(*(const args_type *)args); }          \
     static void name(args_type a)
+#define EMU_KERNEL(name) name##_thunk
+#endif
 #define VS_DEVICE static inline __attribute__((unused))
-#define VS_START(name, blocks, threads, cuda, args) emu_launch((cuda)->stream, #name, name##_thunk, &(args), sizeof(args), blocks, threads)
+#define VS_START(name, blocks, threads, cuda, args) emu_launch((cuda)->stream, #name, EMU_KERNEL(name), &(args), sizeof(args), blocks, threads)
 
 typedef struct emu_stream *cudaStream_t;
 typedef struct emu_event *cudaEvent_t;

@@ -21,6 +21,8 @@
 #define EMU_UNPOISON(p, n) ((void)0)
 #endif
 
+extern uint64_t emu_block; /* blocks that were begun: shared memory of one tells nothing to the next */
+
 void emu_expose(void); /* device memory to the code that runs now */
 void emu_hide(void);
 bool emu_on_device(const void *p, size_t n); /* does [p, p + n) lie in one block? */

@@ -47,6 +47,7 @@ static const void *args_now;
 static const char *name_now;
 static uint64_t order = 1;
 static bool exposed;
+uint64_t emu_block;
 struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
 void emu_die(const char *why)
@@ -225,6 +226,7 @@ static void start_fiber(struct fiber *f)
 
 static void run_block(void)
 {
+    emu_block++;
     for (unsigned i = 0; i < count; i++)
         start_fiber(&fibers[i]);
     do {
