@@ -159,7 +159,7 @@ static enum vs_code read_rows(struct vs_facts *f, const struct vs_run *run, stru
 static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o, const struct vs_run *run, struct vs_err *err)
 {
     if (!vs_path_exists(f->path))
-        return vs_path_missing(f->path, err);
+        return vs_path_missing(f->path, "a model directory, a .safetensors or .gguf file or a tokenizer", err);
     if (strcmp(vs_path_base(f->path), "config.json") == 0)
         return vs_fail(err, VS_EUNSUPPORTED, "%s: found a file of a model; give the directory that it stands in", f->path);
     bool model = true;
