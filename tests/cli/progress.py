@@ -115,7 +115,7 @@ def long_work(top):
     tokens = [word for token in ('zebra', 'yak', 'xerus') for word in ('--add-token', token)]
     made += run('vocab-merge', base, *tokens, '-o', merged)[0] + run('embed-extend', base, '--map', merged + '/vocab-map.json', '-o', model)[0]
     check('a model with three new tokens', made == 0)
-    words, late = ('vocab-check', model, '--forward', '--device', 'cpu'), {'LD_PRELOAD': LATE_CLOCK}
+    words, late = ('vocab-check', model, '--forward', '--device', 'cpu'), {'LD_PRELOAD': LATE_CLOCK, 'VS_CLOCK_STEP': '10'}
     probe = run('vocab-check', '--version', **late)
     if probe[0] or probe[2]:
         skip('a line before work that takes long', 'nothing can be preloaded here')
@@ -129,7 +129,8 @@ def long_work(top):
     check('without own prompts nothing could be left out', len(none) == 1 and none[0][2] == '3' and not none[0][3], none)
     report = json.loads(run(*words, '--prompt-ids', '1 2', '--json', **late)[1])
     check('the numbers are those of the report', own and [int(x) for x in own[0][:2]] == [report['forward'][x] for x in ('prompts', 'positions')], (own, report))
-    for name, more, env in (('-q', ['-q'], late), ('--progress never', ['--progress', 'never'], late), ('work that takes no time', [], {})):
+    for name, more, env in (('-q', ['-q'], late), ('--progress never', ['--progress', 'never'], late),
+                            ('less than half a minute', [], {**late, 'VS_CLOCK_STEP': '1'}), ('work that takes no time', [], {})):
         check(f'{name}: no line', said(*more, **env) == [])
     status, shown = on_terminal([os.path.join(TOOLS, words[0]), *words[1:]], **late)
     check('on a terminal the bar alone', 'more for' not in shown and LINE.search(shown), shown)
