@@ -9,8 +9,8 @@
 /* The rest of a row that fills no more than a part of the lanes, then the tree. */
 VS_BODY float finish(float *lanes, const float *x, const float *w, uint64_t k, uint64_t n)
 {
-    for (uint64_t l = 0; k + l < n; l++)
-        lanes[l] = vs_fmaf(x[k + l], w[k + l], lanes[l]);
+    for (; k < n; k++)
+        lanes[k % VS_DOT_LANES] = vs_fmaf(x[k], w[k], lanes[k % VS_DOT_LANES]);
     return vs_dot_finish(lanes);
 }
 
@@ -184,6 +184,12 @@ VS_BODY void tile_neon(const float *const *x, const float *const *w, uint64_t n,
                 for (int i = 0; i < M; i++)
                     acc[i][r][q] = vfmaq_f32(acc[i][r][q], vld1q_f32(x[i] + k + 4 * q), row);
             }
+    for (int q = 0; q < 3 && n - k >= 4; q++, k += 4) /* of the rest what fills four lanes */
+        for (int r = 0; r < 3; r++) {
+            const float32x4_t row = vld1q_f32(w[r] + k);
+            for (int i = 0; i < M; i++)
+                acc[i][r][q] = vfmaq_f32(acc[i][r][q], vld1q_f32(x[i] + k), row);
+        }
     float lanes[2][3][VS_DOT_LANES]; /* a copy for the rest of the rows, so that acc itself never has to be in memory */
     for (int i = 0; i < M; i++)
         for (int r = 0; r < 3; r++) {

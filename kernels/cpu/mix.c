@@ -152,6 +152,18 @@ VS_BODY void mix_tile_neon(const float *const *weights, const float *v, uint64_t
             vst1q_f32(out[i] + c + 4 * b, acc[i][b]);
 }
 
+/* Four columns. */
+VS_BODY void mix_four_neon(const float *const *weights, unsigned rows, const float *v, uint64_t stride, uint64_t from, uint64_t to,
+                           float *const *out, uint64_t c)
+{
+    for (unsigned i = 0; i < rows; i++) {
+        float32x4_t acc = vld1q_f32(out[i] + c);
+        for (uint64_t k = from; k < to; k++)
+            acc = vfmaq_n_f32(acc, vld1q_f32(v + k * stride + c), weights[i][k]);
+        vst1q_f32(out[i] + c, acc);
+    }
+}
+
 static void mix_neon(const float *const *weights, unsigned rows, const float *v, uint64_t stride, uint64_t from, uint64_t to,
                      float *const *out, uint64_t width)
 {
@@ -162,6 +174,8 @@ static void mix_neon(const float *const *weights, unsigned rows, const float *v,
         else
             for (unsigned i = 0; i < rows; i++)
                 mix_tile_neon(weights + i, v, stride, from, to, out + i, c, 1);
+    for (; width - c >= 4; c += 4)
+        mix_four_neon(weights, rows, v, stride, from, to, out, c);
     columns(weights, rows, v, stride, from, to, out, c, width);
 }
 
