@@ -125,7 +125,7 @@ typedef enum vs_code cli_renderer(const struct cli *c, const void *result, struc
 enum vs_code cli_render(struct cli *c, cli_renderer *render, const void *result, struct vs_err *err);
 
 /* cli_progress.c */
-void cli_progress_start(struct cli *c); /* sets run.progress when progress is to be shown */
+void cli_progress_start(struct cli *c); /* sets run.progress: for a bar on a terminal, else for a line when work takes long */
 void cli_progress_clear(void);          /* wipes the line before other output */
 double cli_now(void);                   /* seconds, of a clock that only moves forward */
 

@@ -52,7 +52,8 @@ static const struct cli_tool tool = {
         "--fast has no --base. --dump-logits writes over no file. An architecture without a description is checked up to L2, and the report\n"
         "says why.\n\n"
         "New ids are those of --map or --receipt, else of the vocab-map.json and receipt.json in DIR, as embed-extend leaves them there, else\n"
-        "those behind the tokens of --base. Running every one takes its time where there are many: --prompts-only runs yours alone.",
+        "those behind the tokens of --base. Running every one takes its time where there are many: --prompts-only runs yours alone. Where there\n"
+        "is no terminal for a bar, a line on standard error says once that half a minute or more is ahead (not with -q or --progress never).",
     .examples = "$ vocab-check Qwen2.5-0.5B-Instruct/\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --receipt extended/receipt.json\n"
                 "$ vocab-check extended/ --base base/ --map merged/vocab-map.json --forward\n"

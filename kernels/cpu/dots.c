@@ -9,8 +9,8 @@
 /* The rest of a row that fills no more than a part of the lanes, then the tree. */
 VS_BODY float finish(float *lanes, const float *x, const float *w, uint64_t k, uint64_t n)
 {
-    for (uint64_t l = 0; k + l < n; l++)
-        lanes[l] = vs_fmaf(x[k + l], w[k + l], lanes[l]);
+    for (; k < n; k++)
+        lanes[k % VS_DOT_LANES] = vs_fmaf(x[k], w[k], lanes[k % VS_DOT_LANES]);
     return vs_dot_finish(lanes);
 }
 
@@ -116,6 +116,22 @@ VS_TARGET_AVX2 VS_BODY void span_avx2(const float *const *x, const float *const 
         sums[i] = acc[i];
 }
 
+/* The first n of 8 lanes. The other accumulators stay as they are: adding a product of zeros would turn -0 into +0. */
+VS_TARGET_AVX2 VS_BODY void rest_avx2(const float *const *x, const float *const *w, uint64_t k, uint64_t n, __m256 *sums, const int M)
+{
+    const __m256i some = vs_lanes_first_avx2(n);
+    __m256 row[3];
+    for (int r = 0; r < 3; r++)
+        row[r] = _mm256_maskload_ps(w[r] + k, some);
+    for (int i = 0; i < M; i++) {
+        const __m256 token = _mm256_maskload_ps(x[i] + k, some);
+        for (int r = 0; r < 3; r++) {
+            __m256 *sum = &sums[3 * i + r];
+            *sum = _mm256_blendv_ps(*sum, _mm256_fmadd_ps(token, row[r], *sum), _mm256_castsi256_ps(some));
+        }
+    }
+}
+
 VS_TARGET_AVX2 VS_BODY void tile_avx2(const float *const *x, const float *const *w, uint64_t n, float *out, const int M)
 {
     const uint64_t whole = n / VS_DOT_LANES * VS_DOT_LANES;
@@ -127,13 +143,13 @@ VS_TARGET_AVX2 VS_BODY void tile_avx2(const float *const *x, const float *const 
         span_avx2(x, w, k, end, low, M);
         span_avx2(x, w, k + 8, end + 8, high, M);
     }
+    if (whole < n)
+        rest_avx2(x, w, whole, n - whole, low, M);
+    if (whole + 8 < n)
+        rest_avx2(x, w, whole + 8, n - whole - 8, high, M);
     for (int i = 0; i < M; i++)
-        for (int r = 0; r < 3; r++) {
-            float lanes[VS_DOT_LANES];
-            _mm256_storeu_ps(lanes, low[3 * i + r]);
-            _mm256_storeu_ps(lanes + 8, high[3 * i + r]);
-            out[i * (int)VS_TILE_ROWS + r] = whole < n ? finish(lanes, x[i], w[r], whole, n) : vs_lanes_sum_avx2(low[3 * i + r], high[3 * i + r]);
-        }
+        for (int r = 0; r < 3; r++)
+            out[i * (int)VS_TILE_ROWS + r] = vs_lanes_sum_avx2(low[3 * i + r], high[3 * i + r]);
 }
 
 VS_TARGET_AVX2 static void dots_avx2(const float *const *x, unsigned m, const float *const *w, unsigned rows, uint64_t n, float *out)
@@ -168,6 +184,12 @@ VS_BODY void tile_neon(const float *const *x, const float *const *w, uint64_t n,
                 for (int i = 0; i < M; i++)
                     acc[i][r][q] = vfmaq_f32(acc[i][r][q], vld1q_f32(x[i] + k + 4 * q), row);
             }
+    for (int q = 0; q < 3 && n - k >= 4; q++, k += 4) /* of the rest what fills four lanes */
+        for (int r = 0; r < 3; r++) {
+            const float32x4_t row = vld1q_f32(w[r] + k);
+            for (int i = 0; i < M; i++)
+                acc[i][r][q] = vfmaq_f32(acc[i][r][q], vld1q_f32(x[i] + k), row);
+        }
     float lanes[2][3][VS_DOT_LANES]; /* a copy for the rest of the rows, so that acc itself never has to be in memory */
     for (int i = 0; i < M; i++)
         for (int r = 0; r < 3; r++) {

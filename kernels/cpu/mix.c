@@ -22,7 +22,7 @@ static void mix_portable(const float *const *weights, unsigned rows, const float
 }
 
 #if VS_CPU_X86
-#include <immintrin.h>
+#include "lanes.h"
 
 #define WIDE 4 /* registers of columns */
 
@@ -86,6 +86,29 @@ VS_TARGET_AVX2 VS_BODY void mix_tile_avx2(const float *const *weights, const flo
             _mm256_storeu_ps(out[i] + c + 8 * b, acc[i][b]);
 }
 
+/* Fewer than 16 columns. */
+VS_TARGET_AVX2 VS_BODY void mix_rest_avx2(const float *const *weights, const float *v, uint64_t stride, uint64_t from, uint64_t to,
+                                          float *const *out, uint64_t c, uint64_t n, const int R)
+{
+    const __m256i some[2] = {vs_lanes_first_avx2(n), vs_lanes_first_avx2(n < 8 ? 0 : n - 8)};
+    __m256 acc[VS_TILE_TOKENS][2];
+    for (int i = 0; i < R; i++)
+        for (int b = 0; b < 2; b++)
+            acc[i][b] = _mm256_maskload_ps(out[i] + c + 8 * b, some[b]);
+    for (uint64_t k = from; k < to; k++) {
+        const float *row = v + k * stride + c;
+        const __m256 a = _mm256_maskload_ps(row, some[0]), b = _mm256_maskload_ps(row + 8, some[1]);
+        for (int i = 0; i < R; i++) {
+            const __m256 weight = _mm256_set1_ps(weights[i][k]);
+            acc[i][0] = _mm256_fmadd_ps(weight, a, acc[i][0]);
+            acc[i][1] = _mm256_fmadd_ps(weight, b, acc[i][1]);
+        }
+    }
+    for (int i = 0; i < R; i++)
+        for (int b = 0; b < 2; b++)
+            _mm256_maskstore_ps(out[i] + c + 8 * b, some[b], acc[i][b]);
+}
+
 VS_TARGET_AVX2 static void mix_avx2(const float *const *weights, unsigned rows, const float *v, uint64_t stride, uint64_t from, uint64_t to,
                                     float *const *out, uint64_t width)
 {
@@ -96,7 +119,13 @@ VS_TARGET_AVX2 static void mix_avx2(const float *const *weights, unsigned rows, 
         else
             for (unsigned i = 0; i < rows; i++)
                 mix_tile_avx2(weights + i, v, stride, from, to, out + i, c, 1);
-    columns(weights, rows, v, stride, from, to, out, c, width);
+    if (c == width)
+        return;
+    if (rows == VS_TILE_TOKENS)
+        mix_rest_avx2(weights, v, stride, from, to, out, c, width - c, VS_TILE_TOKENS);
+    else
+        for (unsigned i = 0; i < rows; i++)
+            mix_rest_avx2(weights + i, v, stride, from, to, out + i, c, width - c, 1);
 }
 
 vs_cpu_mix_fn *const vs_cpu_mix[VS_CPU_LEVELS] = {mix_portable, mix_avx2, mix_avx512};
@@ -123,6 +152,18 @@ VS_BODY void mix_tile_neon(const float *const *weights, const float *v, uint64_t
             vst1q_f32(out[i] + c + 4 * b, acc[i][b]);
 }
 
+/* Four columns. */
+VS_BODY void mix_four_neon(const float *const *weights, unsigned rows, const float *v, uint64_t stride, uint64_t from, uint64_t to,
+                           float *const *out, uint64_t c)
+{
+    for (unsigned i = 0; i < rows; i++) {
+        float32x4_t acc = vld1q_f32(out[i] + c);
+        for (uint64_t k = from; k < to; k++)
+            acc = vfmaq_n_f32(acc, vld1q_f32(v + k * stride + c), weights[i][k]);
+        vst1q_f32(out[i] + c, acc);
+    }
+}
+
 static void mix_neon(const float *const *weights, unsigned rows, const float *v, uint64_t stride, uint64_t from, uint64_t to,
                      float *const *out, uint64_t width)
 {
@@ -133,6 +174,8 @@ static void mix_neon(const float *const *weights, unsigned rows, const float *v,
         else
             for (unsigned i = 0; i < rows; i++)
                 mix_tile_neon(weights + i, v, stride, from, to, out + i, c, 1);
+    for (; width - c >= 4; c += 4)
+        mix_four_neon(weights, rows, v, stride, from, to, out, c);
     columns(weights, rows, v, stride, from, to, out, c, width);
 }
 

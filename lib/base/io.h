@@ -52,8 +52,8 @@ enum vs_code vs_file_fetched(const struct vs_file *f, struct vs_err *err) VS_NOD
  * caller: vs_free. */
 enum vs_code vs_read_all(const char *path, uint64_t limit, char **text, size_t *n, struct vs_err *err) VS_NODISCARD;
 
-/* What every tool says to a path that is not there. */
-enum vs_code vs_path_missing(const char *path, struct vs_err *err);
+/* What every tool says to a path that is not there; expected: what is taken there. */
+enum vs_code vs_path_missing(const char *path, const char *expected, struct vs_err *err);
 bool vs_path_is_dir(const char *path);
 bool vs_path_exists(const char *path);
 bool vs_path_has(const char *dir, const char *name); /* dir/name exists; no memory is needed to know */

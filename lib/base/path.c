@@ -9,9 +9,9 @@
 #include "base/io.h"
 #include "base/str.h"
 
-enum vs_code vs_path_missing(const char *path, struct vs_err *err)
+enum vs_code vs_path_missing(const char *path, const char *expected, struct vs_err *err)
 {
-    return vs_fail(err, VS_EFORMAT, "%s: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer", path);
+    return vs_fail(err, VS_EFORMAT, "%s: not found; expected %s", path, expected);
 }
 
 bool vs_path_is_dir(const char *path)

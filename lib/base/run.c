@@ -13,7 +13,7 @@ double vs_now(void)
 
 void vs_task_begin(struct vs_task *t, const struct vs_run *run, const char *what, uint64_t total)
 {
-    *t = (struct vs_task){run, {what, 0, total, 0}, 0, 0};
+    *t = (struct vs_task){run, {what, 0, total, 0, NULL}, 0, 0};
     if (run && run->progress)
         t->begun = t->told_at = vs_now();
 }

@@ -35,10 +35,10 @@ static enum vs_code open_tokenizer(struct vs_facts *f, bool repeats, const struc
 }
 
 /* The keys of the file hold the vocabulary. */
-static enum vs_code open_vocabulary(struct vs_facts *f, struct vs_err *err)
+static enum vs_code open_vocabulary(struct vs_facts *f, const struct vs_run *run, struct vs_err *err)
 {
     const struct vs_gguf *g = f->checkpoint->gguf;
-    return vs_gguf_has_vocab(g) ? vs_tokenizer_from_gguf(g, &f->tokenizer, err) : VS_OK;
+    return vs_gguf_has_vocab(g) ? vs_tokenizer_from_gguf(g, run->cancel, &f->tokenizer, err) : VS_OK;
 }
 
 static void measure(struct vs_facts *f)
@@ -159,7 +159,7 @@ static enum vs_code read_rows(struct vs_facts *f, const struct vs_run *run, stru
 static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o, const struct vs_run *run, struct vs_err *err)
 {
     if (!vs_path_exists(f->path))
-        return vs_path_missing(f->path, err);
+        return vs_path_missing(f->path, "a model directory, a .safetensors or .gguf file or a tokenizer", err);
     if (strcmp(vs_path_base(f->path), "config.json") == 0)
         return vs_fail(err, VS_EUNSUPPORTED, "%s: found a file of a model; give the directory that it stands in", f->path);
     bool model = true;
@@ -169,7 +169,7 @@ static enum vs_code gather(struct vs_facts *f, const struct vs_facts_options *o,
     if (!code && model)
         code = vs_checkpoint_open(f->path, &(struct vs_checkpoint_options){o->data_dir, true, true}, &f->checkpoint, err);
     if (!code && f->checkpoint && f->checkpoint->gguf)
-        code = open_vocabulary(f, err);
+        code = open_vocabulary(f, run, err);
     if (code)
         return code;
     measure(f);

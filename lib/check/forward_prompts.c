@@ -30,7 +30,7 @@ static enum vs_code add_text(struct forward *f, const char *text)
     struct checker *k = f->k;
     const struct vs_tokenizer_options options = {.lenient = true, .repeats = true, .cancel = k->run->cancel};
     enum vs_code code = !k->t || f->encoder ? VS_OK :
-                        k->c->gguf ? vs_encoder_from_gguf(k->c->gguf, k->q->data_dir, &f->encoder, k->err) :
+                        k->c->gguf ? vs_encoder_from_gguf(k->c->gguf, k->q->data_dir, options.cancel, &f->encoder, k->err) :
                                      vs_tokenizer_open(k->q->path, &options, &f->encoder, k->err);
     return code ? code : vs_prompts_text(f->encoder, text, &f->prompts, k->err);
 }

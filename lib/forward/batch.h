@@ -29,6 +29,7 @@ struct runner {
     struct vs_f_logit_stats *stats;                  /* [tokens] */
     struct vs_npy *dump;
     struct vs_task task;                             /* of all batches */
+    char note[160];                                  /* of the task */
     double mass_sum; uint64_t mass_positions;
 };
 

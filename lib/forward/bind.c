@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which tensor is what: names of the description against the tensors of the checkpoint, shapes against the config. Every
- * tensor must be known to the description, otherwise the model computes something that it does not describe.
+ * Which tensor is what: names of the description (bind_name.c) against the tensors of the checkpoint, shapes against the config
+ * (bind_shape.c). Every tensor must be known to the description, otherwise the model computes something that it does not describe.
  */
 #include <stdio.h>
-#include "forward/arch.h"
+#include "forward/bind.h"
 #include "quant.h"
 
 #define EXPERTS_MOST (1u << 22)
-
-enum part { WHOLE, STACK, BY_HEAD, INTERLEAVE };
-
-/* One spelling of a role: the name without its suffix, and how the rows lie. */
-struct side {
-    struct vs_str name, suffix[3]; /* weight, bias, scales */
-    enum part part;
-    uint32_t nth;
-    bool transposed;
-};
 
 struct binder {
     const struct vs_describe *d;
@@ -25,204 +15,11 @@ struct binder {
     struct vs_binding *b;
     struct vs_obstacle *o;
     struct vs_err *err;
-    char prefix[128];
+    struct vs_names names;
     bool *used; /* by position in the checkpoint's tensors */
 };
 
-/* What a role is: its name in the description, sizes as used. */
-struct role { const char *name; uint64_t rows, cols, stored_rows; bool vector; };
-
-/* ---- spellings ---- */
-
-static struct side read_side(const struct vs_jdoc *doc, const struct vs_jval *v)
-{
-    static const char *const usual[3] = {".weight", ".bias", ""};
-    struct side s = {.part = WHOLE};
-    for (int i = 0; i < 3; i++)
-        s.suffix[i] = vs_cstr(usual[i]);
-    if (v->type == VS_JSON_STRING) {
-        s.name = v->str;
-        return s;
-    }
-    (void)vs_jstr(vs_jget(v, "name"), &s.name);
-    (void)vs_jbool(vs_jget(v, "transposed"), &s.transposed);
-    const struct vs_jval *suffix = vs_jget(v, "suffixes"), *part = vs_jget(v, "part");
-    int n = 0;
-    for (const struct vs_jval *x = suffix ? suffix->child : NULL; x && n < 3; x = x->next)
-        s.suffix[n++] = x->str;
-    if (part && part->count == 2) {
-        int64_t nth = 0;
-        (void)vs_ji64(doc, part->child->next, &nth);
-        s.nth = (uint32_t)nth;
-        s.part = vs_str_is(part->child->str, "stack") ? STACK : vs_str_is(part->child->str, "head") ? BY_HEAD : INTERLEAVE;
-    }
-    return s;
-}
-
-/* "layers.{l}.mlp.experts.{e}.w1" + suffix, behind the prefix unless it begins with '/'. */
-static const char *spell(const struct binder *k, const struct side *s, int suffix, uint32_t l, uint32_t e, char out[512])
-{
-    size_t n = 0, from = 0;
-    if (s->name.n && s->name.p[0] == '/')
-        from = 1;
-    else if (!k->d->gguf)
-        n = (size_t)snprintf(out, 512, "%s", k->prefix);
-    for (size_t i = from; i < s->name.n && n < 400; i++) {
-        bool place = s->name.p[i] == '{' && i + 2 < s->name.n && s->name.p[i + 2] == '}';
-        if (!place) {
-            out[n++] = s->name.p[i];
-            continue;
-        }
-        n += (size_t)snprintf(out + n, 512 - n, "%u", s->name.p[i + 1] == 'l' ? l : e);
-        i += 2;
-    }
-    snprintf(out + n, 512 - n, "%.*s", VS_STR(s->suffix[suffix]));
-    return out;
-}
-
-static const struct vs_tensor *look(const struct binder *k, const struct side *s, int suffix, uint32_t l, uint32_t e)
-{
-    char name[512];
-    return vs_checkpoint_tensor(k->d->c, vs_cstr(spell(k, s, suffix, l, e, name)));
-}
-
-/* The spelling that the checkpoint uses: the first whose weight is there; the first of all when none is. */
-static bool choose(const struct binder *k, struct vs_setting role, uint32_t l, uint32_t e, struct side *out, const struct vs_tensor **weight)
-{
-    const struct vs_jval *v = vs_jget(role.v, k->d->gguf ? "gguf" : "hf");
-    const struct vs_jval *first = v && v->type == VS_JSON_ARRAY ? v->child : v;
-    *weight = NULL;
-    if (!first)
-        return false;
-    *out = read_side(role.doc, first);
-    for (const struct vs_jval *x = first; x; x = v->type == VS_JSON_ARRAY ? x->next : NULL) {
-        struct side s = read_side(role.doc, x);
-        *weight = look(k, &s, 0, l, e);
-        if (*weight) {
-            *out = s;
-            return true;
-        }
-    }
-    return true;
-}
-
-/* The prefix under which the first layer stands. */
-static void find_prefix(struct binder *k)
-{
-    const struct vs_setting role = vs_describe_tensor(k->d, "q");
-    const struct vs_jval *list = NULL;
-    for (uint32_t i = 0; i < k->d->depth && !list; i++)
-        list = vs_jget(k->d->docs[i].root, "prefixes");
-    for (const struct vs_jval *v = list && !k->d->gguf ? list->child : NULL; v && role.v; v = v->next) {
-        const struct vs_tensor *weight;
-        struct side s;
-        snprintf(k->prefix, sizeof k->prefix, "%.*s", VS_STR(v->str));
-        if (choose(k, role, 0, 0, &s, &weight) && weight)
-            return;
-    }
-    if (list && list->child && !k->d->gguf)
-        snprintf(k->prefix, sizeof k->prefix, "%.*s", VS_STR(list->child->str));
-}
-
 /* ---- shapes ---- */
-
-static void say_shape(struct vs_obstacle *o, const struct vs_tensor *t)
-{
-    char text[200];
-    size_t n = 0;
-    text[0] = '\0';
-    for (uint32_t i = 0; i < t->ndim && i < 8; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, i ? ", %llu" : "%llu", (unsigned long long)t->shape[i]);
-    vs_obstacle_found(o, "%s [%s]", vs_dtype_name(t->dtype), text);
-}
-
-static const char *file_of(const struct binder *k, const struct vs_tensor *t)
-{
-    return k->d->c->files[t->file].name;
-}
-
-/* Sizes that a role is made of beside the hidden one, the likeliest to be wrong first. */
-static const char *const *sizes_of(const struct role *r)
-{
-    static const struct { const char *role, *sizes[4]; } made_of[] = {
-        {"q", {"head_dim", "heads"}}, {"k", {"kv_heads"}}, {"v", {"kv_heads"}}, {"qkv", {"kv_heads", "head_dim", "heads"}},
-        {"q_norm", {"head_dim"}}, {"k_norm", {"head_dim"}}, {"sinks", {"heads"}},
-        {"gate", {"intermediate"}}, {"up", {"intermediate"}}, {"down", {"intermediate"}}, {"router", {"experts"}},
-        {"expert_gate", {"expert_size", "experts"}}, {"expert_up", {"expert_size", "experts"}}, {"expert_down", {"expert_size", "experts"}},
-        {"shared_gate", {"shared_size"}}, {"shared_up", {"shared_size"}}, {"shared_down", {"shared_size"}}};
-    static const char *const none[] = {NULL};
-    const bool stacked = strcmp(r->name, "q") == 0 && r->stored_rows != r->rows;
-    for (size_t i = 0; i < sizeof made_of / sizeof *made_of; i++)
-        if (strcmp(made_of[i].role, stacked ? "qkv" : r->name) == 0)
-            return made_of[i].sizes;
-    return none;
-}
-
-/* A size that nobody says, worked out of others. */
-static bool told_by_others(const struct binder *k, const char *size, char *out, size_t n)
-{
-    static const struct { const char *size, *times, *of, *over; } rules[] = {
-        {"kv_heads", "", "heads", NULL}, {"head_dim", "", "hidden", "heads"}, {"intermediate", "4 times ", "hidden", NULL},
-        {"expert_size", "", "intermediate", NULL}};
-    const struct vs_setting s = vs_setting(k->d, size);
-    char key[160], of[160], over[160] = "";
-    if (vs_setting_there(s) || !vs_setting_has_key(k->d, size))
-        return false;
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        if (strcmp(rules[i].size, size) != 0)
-            continue;
-        vs_setting_key(k->d, size, key, sizeof key);
-        vs_setting_key(k->d, rules[i].of, of, sizeof of);
-        if (rules[i].over)
-            vs_setting_key(k->d, rules[i].over, over, sizeof over);
-        const char *why = s.doc && s.doc == k->d->config ? "null" : "absent";
-        snprintf(out, n, "by %s%s%s%s, as %s is %s", rules[i].times, of, over[0] ? " over " : "", over, key, why);
-        return true;
-    }
-    return false;
-}
-
-static bool told_by_default(const struct binder *k, const char *size, char *out, size_t n)
-{
-    char key[160];
-    if (!vs_setting_is_default(k->d, size))
-        return false;
-    vs_setting_key(k->d, size, key, sizeof key);
-    snprintf(out, n, "by the default of %s, which is absent", key);
-    return true;
-}
-
-/* Those sizes are columns of what leads back to the hidden size, and rows of everything else. */
-static bool own_size_fits(const struct vs_tensor *t, const struct role *r, bool transposed)
-{
-    const size_t length = strlen(r->name);
-    const bool back = strcmp(r->name, "o") == 0 || (length >= 4 && strcmp(r->name + length - 4, "down") == 0);
-    const uint32_t from_end = r->vector || back != transposed ? 1 : 2;
-    return t->ndim >= from_end && t->shape[t->ndim - from_end] == (back && !r->vector ? r->cols : r->stored_rows);
-}
-
-/* Who says what shape it should be. */
-static void told_by(const struct binder *k, const struct vs_tensor *t, const struct role *r, bool transposed, char *out, size_t n)
-{
-    for (const char *const *size = sizes_of(r); *size && !own_size_fits(t, r, transposed); size++)
-        if (told_by_default(k, *size, out, n) || told_by_others(k, *size, out, n))
-            return;
-    if (!told_by_default(k, "hidden", out, n))
-        snprintf(out, n, k->d->gguf ? "as the keys say" : k->d->config ? "as the config says" : "as the description says");
-}
-
-static void wrong_shape(const struct binder *k, const struct vs_tensor *t, const struct role *r, bool transposed)
-{
-    char name[200], teller[600];
-    unsigned long long rows = r->stored_rows, cols = r->cols;
-    told_by(k, t, r, transposed, teller, sizeof teller);
-    vs_obstacle_set(k->o, VS_BAD_SHAPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
-    say_shape(k->o, t);
-    if (r->vector)
-        vs_obstacle_expected(k->o, "%llu values, %s", rows, teller);
-    else
-        vs_obstacle_expected(k->o, "[%llu, %llu], %s", transposed ? cols : rows, transposed ? rows : cols, teller);
-}
 
 static bool readable(enum vs_dtype dtype, uint64_t cols)
 {
@@ -231,32 +28,32 @@ static bool readable(enum vs_dtype dtype, uint64_t cols)
 }
 
 /* Rows of the part that the role is: where they begin and how they step. */
-static void place(const struct vs_arch *a, const struct side *s, const struct role *r, struct vs_view *v)
+static void place(const struct vs_arch *a, const struct vs_side *s, const struct vs_bound *r, struct vs_view *v)
 {
     uint64_t q = (uint64_t)a->heads * a->head_dim, kv = (uint64_t)a->kv_heads * a->head_dim;
     v->block = v->step = r->rows;
-    if (s->part == STACK && (r->name[0] == 'g' || r->name[0] == 'u' || r->name[0] == 'e'))
+    if (s->part == VS_PART_STACK && (r->name[0] == 'g' || r->name[0] == 'u' || r->name[0] == 'e'))
         v->first = s->nth * r->rows;
-    else if (s->part == STACK)
+    else if (s->part == VS_PART_STACK)
         v->first = s->nth == 0 ? 0 : q + (s->nth - 1) * kv;
-    else if (s->part == BY_HEAD) {
+    else if (s->part == VS_PART_BY_HEAD) {
         v->first = (uint64_t)s->nth * a->head_dim;
         v->block = a->head_dim;
         v->step = 3ull * a->head_dim;
-    } else if (s->part == INTERLEAVE) {
+    } else if (s->part == VS_PART_INTERLEAVE) {
         v->first = s->nth;
         v->block = 1;
         v->step = 2;
     }
 }
 
-static uint64_t stored_rows(const struct vs_arch *a, const struct side *s, const struct role *r)
+static uint64_t stored_rows(const struct vs_arch *a, const struct vs_side *s, const struct vs_bound *r)
 {
     bool mlp = r->name[0] == 'g' || r->name[0] == 'u' || r->name[0] == 'e';
     uint64_t qkv = (a->heads + 2ull * a->kv_heads) * a->head_dim;
-    if (s->part == STACK)
+    if (s->part == VS_PART_STACK)
         return mlp ? 2 * r->rows : qkv;
-    return s->part == BY_HEAD ? 3ull * a->heads * a->head_dim : s->part == INTERLEAVE ? 2 * r->rows : r->rows;
+    return s->part == VS_PART_BY_HEAD ? 3ull * a->heads * a->head_dim : s->part == VS_PART_INTERLEAVE ? 2 * r->rows : r->rows;
 }
 
 /* Dimensions after those of the experts must be these. */
@@ -284,8 +81,8 @@ static void missing(const struct binder *k, const char *name)
     vs_obstacle_expected(k->o, "a tensor of this name: %s has it", k->a->id);
 }
 
-static void view_matrix(const struct binder *k, const struct side *s, struct role *r, uint32_t experts, uint32_t e, const struct vs_tensor *scales,
-                        struct vs_view *v)
+static void view_matrix(const struct binder *k, const struct vs_side *s, struct vs_bound *r, uint32_t experts, uint32_t e,
+                        const struct vs_tensor *scales, struct vs_view *v)
 {
     const struct vs_tensor *t = v->tensor;
     bool stacked = experts && t->ndim > 2, blocks = scales != NULL;
@@ -295,19 +92,15 @@ static void view_matrix(const struct binder *k, const struct side *s, struct rol
                 has_shape(t, stacked, s->transposed ? turned : plain, 2);
     fits = fits || (r->rows == 1 && r->stored_rows == 1 && has_shape(t, 0, &r->cols, 1));
     if (!fits || (stacked && t->shape[0] != experts)) {
-        wrong_shape(k, t, r, s->transposed);
+        vs_wrong_shape(k->o, k->d, t, r, s->transposed);
         return;
     }
     if (blocks ? t->dtype != VS_U8 || scales->dtype != VS_U8 : !readable(t->dtype, r->cols)) {
-        char name[200];
-        vs_obstacle_set(k->o, VS_BAD_DTYPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
-        say_shape(k->o, t);
-        vs_obstacle_expected(k->o, "a dtype that holds numbers of its own: F32, F16, BF16, F8, or blocks of GGUF");
+        vs_wrong_dtype(k->o, k->d, t, "a dtype that holds numbers of its own: F32, F16, BF16, F8, or blocks of GGUF");
         return;
     }
     if (r->cols == 1) { /* a column is a vector here */
-        char name[200];
-        vs_obstacle_set(k->o, VS_BEYOND, file_of(k, t), vs_escape(name, sizeof name, t->name));
+        vs_obstacle_tensor(k->o, VS_BEYOND, k->d, t);
         vs_obstacle_found(k->o, "a matrix of one column");
         return;
     }
@@ -322,21 +115,19 @@ static void view_matrix(const struct binder *k, const struct side *s, struct rol
     place(k->a, s, r, v);
 }
 
-static void view_vector(const struct binder *k, const struct side *s, const struct role *r, uint32_t experts, uint32_t e, struct vs_view *v)
+static void view_vector(const struct binder *k, const struct vs_side *s, const struct vs_bound *r, uint32_t experts, uint32_t e,
+                        struct vs_view *v)
 {
     const struct vs_tensor *t = v->tensor;
     bool stacked = experts && t->ndim == 2;
     uint64_t n = stored_rows(k->a, s, r);
-    struct role all = {r->name, r->rows, 1, n, true};
+    struct vs_bound all = {r->name, r->rows, 1, n, true};
     if (!has_shape(t, stacked, &n, 1) || (stacked && t->shape[0] != experts)) {
-        wrong_shape(k, t, &all, false);
+        vs_wrong_shape(k->o, k->d, t, &all, false);
         return;
     }
     if (!readable(t->dtype, 1)) {
-        char name[200];
-        vs_obstacle_set(k->o, VS_BAD_DTYPE, file_of(k, t), vs_escape(name, sizeof name, t->name));
-        say_shape(k->o, t);
-        vs_obstacle_expected(k->o, "F32, F16, BF16 or F8");
+        vs_wrong_dtype(k->o, k->d, t, "F32, F16, BF16 or F8");
         return;
     }
     v->rows = r->rows; /* a vector is a column of rows: parts are laid out alike */
@@ -391,23 +182,23 @@ static void not_described(const struct binder *k, const char *name)
 }
 
 /* Binds one role; nothing happens when the model has no such role. */
-static void bind_role(struct binder *k, const struct role *r, uint32_t l, uint32_t experts, uint32_t e, struct vs_weight *w)
+static void bind_role(struct binder *k, const struct vs_bound *r, uint32_t l, uint32_t experts, uint32_t e, struct vs_weight *w)
 {
     const struct vs_setting role = vs_describe_tensor(k->d, r->name);
     const struct vs_tensor *weight, *scales;
-    struct side s;
+    struct vs_side s;
     char name[512];
-    struct role copy = *r;
-    if (!role.v || k->o->kind || !choose(k, role, l, e, &s, &weight)) {
+    struct vs_bound copy = *r;
+    if (!role.v || k->o->kind || !vs_name_choose(&k->names, role, l, e, &s, &weight)) {
         not_described(k, r->name);
         return;
     }
     if (!weight) {
-        missing(k, spell(k, &s, 0, l, e, name));
+        missing(k, vs_name_spell(&k->names, &s, 0, l, e, name));
         return;
     }
     use(k, weight);
-    scales = s.suffix[2].n ? look(k, &s, 2, l, e) : NULL;
+    scales = s.suffix[2].n ? vs_name_look(&k->names, &s, 2, l, e) : NULL;
     if (scales)
         use(k, scales);
     w->weight.tensor = weight;
@@ -417,10 +208,10 @@ static void bind_role(struct binder *k, const struct role *r, uint32_t l, uint32
         view_matrix(k, &s, &copy, experts, e, scales, &w->weight);
     if (k->o->kind || !wants_bias(k, role))
         return;
-    w->bias.tensor = look(k, &s, 1, l, e);
+    w->bias.tensor = vs_name_look(&k->names, &s, 1, l, e);
     if (!w->bias.tensor) {
         if (!may_lack_bias(k, role))
-            missing(k, spell(k, &s, 1, l, e, name));
+            missing(k, vs_name_spell(&k->names, &s, 1, l, e, name));
         return;
     }
     use(k, w->bias.tensor);
@@ -434,7 +225,7 @@ static void bind_layer(struct binder *k, uint32_t l)
     const struct vs_arch *a = k->a;
     uint64_t h = a->hidden, q = (uint64_t)a->heads * a->head_dim, kv = (uint64_t)a->kv_heads * a->head_dim, hd = a->head_dim;
     bool full = a->qk_norm == VS_QK_FULL, moe = a->layer[l].moe;
-    const struct { enum vs_layer_role at; struct role role; } roles[] = {
+    const struct { enum vs_layer_role at; struct vs_bound role; } roles[] = {
         {VS_W_ATTN_NORM, {"attn_norm", h, 1, 0, true}},
         {VS_W_Q, {"q", q, h, 0, false}},
         {VS_W_K, {"k", kv, h, 0, false}},
@@ -447,7 +238,7 @@ static void bind_layer(struct binder *k, uint32_t l)
         {VS_W_FFN_NORM, {"ffn_norm", h, 1, 0, true}},
         {VS_W_FFN_POST_NORM, {"ffn_post_norm", h, 1, 0, true}},
     };
-    const struct { enum vs_layer_role at; struct role role; bool moe; } mlp[] = {
+    const struct { enum vs_layer_role at; struct vs_bound role; bool moe; } mlp[] = {
         {VS_W_GATE, {"gate", a->intermediate, h, 0, false}, false},
         {VS_W_UP, {"up", a->intermediate, h, 0, false}, false},
         {VS_W_DOWN, {"down", h, a->intermediate, 0, false}, false},
@@ -465,9 +256,9 @@ static void bind_layer(struct binder *k, uint32_t l)
             bind_role(k, &mlp[i].role, l, 0, 0, &w[mlp[i].at]);
     for (uint32_t e = 0; moe && e < a->experts && !k->o->kind; e++) {
         struct vs_weight *x = k->b->expert + ((uint64_t)l * a->experts + e) * VS_EXPERT_ROLES;
-        bind_role(k, &(struct role){"expert_gate", a->expert_size, h, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_GATE]);
-        bind_role(k, &(struct role){"expert_up", a->expert_size, h, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_UP]);
-        bind_role(k, &(struct role){"expert_down", h, a->expert_size, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_DOWN]);
+        bind_role(k, &(struct vs_bound){"expert_gate", a->expert_size, h, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_GATE]);
+        bind_role(k, &(struct vs_bound){"expert_up", a->expert_size, h, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_UP]);
+        bind_role(k, &(struct vs_bound){"expert_down", h, a->expert_size, 0, false}, l, a->experts, e, &x[VS_W_EXPERT_DOWN]);
     }
 }
 
@@ -487,23 +278,23 @@ static void bind_table(struct binder *k, const char *name, uint64_t cols, struct
 {
     const struct vs_setting role = vs_describe_tensor(k->d, name);
     const struct vs_tensor *t;
-    struct side s;
-    if (!role.v || k->o->kind || !choose(k, role, 0, 0, &s, &t)) {
+    struct vs_side s;
+    if (!role.v || k->o->kind || !vs_name_choose(&k->names, role, 0, 0, &s, &t)) {
         not_described(k, name);
         return;
     }
     if (t && t->ndim == 2 && t->shape[0] == 0)
-        wrong_shape(k, t, &(struct role){name, 1, cols, 1, false}, s.transposed);
+        vs_wrong_shape(k->o, k->d, t, &(struct vs_bound){name, 1, cols, 1, false}, s.transposed);
     else
-        bind_role(k, &(struct role){name, t && t->ndim == 2 ? t->shape[0] : 1, cols, 0, false}, 0, 0, 0, w);
+        bind_role(k, &(struct vs_bound){name, t && t->ndim == 2 ? t->shape[0] : 1, cols, 0, false}, 0, 0, 0, w);
 }
 
 static bool has_tensor(const struct binder *k, const char *name)
 {
     const struct vs_setting role = vs_describe_tensor(k->d, name);
     const struct vs_tensor *t = NULL;
-    struct side s;
-    return role.v && choose(k, role, 0, 0, &s, &t) && t;
+    struct vs_side s;
+    return role.v && vs_name_choose(&k->names, role, 0, 0, &s, &t) && t;
 }
 
 /* Tied: the input table is the head, and a head that is stored as well is left alone, as loaders do. */
@@ -528,8 +319,8 @@ static void bind_model(struct binder *k)
     bind_table(k, "embed", a->hidden, &w[VS_W_EMBED]);
     bind_table(k, "positions", a->hidden, &w[VS_W_POSITIONS]);
     bind_table(k, "token_types", a->hidden, &w[VS_W_TOKEN_TYPES]);
-    bind_role(k, &(struct role){"embed_norm", a->hidden, 1, 0, true}, 0, 0, 0, &w[VS_W_EMBED_NORM]);
-    bind_role(k, &(struct role){"final_norm", a->hidden, 1, 0, true}, 0, 0, 0, &w[VS_W_FINAL_NORM]);
+    bind_role(k, &(struct vs_bound){"embed_norm", a->hidden, 1, 0, true}, 0, 0, 0, &w[VS_W_EMBED_NORM]);
+    bind_role(k, &(struct vs_bound){"final_norm", a->hidden, 1, 0, true}, 0, 0, 0, &w[VS_W_FINAL_NORM]);
     bind_head(k);
 }
 
@@ -560,7 +351,7 @@ enum vs_code vs_bind(const struct vs_describe *d, const struct vs_arch *a, struc
     k.used = vs_arena_array(&b->arena, d->c->tensor_count + 1, sizeof *k.used);
     if (!b->layer || !b->expert || !k.used)
         return vs_enomem(err, "names of weights", experts * VS_EXPERT_ROLES * sizeof *b->expert);
-    find_prefix(&k);
+    vs_names_begin(&k.names, d);
     bind_model(&k);
     for (uint32_t l = 0; l < a->layers && !o->kind; l++) {
         bind_layer(&k, l);

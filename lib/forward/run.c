@@ -224,6 +224,26 @@ static enum vs_code run_batch(struct runner *k, struct vs_err *err)
 
 /* ---- all of it ---- */
 
+/* What takes the time, where all of a vocabulary's new ids run; and that the user's own prompts could run without. */
+static void note_work(struct runner *k)
+{
+    const struct vs_prompts *p = k->j->prompts;
+    uint64_t fresh = 0;
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < k->entry_count; i++) {
+        const struct vs_prompt *x = &p->list[k->entries[i].prompt];
+        own += x->origin == VS_PROMPT_USER;
+        fresh += x->origin == VS_PROMPT_NEW ? x->count : 0;
+    }
+    size_t n = (size_t)snprintf(k->note, sizeof k->note, "%u prompt%s of %llu tokens", k->entry_count, k->entry_count == 1 ? "" : "s",
+                                (unsigned long long)k->r->positions);
+    if (fresh)
+        n += (size_t)snprintf(k->note + n, sizeof k->note - n, ", %llu of them new ids", (unsigned long long)fresh);
+    if (own && own < k->entry_count)
+        snprintf(k->note + n, sizeof k->note - n, "; --prompts-only runs the prompts given alone");
+    k->task.progress.note = k->note;
+}
+
 /* One bar over all batches, by the bytes of weights that they go through. */
 static void begin_task(struct runner *k)
 {
@@ -236,6 +256,7 @@ static void begin_task(struct runner *k)
     }
     k->at = 0;
     vs_task_begin(&k->task, k->j->run, "forward", total);
+    note_work(k);
     for (size_t i = 0; i < 4; i++)
         if (weights[i])
             vs_weights_task(weights[i], &k->task);

@@ -80,14 +80,26 @@ enum vs_code vs_checkpoint_present(const char *path, bool *present, struct vs_er
     return code;
 }
 
+/* A JSON file that is no index lies in the directory that is meant; as weights its first bytes would be a length. */
+static enum vs_code check_path(const struct vs_checkpoint *c, struct vs_err *err)
+{
+    const char *expected = c->impl->gguf ? "a model directory, or a .safetensors or .gguf file" : "a model directory or a .safetensors file";
+    if (!vs_path_exists(c->path))
+        return vs_path_missing(c->path, expected, err);
+    if (ends(c->path, ".json") && !ends(c->path, ".safetensors.index.json") && !vs_path_is_dir(c->path))
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: found a JSON file; expected %s", c->path, expected);
+    return VS_OK;
+}
+
 static enum vs_code locate(struct vs_checkpoint *c, const char *path, struct vs_err *err)
 {
     struct vs_checkpoint_impl *x = c->impl;
     c->path = vs_arena_dup(&x->arena, path, strlen(path));
     if (!c->path)
         return vs_enomem(err, path, 0);
-    if (!vs_path_exists(path))
-        return vs_path_missing(path, err);
+    enum vs_code code = check_path(c, err);
+    if (code)
+        return code;
     c->is_file = !vs_path_is_dir(path);
     if (!c->is_file) {
         c->dir = c->path;

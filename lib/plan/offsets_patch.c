@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "format/foreign.h"
 #include "json/dom.h"
 #include "plan/offsets_facts.h"
 
@@ -197,12 +198,24 @@ static enum vs_code check_mark(const struct vs_plan *plan, const char *name, con
 
 /* ---- the plan ---- */
 
+/* Files are patched by the names that they have in a directory. */
+static enum vs_code check_dir(const char *path, struct vs_err *err)
+{
+    if (!vs_path_exists(path))
+        return vs_path_missing(path, "a model directory", err);
+    if (vs_path_is_dir(path) || vs_foreign_weights(vs_path_base(path))) /* of which more is said than that they are a file */
+        return VS_OK;
+    return vs_fail(err, VS_EUNSUPPORTED, "%s: found a file; expected a model directory, such as the one that it stands in", path);
+}
+
 static enum vs_code plan_all(struct patch *p, struct vs_err *err)
 {
     const struct vs_checkpoint_options options = {.data_dir = p->run->data_dir, .lenient = p->q->check};
     struct vs_offsets_request r = {.again = p->q->check, .report_only = p->q->check, .cancel = p->run->cancel};
     struct vs_offsets o;
-    enum vs_code code = mark_files(p, err);
+    enum vs_code code = check_dir(p->q->dir, err);
+    if (!code)
+        code = mark_files(p, err);
     if (!code)
         code = vs_checkpoint_open(p->q->dir, &options, &p->checkpoint, err);
     if (code)

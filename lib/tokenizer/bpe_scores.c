@@ -9,6 +9,7 @@
 #include "tokenizer/prefix.h"
 
 #define PAIRS_MAX (1u << 23)
+#define LOOK_EVERY 4096u /* entries between two looks at whether the result is still wanted */
 
 struct pairs {
     const struct vs_vocab *v;
@@ -123,7 +124,8 @@ static enum vs_code cut(struct pairs *x, uint32_t entry)
     return code;
 }
 
-enum vs_code vs_bpe_by_score(const struct vs_vocab *v, const float *scores, const bool *apart, struct vs_bpe **out, struct vs_err *err)
+enum vs_code vs_bpe_by_score(const struct vs_vocab *v, const float *scores, const bool *apart, const volatile sig_atomic_t *cancel,
+                             struct vs_bpe **out, struct vs_err *err)
 {
     struct pairs x = {.v = v, .apart = apart, .err = err};
     uint64_t twin;
@@ -134,7 +136,7 @@ enum vs_code vs_bpe_by_score(const struct vs_vocab *v, const float *scores, cons
     if (!code)
         code = index_texts(&x);
     for (uint32_t i = 0; !code && i < v->count; i++)
-        code = apart[i] ? VS_OK : cut(&x, i);
+        code = i % LOOK_EVERY == 0 && cancel && *cancel ? vs_fail(err, VS_ECANCELED, "interrupted") : apart[i] ? VS_OK : cut(&x, i);
     if (!code) /* texts are unlike: a pair makes one text, so none comes twice */
         code = vs_bpe_build(x.merges, x.ranks, x.count, out, &twin, err);
     vs_prefix_free(&x.heads);

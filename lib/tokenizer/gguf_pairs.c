@@ -13,9 +13,15 @@
 
 struct reading {
     const struct vs_gguf *g;
-    struct vs_tokenizer_impl *impl;
+    const struct vs_load *l;
     struct vs_err *err;
 };
+
+/* Before merge or token number at. */
+static enum vs_code look(const struct reading *x, uint64_t at)
+{
+    return at % VS_LOOK_EVERY == 0 && vs_load_cancelled(x->l) ? vs_fail(x->err, VS_ECANCELED, "interrupted") : VS_OK;
+}
 
 /* ---- merges ---- */
 
@@ -29,7 +35,7 @@ static enum vs_code no_part(const struct reading *x, uint64_t i, const char *rol
 /* The loader of ids has seen that there is a space behind the first byte. */
 static enum vs_code read_merge(const struct reading *x, uint64_t i, struct vs_str s, struct vs_buf *product, struct vs_bpe_merge *out)
 {
-    const struct vs_vocab *v = &x->impl->vocab;
+    const struct vs_vocab *v = &x->l->impl->vocab;
     const char *space = memchr(s.p + 1, ' ', s.n - 1);
     const struct vs_str left = {s.p, (size_t)(space - s.p)}, right = {space + 1, s.n - left.n - 1};
     product->n = 0;
@@ -46,9 +52,9 @@ static enum vs_code read_merge(const struct reading *x, uint64_t i, struct vs_st
     return out->product == VS_NO_ENTRY ? no_part(x, i, "product", whole) : VS_OK;
 }
 
-enum vs_code vs_gguf_read_merges(const struct vs_gguf *g, struct vs_tokenizer_impl *impl, struct vs_err *err)
+enum vs_code vs_gguf_read_merges(const struct vs_gguf *g, const struct vs_load *l, struct vs_err *err)
 {
-    const struct reading x = {g, impl, err};
+    const struct reading x = {g, l, err};
     const struct vs_gguf_kv *kv = vs_gguf_find(g, P "merges");
     struct vs_buf product = {0};
     struct vs_str s;
@@ -58,11 +64,13 @@ enum vs_code vs_gguf_read_merges(const struct vs_gguf *g, struct vs_tokenizer_im
     struct vs_bpe_merge *merges = vs_realloc_array(NULL, kv->count + 1, sizeof *merges);
     enum vs_code code = merges ? VS_OK : vs_enomem(err, "merges", kv->count * sizeof *merges);
     while (!code && vs_gguf_next(kv, &at, &s)) {
-        code = read_merge(&x, n, s, &product, &merges[n]);
+        code = look(&x, n);
+        if (!code)
+            code = read_merge(&x, n, s, &product, &merges[n]);
         n++;
     }
     if (!code)
-        code = vs_bpe_build(merges, NULL, n, &impl->bpe, &twin, err);
+        code = vs_bpe_build(merges, NULL, n, &l->impl->bpe, &twin, err);
     if (!code && twin < n)
         code = vs_gguf_no_text(g, err, P "merges", "entry %llu repeats a pair that stands before it: which rank is meant?", (unsigned long long)twin);
     vs_buf_free(&product);
@@ -76,10 +84,13 @@ enum vs_code vs_gguf_read_merges(const struct vs_gguf *g, struct vs_tokenizer_im
 static enum vs_code read_scores(const struct reading *x, float *scores, bool *apart)
 {
     const struct vs_gguf_kv *kv = vs_gguf_find(x->g, P "scores");
-    const struct vs_vocab *v = &x->impl->vocab;
+    const struct vs_vocab *v = &x->l->impl->vocab;
     for (uint32_t i = 0; i < v->count; i++) {
         double score = 0;
         int64_t whole;
+        const enum vs_code code = look(x, i);
+        if (code)
+            return code;
         if (kv && vs_gguf_item_i64(kv, v->ids[i], &whole))
             score = (double)whole;
         else if (kv && !vs_gguf_item_f64(kv, v->ids[i], &score))
@@ -92,15 +103,15 @@ static enum vs_code read_scores(const struct reading *x, float *scores, bool *ap
     return VS_OK;
 }
 
-enum vs_code vs_gguf_read_scores(const struct vs_gguf *g, struct vs_tokenizer_impl *impl, struct vs_err *err)
+enum vs_code vs_gguf_read_scores(const struct vs_gguf *g, const struct vs_load *l, struct vs_err *err)
 {
-    const struct reading x = {g, impl, err};
-    const uint32_t count = impl->vocab.count;
+    const struct reading x = {g, l, err};
+    const uint32_t count = l->impl->vocab.count;
     float *scores = vs_realloc_array(NULL, count + (size_t)1, sizeof *scores);
     bool *apart = vs_realloc_array(NULL, count + (size_t)1, sizeof *apart);
     enum vs_code code = scores && apart ? read_scores(&x, scores, apart) : vs_enomem(err, "scores", count * (uint64_t)sizeof *scores);
     if (!code)
-        code = vs_bpe_by_score(&impl->vocab, scores, apart, &impl->bpe, err);
+        code = vs_bpe_by_score(&l->impl->vocab, scores, apart, l->cancel, &l->impl->bpe, err);
     if (code == VS_ELIMIT)
         code = vs_gguf_no_text(g, err, P "tokens", "%s", err->message);
     vs_free(scores);

@@ -307,14 +307,14 @@ static enum vs_code teach_bytes(struct teaching *x)
         (void)vs_jbool(vs_jget(x->pre, "whole_words"), &x->l.t->ignore_merges);
     if (!code)
         code = split_bytes(x);
-    return code ? code : vs_gguf_read_merges(x->g, x->l.impl, x->err);
+    return code ? code : vs_gguf_read_merges(x->g, &x->l, x->err);
 }
 
 static enum vs_code teach_scores(struct teaching *x)
 {
     x->l.t->fuse_unk = true;
     enum vs_code code = spell_spaces(x);
-    return code ? code : vs_gguf_read_scores(x->g, x->l.impl, x->err);
+    return code ? code : vs_gguf_read_scores(x->g, &x->l, x->err);
 }
 
 /* A word begins with U+2581 in the vocabulary, and what goes on has nothing in front; no word is too long. Every length of a piece up to the
@@ -351,7 +351,8 @@ static enum vs_code teach(struct teaching *x)
     return code ? code : vs_encoder_open(x->l.impl, x->err);
 }
 
-enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir, struct vs_tokenizer **out, struct vs_err *err)
+enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir, const volatile sig_atomic_t *cancel,
+                                  struct vs_tokenizer **out, struct vs_err *err)
 {
     struct teaching x = {.g = g, .err = err};
     struct vs_tokenizer *t = NULL;
@@ -360,9 +361,9 @@ enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir,
     if (!code && data_dir)
         code = vs_schema_check(data_dir, "gguf-text", &x.data, err);
     if (!code)
-        code = vs_tokenizer_from_gguf(g, &t, err);
+        code = vs_tokenizer_from_gguf(g, cancel, &t, err);
     if (!code) {
-        x.l = (struct vs_load){.impl = t->impl, .t = t};
+        x.l = (struct vs_load){.impl = t->impl, .t = t, .cancel = cancel};
         code = teach(&x);
     }
     vs_jdoc_free(&x.data);

@@ -26,6 +26,8 @@ struct vs_load {
     struct vs_arena scratch;    /* strings with escapes; freed with the text */
 };
 
+enum { VS_LOOK_EVERY = 1 << 12 }; /* tokens between two looks at whether the result is still wanted */
+
 static inline bool vs_load_cancelled(const struct vs_load *l)
 {
     return l->cancel && *l->cancel;

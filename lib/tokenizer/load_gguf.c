@@ -59,6 +59,12 @@ static enum vs_code bad(struct loading *x, const char *key, const char *fmt, ...
     return vs_fail(x->err, VS_EFORMAT, "%s: %s: %s", x->g->path, key, text);
 }
 
+/* Before token or merge number at. */
+static enum vs_code look(const struct loading *x, uint64_t at)
+{
+    return at % VS_LOOK_EVERY == 0 && vs_load_cancelled(&x->l) ? vs_fail(x->err, VS_ECANCELED, "interrupted") : VS_OK;
+}
+
 static const char *shown_type(const struct vs_gguf_kv *kv, char *out, size_t n)
 {
     snprintf(out, n, kv->type == VS_GGUF_ARRAY ? "array of %s" : "%s",
@@ -144,8 +150,11 @@ static enum vs_code read_tokens(struct loading *x)
         return vs_fail(x->err, VS_ELIMIT, "%s: %s: %llu tokens; at most %u are read", x->g->path, TOKENS, (unsigned long long)kv->count, VS_ID_MAX);
     x->l.impl->owners = vs_realloc_array(NULL, (size_t)kv->count + 1, sizeof *x->l.impl->owners);
     enum vs_code code = x->l.impl->owners ? VS_OK : vs_enomem(x->err, "token ids", (kv->count + 1) * sizeof *x->l.impl->owners);
-    while (!code && vs_gguf_next(kv, &at, &token))
-        code = add_token(x, id++, token);
+    for (; !code && vs_gguf_next(kv, &at, &token); id++) {
+        code = look(x, id);
+        if (!code)
+            code = add_token(x, id, token);
+    }
     return code;
 }
 
@@ -162,10 +171,14 @@ static enum vs_code check_merges(struct loading *x)
         return VS_OK;
     if (!vs_gguf_is_array(kv, VS_GGUF_STRING))
         return bad(x, MERGES, "found %s, expected an array of string", shown_type(kv, text, sizeof text));
-    for (uint64_t i = 0; vs_gguf_next(kv, &at, &s); i++)
+    for (uint64_t i = 0; vs_gguf_next(kv, &at, &s); i++) {
+        const enum vs_code code = look(x, i);
+        if (code)
+            return code;
         if (s.n < 3 || !memchr(s.p + 1, ' ', s.n - 1))
             return bad(x, MERGES, "entry %llu: found \"%s\", expected two tokens with a space between them", (unsigned long long)i,
                        vs_escape(text, sizeof text, s));
+    }
     x->l.t->merge_count = kv->count;
     return VS_OK;
 }
@@ -208,13 +221,14 @@ static enum vs_code count(struct loading *x)
     return VS_OK;
 }
 
-enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, struct vs_tokenizer **out, struct vs_err *err)
+enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, const volatile sig_atomic_t *cancel, struct vs_tokenizer **out,
+                                    struct vs_err *err)
 {
     struct vs_tokenizer_impl *impl = vs_calloc(1, sizeof *impl);
     *out = NULL;
     if (!impl)
         return vs_enomem(err, "a tokenizer", sizeof *impl);
-    struct loading x = {.g = g, .l = {.impl = impl, .t = &impl->t, .lenient = true, .ids_only = true}, .err = err};
+    struct loading x = {.g = g, .l = {.impl = impl, .t = &impl->t, .lenient = true, .ids_only = true, .cancel = cancel}, .err = err};
     impl->t.impl = impl;
     impl->t.path = g->path;
     enum vs_code code = read_model(&x);

@@ -16,9 +16,12 @@ int vs_gguf_token_type(const struct vs_gguf *g, uint64_t id); /* normal where th
 /* "[PAD7]" at id 7 stands for an id without a token: converters fill the list up to the rows of the table. */
 bool vs_gguf_is_padding(struct vs_str token, uint64_t id);
 
+/* cancel of both that follow: as that of a vs_run, or NULL. */
+
 /* Control and user-defined tokens are added[] with in_model; a text that stands twice is in repeats[], its later id keeps the
  * text. Padding and empty texts are holes. g must outlive the tokenizer. */
-enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, struct vs_tokenizer **out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, const volatile sig_atomic_t *cancel, struct vs_tokenizer **out,
+                                    struct vs_err *err) VS_NODISCARD;
 
 /* The same, for vs_encode and vs_encode_prompt. Ids are those of llama_tokenize with add_special and parse_special
  * (llama.cpp, src/llama-vocab.cpp); names and defaults are in gguf-text.json:
@@ -38,6 +41,7 @@ enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, struct vs_tokenizer
  *
  * A model or a pre that is not known is VS_EUNSUPPORTED, and so is a list of tokens or merges that repeats one.
  * data_dir: NULL, or where a gguf-text.json is looked for first. */
-enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir, struct vs_tokenizer **out, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir, const volatile sig_atomic_t *cancel,
+                                  struct vs_tokenizer **out, struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -25,8 +25,6 @@ struct state {
     struct vs_span merges;
 };
 
-enum { LOOK_EVERY = 1 << 12 }; /* tokens between two looks at whether the result is still wanted */
-
 static bool interrupted(struct vs_err *err)
 {
     vs_fail(err, VS_ECANCELED, "interrupted");
@@ -108,7 +106,7 @@ static bool repeated(struct vs_load *l, uint32_t first, uint32_t id)
 static bool add_entry(struct vs_load *l, struct vs_str token, uint32_t id, size_t at, bool may_repeat, struct vs_err *err)
 {
     uint32_t first;
-    if (l->impl->vocab.count % LOOK_EVERY == 0 && vs_load_cancelled(l))
+    if (l->impl->vocab.count % VS_LOOK_EVERY == 0 && vs_load_cancelled(l))
         return interrupted(err);
     if (vs_vocab_add(&l->impl->vocab, token, id, &first, err))
         return no_memory(&l->j);

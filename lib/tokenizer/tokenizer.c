@@ -71,7 +71,7 @@ static enum vs_code load(struct vs_load *l, const char *path, struct vs_err *err
     if (!file)
         return vs_enomem(err, "a path", 0);
     if (!vs_path_exists(path))
-        return vs_path_missing(path, err);
+        return vs_path_missing(path, "a directory with a tokenizer.json, or such a file", err);
     if (dir && !vs_path_exists(file))
         return no_tokenizer(path, err);
     enum vs_code code = dir ? VS_OK : check_file_name(path, err);

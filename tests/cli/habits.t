@@ -241,10 +241,22 @@ Options may stand anywhere, `--` ends them, a missing input is status 3.
   $ for t in vocab-inspect vocab-check; do $t nowhere; done; vocab-merge nowhere --add-token x -n; vocab-merge base nowhere -n; for t in embed-extend offset-patch; do $t nowhere --add 3 -n; done
   vocab-inspect: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
   vocab-check: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
-  vocab-merge: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
-  vocab-merge: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
-  embed-extend: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
-  offset-patch: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  vocab-merge: nowhere: not found; expected a directory with a tokenizer.json, or such a file
+  vocab-merge: nowhere: not found; expected a directory with a tokenizer.json, or such a file
+  embed-extend: nowhere: not found; expected a model directory or a .safetensors file
+  offset-patch: nowhere: not found; expected a model directory
+  [3]
+  $ embed-extend base --tokenizer nowhere -n
+  embed-extend: nowhere: not found; expected a directory with a tokenizer.json, or such a file
+  [3]
+  $ for t in vocab-inspect vocab-check embed-extend offset-patch; do case $t in e*|o*) add='--add 3 -n';; *) add=;; esac; $t base/config.json $add; done
+  vocab-inspect: base/config.json: found a file of a model; give the directory that it stands in
+  vocab-check: base/config.json: found a file of a model; give the directory that it stands in
+  embed-extend: base/config.json: found a JSON file; expected a model directory or a .safetensors file
+  offset-patch: base/config.json: found a file; expected a model directory, such as the one that it stands in
+  [3]
+  $ offset-patch base/model.safetensors --check
+  offset-patch: base/model.safetensors: found a file; expected a model directory, such as the one that it stands in
   [3]
   $ mkdir -p cache/models--a--b/snapshots/1; for t in vocab-inspect 'vocab-merge -n --add-token x' 'embed-extend -n --add 1' vocab-check; do $t cache/models--a--b; done; rm -r cache
   vocab-inspect: cache/models--a--b: found an entry of a Hugging Face cache, expected one of its snapshots: cache/models--a--b/snapshots/...

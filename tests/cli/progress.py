@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The progress bars of embed-extend and of a forward pass: on a terminal, never into a pipe, and they say the truth.
+"""The progress bars of embed-extend and of a forward pass: on a terminal, never into a pipe, and they say the truth. Into a pipe goes
+one line before work that takes long, which a clock that runs ahead makes of any work.
 
-    progress.py TOOLS_DIR      prints TAP
+    progress.py TOOLS_DIR MAKE_CHECKPOINT LATE_CLOCK      prints TAP
 """
 import json
 import os
@@ -17,9 +18,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'support'))
 from tap import check, end, skip
 
-TOOLS = sys.argv[1]
+TOOLS, MAKE_CHECKPOINT, LATE_CLOCK = sys.argv[1:4]
 COLS = 2048
 LINE = re.compile(r'\r(\S+) \[(#*)(\.*)\] +(\d+) %  ([0-9.]+) of ([0-9.]+) MB  (\d+) MB/s  ([0-9.]+) s left\x1b\[K')
+LONG = re.compile(r'^forward: about \d+ (?:seconds|minutes) more for (\d+) prompts of (\d+) tokens(?:, (\d+) of them new ids)?(; --prompts-only runs the prompts given alone)?$')
 LATE = 2 # seconds; the first bar is due after 0.1
 
 
@@ -101,7 +103,41 @@ def truth(said, size):
     check('the line is wiped before anything else is said', '\r\x1b[K' in said[said.rindex(' left'):] and 'wrote' in said[said.rindex('\r\x1b[K'):], said)
 
 
+def run(*words, **env):
+    done = subprocess.run([os.path.join(TOOLS, words[0]), *words[1:]], capture_output=True, text=True, env={**os.environ, **env})
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+def long_work(top):
+    """Three new tokens, all of which a forward pass runs unless it is told not to."""
+    base, merged, model = (os.path.join(top, name) for name in ('base', 'merged', 'extended'))
+    made = subprocess.run([MAKE_CHECKPOINT, 'small', base], capture_output=True).returncode
+    tokens = [word for token in ('zebra', 'yak', 'xerus') for word in ('--add-token', token)]
+    made += run('vocab-merge', base, *tokens, '-o', merged)[0] + run('embed-extend', base, '--map', merged + '/vocab-map.json', '-o', model)[0]
+    check('a model with three new tokens', made == 0)
+    words, late = ('vocab-check', model, '--forward', '--device', 'cpu'), {'LD_PRELOAD': LATE_CLOCK, 'VS_CLOCK_STEP': '10'}
+    probe = run('vocab-check', '--version', **late)
+    if probe[0] or probe[2]:
+        skip('a line before work that takes long', 'nothing can be preloaded here')
+        return
+    said = lambda *more, **env: [m.groups() for m in map(LONG.match, run(*words, *more, **env)[2]) if m]
+    own = said('--prompt-ids', '1 2', **late)
+    check('one line, with the new ids and how the own prompts run alone', len(own) == 1 and own[0][2] == '3' and own[0][3], own)
+    alone = said('--prompt-ids', '1 2', '--prompt-ids', '1 2 3', '--prompts-only', **late)
+    check('the own prompts alone, and nothing is left out', alone == [('2', '5', None, None)], alone)
+    none = said(**late)
+    check('without own prompts nothing could be left out', len(none) == 1 and none[0][2] == '3' and not none[0][3], none)
+    report = json.loads(run(*words, '--prompt-ids', '1 2', '--json', **late)[1])
+    check('the numbers are those of the report', own and [int(x) for x in own[0][:2]] == [report['forward'][x] for x in ('prompts', 'positions')], (own, report))
+    for name, more, env in (('-q', ['-q'], late), ('--progress never', ['--progress', 'never'], late),
+                            ('less than half a minute', [], {**late, 'VS_CLOCK_STEP': '1'}), ('work that takes no time', [], {})):
+        check(f'{name}: no line', said(*more, **env) == [])
+    status, shown = on_terminal([os.path.join(TOOLS, words[0]), *words[1:]], **late)
+    check('on a terminal the bar alone', 'more for' not in shown and LINE.search(shown), shown)
+
+
 with tempfile.TemporaryDirectory(prefix='vs-progress-') as top:
+    long_work(top)
     model = os.path.join(top, 'model')
     os.mkdir(model)
     words = [os.path.join(TOOLS, 'embed-extend'), model, '--add', '2', '--force', '-o', os.path.join(top, 'out')]

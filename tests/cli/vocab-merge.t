@@ -181,7 +181,7 @@ What is refused:
   vocab-merge: ext: is the input itself; choose another directory
   [4]
   $ vocab-merge base/tokenizer.json nowhere -o out
-  vocab-merge: nowhere: not found; expected a model directory, a .safetensors or .gguf file or a tokenizer
+  vocab-merge: nowhere: not found; expected a directory with a tokenizer.json, or such a file
   [3]
   $ vocab-merge base --add-token '' -o out
   vocab-merge: --add-token: an empty token; libraries skip those

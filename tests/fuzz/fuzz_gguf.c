@@ -58,7 +58,7 @@ static void vocabulary(const struct vs_gguf *g)
     struct vs_err err = {0};
     if (!vs_gguf_has_vocab(g))
         return;
-    enum vs_code code = vs_tokenizer_from_gguf(g, &t, &err);
+    enum vs_code code = vs_tokenizer_from_gguf(g, NULL, &t, &err);
     fuzz_assert(code == VS_OK || (!t && strncmp(err.message, "in: ", 4) == 0));
     for (uint32_t id = 0; !code && id < t->rows_needed; id++) {
         struct vs_str text = vs_token_text(t, id);
@@ -75,7 +75,7 @@ static void text(const struct vs_gguf *g)
     struct vs_err err = {0};
     if (!vs_gguf_has_vocab(g))
         return;
-    enum vs_code code = vs_encoder_from_gguf(g, NULL, &t, &err);
+    enum vs_code code = vs_encoder_from_gguf(g, NULL, NULL, &t, &err);
     fuzz_assert(code == VS_OK || (!t && err.message[0]));
     if (!code && vs_encode_prompt(t, VS_LIT("a ab\xc3\xa9 12 <s></s>Hello, world!\n\n  b"), &ids, &err) == VS_OK)
         for (size_t i = 0; i < ids.count; i++)

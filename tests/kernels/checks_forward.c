@@ -123,8 +123,33 @@ static void scales_case(struct run *r, enum vs_dtype dtype, uint64_t m)
     release(r);
 }
 
+/* Products that vanish on the negative side leave -0 in their lane. A lane that has no value behind the last whole 16 must keep it. */
+static void vanishing_case(struct run *r, uint64_t cols, uint64_t m)
+{
+    enum { ROWS = 7 };
+    describe(r, "products of %llu values that vanish, %llu tokens", (unsigned long long)cols, (unsigned long long)m);
+    float *x = take(r, m * cols * 4), *data = take(r, ROWS * cols * 4), *a = take(r, m * ROWS * 4);
+    for (uint64_t i = 0; i < m * cols; i++)
+        x[i] = 1e-30f;
+    for (uint64_t i = 0; i < ROWS * cols; i++)
+        data[i] = -1e-30f;
+    const struct vs_mat w = {.data = data, .dtype = VS_F32, .rows = ROWS, .cols = cols, .stride = cols * 4};
+    struct vs_mat dw = w;
+    dw.data = rows_to_device(r, data, ROWS * w.stride);
+    const float *dx = to_device(r, x, m * cols * 4);
+    float *b = to_device(r, NULL, m * ROWS * 4);
+    BOTH(r, vs_f_linear(r->ref, &w, x, cols, m, NULL, a, ROWS, &err_), vs_f_linear(r->dev, &dw, dx, cols, m, NULL, b, ROWS, &err_));
+    for (uint64_t i = 0; i < m * ROWS; i++)
+        expect(r, "no -0", a[i] == 0 && signbit(a[i]));
+    same(r, "product", a, from_device(r, b, m * ROWS * 4), m * ROWS * 4);
+    release(r);
+}
+
 void check_linear(struct run *r)
 {
+    for (uint64_t cols = 16; cols < 32; cols++)
+        for (uint64_t m = 1; m < 7; m++)
+            vanishing_case(r, cols, m);
     static const uint16_t tokens[] = {1, 2, 3, 4, 5, 7, 9, 33};
     for (unsigned d = 0; d < sizeof mats / sizeof *mats; d++) {
         const uint32_t block = vs_quant_elements(mats[d]);

@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     ssize_t n;
     enum vs_code code = argc == 2 ? vs_gguf_open(argv[1], 0, &a, &g, &err) : VS_EUSAGE;
     if (!code)
-        code = vs_encoder_from_gguf(&g, NULL, &t, &err);
+        code = vs_encoder_from_gguf(&g, NULL, NULL, &t, &err);
     if (code)
         fprintf(stderr, "%s\n", err.message);
     while (t && (n = getdelim(&text, &cap, 0, stdin)) > 0)

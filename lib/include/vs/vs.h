@@ -21,6 +21,7 @@ struct vs_progress {
     const char *what;  /* what is being done, in words; of the library, valid during the call only */
     uint64_t done, total;
     double seconds;
+    const char *note;  /* what the work is made of, and how there would be less, in words; NULL where nobody says; as valid as what */
 };
 
 /* How to run: read by every call that may take long. Zero-initialised means: default memory, one thread per CPU (at

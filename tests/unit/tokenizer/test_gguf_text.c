@@ -24,7 +24,7 @@ static enum vs_code open_file(struct opened *o, const struct gg *g)
     bool more = false;
     *o = (struct opened){.file = gg_file(g)};
     cr_assert_eq(vs_gguf_parse("in", (const char *)o->file.p, o->file.n, o->file.n, 0, &o->arena, &o->g, &more, &o->err), VS_OK, "%s", o->err.message);
-    return vs_encoder_from_gguf(&o->g, NULL, &o->t, &o->err);
+    return vs_encoder_from_gguf(&o->g, NULL, NULL, &o->t, &o->err);
 }
 
 static void close_file(struct opened *o)
@@ -422,7 +422,7 @@ static void starve(struct gg *g)
     for (unsigned long n = 1; n < 3000; n++) {
         vs_tokenizer_close(o.t);
         vs_mem_fail_at(n, n % 2);
-        code = vs_encoder_from_gguf(&o.g, NULL, &o.t, &o.err);
+        code = vs_encoder_from_gguf(&o.g, NULL, NULL, &o.t, &o.err);
         vs_mem_fail_at(0, false);
         cr_expect(code == VS_OK || code == VS_ENOMEM, "allocation %lu: code %d: %s", n, code, o.err.message);
         if (code == VS_OK)
@@ -469,11 +469,11 @@ Test(gguf_text, data_of_ones_own)
     const char *at = strstr(d.text.p, "\"gpt-2\"");
     cr_assert(at);
     vst_write_text(path, vst_format("%.*s\"mine\", %s", (int)(at - d.text.p), d.text.p, at));
-    cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, &t, &err), VS_OK, "%s", err.message);
+    cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, NULL, &t, &err), VS_OK, "%s", err.message);
     cr_expect_str_eq(tok_prompt(t, "abc"), "0 4");
     vs_tokenizer_close(t);
     vst_write_text(path, vst_format("%.*s7, %s", (int)(at - d.text.p), d.text.p, at));
-    cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, &t, &err), VS_EFORMAT);
+    cr_expect_eq(vs_encoder_from_gguf(&o.g, dir, NULL, &t, &err), VS_EFORMAT);
     cr_expect(strstr(err.message, "gguf-text.json"), "%s", err.message);
     close_file(&o);
     gg_free(&g);
