@@ -102,20 +102,21 @@ static enum vs_code init_token(struct vs_planner *p, const struct vs_map *names,
     struct vs_init parsed;
     char method[64] = "", shown[128];
 
-    if (!vs_jstr(init, &text) || !(vs_jstr(token, &name) != vs_ji64(doc, id, &number)))
+    const bool named = vs_jstr(token, &name);
+    if (!vs_jstr(init, &text) || named == vs_ji64(doc, id, &number))
         return vs_fail(err, VS_EFORMAT, "%s: expected an object with \"init\" and one of \"token\" (text) and \"id\" (integer)", where);
     if (text.n < sizeof method)
         memcpy(method, text.p, text.n);
     if (!vs_init_parse(method, &parsed))
         return vs_fail(err, VS_EFORMAT, "%s: init \"%s\" is unknown: expected mean, zero, normal, pieces or copy:ID", where,
                        vs_escape(shown, sizeof shown, text));
-    if (token) {
+    if (named) {
         uint32_t at = vs_map_get(names, name);
         t = at == VS_NONE ? NULL : &p->x->tokens[at];
     } else {
         t = number < 0 ? NULL : vs_extend_token_at(p->x, (uint64_t)number);
     }
-    if (!t && token)
+    if (!t && named)
         return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is none of the new tokens", where, vs_escape(shown, sizeof shown, name));
     if (!t)
         return vs_fail(err, VS_EMISMATCH, "%s: id %lld is none of the new ids", where, (long long)number);
