@@ -89,13 +89,18 @@ enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *f
     return VS_OK;
 }
 
-enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err)
+enum vs_code vs_plan_add_change(struct vs_plan *plan, const char *file, const char *at, struct vs_str before, struct vs_str after,
+                                struct vs_err *err)
 {
+    struct vs_arena *a = &plan->impl->arena;
     struct vs_json_change *list = vs_list_room(plan->changes, plan->change_count, sizeof *list);
-    if (!list)
+    struct vs_json_change c = {vs_arena_dup(a, file, strlen(file)), at ? vs_arena_dup(a, at, strlen(at)) : NULL,
+                               {vs_arena_dup(a, before.p, before.n), before.n}, {vs_arena_dup(a, after.p, after.n), after.n}};
+    if (list)
+        plan->changes = list;
+    if (!list || !c.file || !c.at || !c.before.p || !c.after.p)
         return vs_enomem(err, "the list of edits", sizeof *list);
-    plan->changes = list;
-    plan->changes[plan->change_count++] = *change;
+    plan->changes[plan->change_count++] = c;
     return VS_OK;
 }
 
