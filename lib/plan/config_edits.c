@@ -27,14 +27,10 @@ static bool sizes_text(const struct vs_planner *p, size_t i)
 static enum vs_code apply(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
 {
     struct vs_buf out = {0};
-    enum vs_code code = vs_edits_apply(e, file, doc->text, &out, err);
-    char *text = code ? NULL : vs_arena_dup(p->arena, out.p, out.n);
-    if (!code && !text)
-        code = vs_enomem(err, file, out.n);
-    if (!code) {
-        struct vs_file_plan f = {.name = file, .source = vs_path_join(p->arena, p->checkpoint->dir, file), .text = {text, out.n}, .edited = true};
-        code = f.source ? vs_plan_add_file(p->plan, &f, err) : vs_enomem(err, file, 0);
-    }
+    const char *source = vs_path_join(p->arena, p->checkpoint->dir, file);
+    enum vs_code code = source ? vs_edits_apply(e, file, doc->text, &out, err) : vs_enomem(err, file, 0);
+    if (!code)
+        code = vs_plan_add_text(p->plan, file, source, (struct vs_str){out.p, out.n}, err);
     vs_buf_free(&out);
     return code;
 }

@@ -63,16 +63,6 @@ static bool is_weight_file(const struct vs_checkpoint *c, const char *name)
     return c->index_name && strcmp(c->index_name, name) == 0;
 }
 
-static enum vs_code add_source(struct vs_planner *p, const char *name, const char *source, struct vs_err *err)
-{
-    struct vs_file_plan f = {.name = name, .source = source};
-    if (!name || !source)
-        return vs_enomem(err, "a path", 0);
-    if (vs_plan_has_file(p->plan, name))
-        return VS_OK;
-    return vs_plan_add_file(p->plan, &f, err);
-}
-
 /* The tokenizer files beside the map, and the map itself. */
 static enum vs_code from_token_dir(struct vs_planner *p, struct vs_err *err)
 {
@@ -83,9 +73,9 @@ static enum vs_code from_token_dir(struct vs_planner *p, struct vs_err *err)
         code = vs_dir_list(p->token_dir, p->arena, &names, &count, err);
     for (size_t i = 0; !code && i < count; i++)
         if (vs_is_tokenizer_file(names[i]))
-            code = add_source(p, names[i], vs_path_join(p->arena, p->token_dir, names[i]), err);
+            code = vs_plan_add_source(p->plan, names[i], vs_path_join(p->arena, p->token_dir, names[i]), err);
     if (!code && p->request->map)
-        code = add_source(p, "vocab-map.json", p->request->map, err);
+        code = vs_plan_add_source(p->plan, "vocab-map.json", p->request->map, err);
     return code;
 }
 
@@ -124,7 +114,7 @@ static enum vs_code visit(struct vs_planner *p, const char *dir, const char *pre
         if (code)
             return code;
     }
-    return add_source(p, full, path, err);
+    return vs_plan_add_source(p->plan, full, path, err);
 }
 
 static enum vs_code walk(struct vs_planner *p, const char *dir, const char *prefix, unsigned depth, struct vs_err *err)
