@@ -108,11 +108,6 @@ static enum vs_code name_inputs(struct vs_merge *m, const struct vs_merge_reques
         m->inputs[m->input_count++] = q->extensions[i];
     if (q->tokens_file)
         m->inputs[m->input_count++] = q->tokens_file;
-    for (size_t i = 0; i < m->input_count; i++) {
-        m->inputs[i] = vs_arena_dup(&m->arena, m->inputs[i], strlen(m->inputs[i]));
-        if (!m->inputs[i])
-            return vs_enomem(err, "a path", 0);
-    }
     return VS_OK;
 }
 
