@@ -191,7 +191,6 @@ static enum vs_code read_symbol(struct loader *l, const struct vs_jval *v, struc
     s->has_fallback = fallback != NULL;
     if (fallback && !vs_ji64(l->doc, fallback, &s->fallback))
         return wrong(l, fallback, "an integer expected");
-    vs_jbool(vs_jget(v, "optional"), &s->optional);
     return VS_OK;
 }
 
@@ -260,8 +259,6 @@ static enum vs_code read_tensor(struct loader *l, const struct vs_jval *v, struc
         code = member(l, v, "rows", false, &t->rows);
     if (!code)
         code = member(l, v, "when", true, &t->when);
-    if (!code)
-        code = member(l, v, "tied_to", true, &t->tied_to);
     vs_jbool(vs_jget(v, "optional"), &t->optional);
     return code;
 }
