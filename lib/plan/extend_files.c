@@ -9,16 +9,6 @@
 
 #define DEPTH_MAX 16
 
-static bool matches(const char *name, const char *const *globs, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (vs_glob(vs_cstr(globs[i]), vs_cstr(name)))
-            return true;
-    return false;
-}
-
-#define MATCHES(name, globs) matches(name, globs, sizeof globs / sizeof *globs)
-
 /* Other copies of the weights: after the table has grown they no longer belong to the config. What may as well be something
  * else (a voice, a speaker table) is a copy only when the table would fit into it at four bits an element. */
 static bool is_stale_weight(const struct vs_planner *p, const char *name, uint64_t size)
@@ -29,16 +19,16 @@ static bool is_stale_weight(const struct vs_planner *p, const char *name, uint64
     static const char *const containers[] = {"*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.npz"};
     static const char *const usual[] = {"model*", "pytorch_model*", "consolidated*"};
     const struct vs_table *input = &p->checkpoint->tables[p->plan->tables[0].table];
-    if (MATCHES(name, formats))
+    if (VS_GLOB_ANY(formats, vs_cstr(name)))
         return true;
-    return MATCHES(name, containers) && (MATCHES(name, usual) || size / input->cols >= input->rows / 2);
+    return VS_GLOB_ANY(containers, vs_cstr(name)) && (VS_GLOB_ANY(usual, vs_cstr(name)) || size / input->cols >= input->rows / 2);
 }
 
 /* Folders in which models are published once more. */
 static bool is_stale_folder(const char *name)
 {
     static const char *const names[] = {"onnx", "openvino", "coreml", "gguf", "tflite", "original", "metal"};
-    return MATCHES(name, names);
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 bool vs_is_tokenizer_file(const char *name)
@@ -46,7 +36,7 @@ bool vs_is_tokenizer_file(const char *name)
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
                                         "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
                                         "sentencepiece.bpe.model", "tekken.json", "*.tiktoken"};
-    return MATCHES(name, names);
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 static bool names_ids(const char *name)

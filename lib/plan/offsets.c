@@ -182,11 +182,8 @@ static enum vs_code add_configs(struct planner *p, struct vs_err *err)
 /* Forms of a tokenizer that hold ids by position, and that nobody rewrites here. */
 static bool holds_positions(const char *name)
 {
-    static const char *const names[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tekken.json"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return vs_str_ends(vs_cstr(name), VS_LIT(".tiktoken"));
+    static const char *const names[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tekken.json", "*.tiktoken"};
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 static enum vs_code add_token_file(struct planner *p, const char *dir, const char *name, struct vs_err *err)

@@ -25,10 +25,7 @@ uint64_t vs_renumber_id(const struct vs_renumber *r, uint64_t id)
 static bool is_flag(struct vs_str key)
 {
     static const char *const flags[] = {"single_word", "lstrip", "rstrip", "normalized", "special"};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (vs_str_is(key, flags[i]))
-            return true;
-    return false;
+    return VS_GLOB_ANY(flags, key);
 }
 
 static void plain_entry(struct vs_buf *out, uint64_t id, struct vs_str name)
@@ -156,10 +153,7 @@ static enum vs_code renumber_decoder(struct sibling *s)
 bool vs_renumber_handles(const char *name)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "added_tokens.json", "vocab.json"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 static enum vs_code edit_sibling(const struct vs_renumber *r, const char *name, const char *path, struct vs_buf *text, bool *edited,
