@@ -246,8 +246,6 @@ enum vs_code vs_merge_stage(struct vs_merge *m, const char *out, bool force, con
         code = prove(m, m->staged, run, err);
     if (!code)
         code = write_map(m, m->staged, err);
-    m->report.notes = m->notes;
-    m->report.note_count = m->note_count;
     return code;
 }
 
