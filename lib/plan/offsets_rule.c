@@ -5,7 +5,6 @@
 #include "plan/offsets_rule.h"
 
 #define LIST_MAX 4096 /* elements of one list of a rule: far beyond any family */
-#define BLOCKS_MAX 64 /* bits of vs_rule_tensor.covers */
 
 struct loader {
     const struct vs_jdoc *doc;
@@ -212,7 +211,7 @@ static enum vs_code read_space(struct loader *l, const struct vs_jval *v)
     if (!v || v->type != VS_JSON_OBJECT || !blocks)
         return wrong(l, v, "\"space\" with \"blocks\" expected");
     enum vs_code code = children(l, blocks, VS_JSON_ARRAY, "a list of blocks expected", sizeof *r->blocks, &r->blocks, &r->block_count);
-    if (!code && (r->block_count == 0 || r->block_count > BLOCKS_MAX))
+    if (!code && (r->block_count == 0 || r->block_count > VS_RULE_BLOCKS))
         code = wrong(l, blocks, "1 to 64 blocks expected");
     uint32_t i = 0;
     for (const struct vs_jval *c = blocks->child; !code && c; c = c->next)

@@ -64,6 +64,7 @@ struct vs_rule_tensor {
     const char *rows, *when;            /* when: or NULL */
     bool optional;
 };
+#define VS_RULE_BLOCKS 64 /* bits of vs_rule_tensor.covers */
 enum { VS_STRATEGY_APPEND = 1, VS_STRATEGY_INSERT_SHIFT = 2 };
 
 struct vs_rule {
