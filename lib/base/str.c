@@ -51,6 +51,14 @@ bool vs_glob(struct vs_str pattern, struct vs_str s)
     return p == pattern.n;
 }
 
+bool vs_glob_any(const char *const *patterns, size_t count, struct vs_str s)
+{
+    for (size_t i = 0; i < count; i++)
+        if (vs_glob(vs_cstr(patterns[i]), s))
+            return true;
+    return false;
+}
+
 /* ---- buffer ---- */
 
 /* Room for n more bytes and a NUL. */

@@ -19,6 +19,8 @@ bool vs_str_starts(struct vs_str s, struct vs_str prefix);
 bool vs_str_ends(struct vs_str s, struct vs_str suffix);
 bool vs_str_u64(struct vs_str s, uint64_t *out);                      /* decimal digits and nothing else */
 bool vs_glob(struct vs_str pattern, struct vs_str s);                /* '*' = any run of characters, nothing else special */
+bool vs_glob_any(const char *const *patterns, size_t count, struct vs_str s); /* does one of them match? */
+#define VS_GLOB_ANY(patterns, s) vs_glob_any(patterns, sizeof patterns / sizeof *patterns, s) /* of an array */
 
 /* Growing byte buffer; {0} is empty. Errors stick: after a failed allocation every append is a no-op and failed is
  * set, so a long run of appends is checked once. p is NUL-terminated after every successful append. */

@@ -10,10 +10,7 @@
 static bool may_differ(struct vs_str key)
 {
     static const char *const free_keys[] = {"general.*", "tokenizer.*", "split.*", "*.vocab_size", "*.decoder_start_token_id"};
-    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
-        if (vs_glob(vs_cstr(free_keys[i]), key))
-            return true;
-    return false;
+    return VS_GLOB_ANY(free_keys, key);
 }
 
 static void say_value(struct checker *k, const char *name, const struct vs_gguf_kv *kv)

@@ -56,7 +56,7 @@ static enum vs_code decide_tie(struct vs_job *j, uint32_t table, struct vs_err *
         j->report.twin = name;
     else if (c->config.tie == VS_TIE_TRUE || (c->config.tie == VS_TIE_UNKNOWN && c->config.tie_default == VS_TIE_TRUE))
         j->report.loner = name;
-    if (j->twin[table] && j->x->out_given && !same_methods(head, input))
+    if (j->twin[table] && j->request->out_init.method != VS_INIT_DEFAULT && !same_methods(head, input))
         return vs_fail(err, VS_EUSAGE, "--out-init: %.*s is tied to the input (the config says so and the bytes agree), so its rows are the input's; "
                        "use --in-init", VS_STR(name));
     return VS_OK;

@@ -24,24 +24,13 @@ static bool sizes_text(const struct vs_planner *p, size_t i)
                                   (c->text_vocab >= 0 && v->value == c->vocab_sizes[c->text_vocab].value));
 }
 
-static enum vs_code add_change(struct vs_planner *p, const char *file, const char *at, struct vs_str before, struct vs_str after,
-                               struct vs_err *err)
-{
-    struct vs_json_change change = {file, at, before, after};
-    return vs_plan_add_change(p->plan, &change, err);
-}
-
 static enum vs_code apply(struct vs_planner *p, const char *file, const struct vs_jdoc *doc, struct vs_edits *e, struct vs_err *err)
 {
     struct vs_buf out = {0};
-    enum vs_code code = vs_edits_apply(e, file, doc->text, &out, err);
-    char *text = code ? NULL : vs_arena_dup(p->arena, out.p, out.n);
-    if (!code && !text)
-        code = vs_enomem(err, file, out.n);
-    if (!code) {
-        struct vs_file_plan f = {.name = file, .source = vs_path_join(p->arena, p->checkpoint->dir, file), .text = {text, out.n}, .edited = true};
-        code = f.source ? vs_plan_add_file(p->plan, &f, err) : vs_enomem(err, file, 0);
-    }
+    const char *source = vs_path_join(p->arena, p->checkpoint->dir, file);
+    enum vs_code code = source ? vs_edits_apply(e, file, doc->text, &out, err) : vs_enomem(err, file, 0);
+    if (!code)
+        code = vs_plan_add_text(p->plan, file, source, (struct vs_str){out.p, out.n}, err);
     vs_buf_free(&out);
     return code;
 }
@@ -60,11 +49,8 @@ static enum vs_code materialise(struct vs_planner *p, const struct vs_jdoc *doc,
             break;
         }
     }
-    char *where = vs_arena_dup(p->arena, at, strlen(at));
-    if (!where)
-        return vs_enomem(err, "an edit", sizeof at);
     enum vs_code code = vs_edit_add_member(e, doc, object, "vocab_size", value, err);
-    return code ? code : add_change(p, "config.json", where, (struct vs_str){0}, value, err);
+    return code ? code : vs_plan_add_change(p->plan, "config.json", at, VS_LIT(""), value, err);
 }
 
 static enum vs_code edit_size(struct vs_planner *p, const struct vs_jdoc *doc, const char *at, struct vs_str value, struct vs_edits *e,
@@ -75,7 +61,7 @@ static enum vs_code edit_size(struct vs_planner *p, const struct vs_jdoc *doc, c
         return VS_OK;
     struct vs_str before = {doc->text.p + v->span.begin, v->span.end - v->span.begin};
     enum vs_code code = vs_edit(e, v->span.begin, v->span.end, value, err);
-    return code ? code : add_change(p, "config.json", at, before, value, err);
+    return code ? code : vs_plan_add_change(p->plan, "config.json", at, before, value, err);
 }
 
 /* Keys that may count rows and may as well be something else (embedding_size: OLMo's rows, ALBERT's columns): they count
@@ -88,16 +74,15 @@ static enum vs_code row_counts(struct vs_planner *p, const struct vs_jdoc *doc, 
         size_t n = at->n;
         int64_t rows;
         vs_buf_pointer(at, v->key);
-        char *place = at->failed ? NULL : vs_arena_dup(p->arena, at->p, at->n);
-        if (!place)
+        if (at->failed)
             return vs_enomem(err, "a place", at->n);
         if (v->type == VS_JSON_OBJECT)
             code = row_counts(p, doc, v, at, value, e, found, err);
-        else if (vs_keys_match(p->checkpoint, "row_counts", v->key) && !is_foreign(p->checkpoint, place) && vs_ji64(doc, v, &rows) &&
+        else if (vs_keys_match(p->checkpoint, "row_counts", v->key) && !is_foreign(p->checkpoint, at->p) && vs_ji64(doc, v, &rows) &&
                  (uint64_t)rows == p->x->rows_before) {
             *found = true;
             if (p->x->rows_after != p->x->rows_before)
-                code = edit_size(p, doc, place, value, e, err);
+                code = edit_size(p, doc, at->p, value, e, err);
         }
         at->n = n;
     }
@@ -152,8 +137,7 @@ static enum vs_code edit_sizes(struct vs_planner *p, const struct vs_jdoc *doc, 
 {
     char digits[24];
     int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)p->x->rows_after);
-    struct vs_str value = {vs_arena_dup(p->arena, digits, (size_t)n), (size_t)n};
-    return value.p ? edit_config(p, doc, value, e, err) : vs_enomem(err, "an edit", sizeof digits);
+    return edit_config(p, doc, (struct vs_str){digits, (size_t)n}, e, err);
 }
 
 static enum vs_code edit_file(struct vs_planner *p, const char *file, bool sizes, struct vs_err *err)

@@ -26,7 +26,6 @@ static enum vs_code open_model(struct vs_planner *p, struct vs_err *err)
     p->plan->checkpoint = p->checkpoint;
     if (p->checkpoint->tensor_count == 0)
         return vs_fail(err, VS_EUNSUPPORTED, "%s: no weights found: expected *.safetensors", p->request->model);
-    p->dir_is_tokenizer = !p->checkpoint->is_file && vs_tokenizer_present(p->checkpoint->dir);
     return VS_OK;
 }
 

@@ -16,7 +16,6 @@ struct vs_planner {
     struct vs_checkpoint *checkpoint;
     struct vs_extend *x;
     struct vs_arena *arena;      /* of the plan */
-    bool dir_is_tokenizer;       /* MODEL has a tokenizer.json */
     const char *token_dir;       /* where the tokenizer files of OUT come from; NULL = MODEL's own */
 };
 

@@ -75,21 +75,15 @@ static enum vs_code name_runs(struct vs_planner *p, const struct vs_offsets *o, 
     return VS_OK;
 }
 
-/* In the output the new ids are P, P + 1, ...; all that was there stays in use. The map's strings may have moved. */
+/* In the output the new ids are P, P + 1, ...; all that was there stays in use. */
 static enum vs_code renumber(struct vs_planner *p, const struct vs_offsets *o, struct vs_err *err)
 {
     struct vs_extend *x = p->x;
-    const struct vs_vocab_map *map = p->plan->map;
     enum vs_code code = o->names ? name_runs(p, o, err) : VS_OK;
     uint64_t id = p->plan->shift.at;
     for (uint32_t i = 0; !code && i < x->token_count; i++) {
-        struct vs_extend_token *t = &x->tokens[i];
-        t->id = id;
-        id += t->count;
-        if (map && map->new_count == x->token_count) {
-            t->token = map->news[i].token;
-            t->pieces = map->news[i].pieces;
-        }
+        x->tokens[i].id = id;
+        id += x->tokens[i].count;
     }
     x->base_needed = x->rows_before;
     x->needed = p->plan->shift.at + x->id_count;

@@ -9,16 +9,6 @@
 
 #define DEPTH_MAX 16
 
-static bool matches(const char *name, const char *const *globs, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (vs_glob(vs_cstr(globs[i]), vs_cstr(name)))
-            return true;
-    return false;
-}
-
-#define MATCHES(name, globs) matches(name, globs, sizeof globs / sizeof *globs)
-
 /* Other copies of the weights: after the table has grown they no longer belong to the config. What may as well be something
  * else (a voice, a speaker table) is a copy only when the table would fit into it at four bits an element. */
 static bool is_stale_weight(const struct vs_planner *p, const char *name, uint64_t size)
@@ -29,16 +19,16 @@ static bool is_stale_weight(const struct vs_planner *p, const char *name, uint64
     static const char *const containers[] = {"*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.npz"};
     static const char *const usual[] = {"model*", "pytorch_model*", "consolidated*"};
     const struct vs_table *input = &p->checkpoint->tables[p->plan->tables[0].table];
-    if (MATCHES(name, formats))
+    if (VS_GLOB_ANY(formats, vs_cstr(name)))
         return true;
-    return MATCHES(name, containers) && (MATCHES(name, usual) || size / input->cols >= input->rows / 2);
+    return VS_GLOB_ANY(containers, vs_cstr(name)) && (VS_GLOB_ANY(usual, vs_cstr(name)) || size / input->cols >= input->rows / 2);
 }
 
 /* Folders in which models are published once more. */
 static bool is_stale_folder(const char *name)
 {
     static const char *const names[] = {"onnx", "openvino", "coreml", "gguf", "tflite", "original", "metal"};
-    return MATCHES(name, names);
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 bool vs_is_tokenizer_file(const char *name)
@@ -46,7 +36,7 @@ bool vs_is_tokenizer_file(const char *name)
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
                                         "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model",
                                         "sentencepiece.bpe.model", "tekken.json", "*.tiktoken"};
-    return MATCHES(name, names);
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 static bool names_ids(const char *name)
@@ -63,16 +53,6 @@ static bool is_weight_file(const struct vs_checkpoint *c, const char *name)
     return c->index_name && strcmp(c->index_name, name) == 0;
 }
 
-static enum vs_code add_source(struct vs_planner *p, const char *name, const char *source, struct vs_err *err)
-{
-    struct vs_file_plan f = {.name = name, .source = source};
-    if (!name || !source)
-        return vs_enomem(err, "a path", 0);
-    if (vs_plan_has_file(p->plan, name))
-        return VS_OK;
-    return vs_plan_add_file(p->plan, &f, err);
-}
-
 /* The tokenizer files beside the map, and the map itself. */
 static enum vs_code from_token_dir(struct vs_planner *p, struct vs_err *err)
 {
@@ -83,9 +63,9 @@ static enum vs_code from_token_dir(struct vs_planner *p, struct vs_err *err)
         code = vs_dir_list(p->token_dir, p->arena, &names, &count, err);
     for (size_t i = 0; !code && i < count; i++)
         if (vs_is_tokenizer_file(names[i]))
-            code = add_source(p, names[i], vs_path_join(p->arena, p->token_dir, names[i]), err);
+            code = vs_plan_add_source(p->plan, names[i], vs_path_join(p->arena, p->token_dir, names[i]), err);
     if (!code && p->request->map)
-        code = add_source(p, "vocab-map.json", p->request->map, err);
+        code = vs_plan_add_source(p->plan, "vocab-map.json", p->request->map, err);
     return code;
 }
 
@@ -124,7 +104,7 @@ static enum vs_code visit(struct vs_planner *p, const char *dir, const char *pre
         if (code)
             return code;
     }
-    return add_source(p, full, path, err);
+    return vs_plan_add_source(p->plan, full, path, err);
 }
 
 static enum vs_code walk(struct vs_planner *p, const char *dir, const char *prefix, unsigned depth, struct vs_err *err)

@@ -13,9 +13,7 @@
 
 static bool in_use(const struct vs_extend *x, uint64_t id)
 {
-    if (id >= x->rows_before || id >= x->base_needed)
-        return false;
-    return !x->in_use || (x->in_use[id / 64] >> (id % 64) & 1);
+    return id < x->base_needed && (!x->in_use || (x->in_use[id / 64] >> (id % 64) & 1));
 }
 
 /* Marks the ids of a tokenizer that have a row. */
@@ -272,7 +270,7 @@ enum vs_code vs_extend_ids(struct vs_planner *p, struct vs_err *err)
     const struct vs_tokenizer *known;
     enum vs_code code = VS_OK;
 
-    if (p->dir_is_tokenizer && (code = vs_tokenizer_open(p->checkpoint->dir, &strict, &base, err)))
+    if (!p->checkpoint->is_file && vs_tokenizer_present(p->checkpoint->dir) && (code = vs_tokenizer_open(p->checkpoint->dir, &strict, &base, err)))
         goto out;
     if (q->tokenizer && (code = vs_tokenizer_open(q->tokenizer, &strict, &other, err)))
         goto out;

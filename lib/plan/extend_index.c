@@ -39,7 +39,6 @@ struct index { struct vs_planner *p; struct vs_json s; struct vs_edits edits; st
 static enum vs_code edit_number(struct index *x, const char *at, uint64_t value)
 {
     struct vs_json *s = &x->s;
-    struct vs_arena *a = x->p->arena;
     struct vs_span span = {0};
     char digits[24];
     int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
@@ -52,11 +51,8 @@ static enum vs_code edit_number(struct index *x, const char *at, uint64_t value)
     struct vs_str was = {s->text + span.begin, span.end - span.begin}, is = {digits, (size_t)n};
     if (vs_str_eq(was, is))
         return VS_OK;
-    struct vs_json_change c = {x->p->checkpoint->index_name, at, {vs_arena_dup(a, was.p, was.n), was.n}, {vs_arena_dup(a, is.p, is.n), is.n}};
-    if (!c.before.p || !c.after.p)
-        return vs_enomem(x->err, "an edit", sizeof digits);
     enum vs_code code = vs_edit(&x->edits, span.begin, span.end, is, x->err);
-    return code ? code : vs_plan_add_change(x->p->plan, &c, x->err);
+    return code ? code : vs_plan_add_change(x->p->plan, x->p->checkpoint->index_name, at, was, is, x->err);
 }
 
 static enum vs_code scan(struct index *x)

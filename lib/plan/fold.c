@@ -8,6 +8,7 @@
 
 #define TAKEN_BACK (VS_NONE - 1) /* a map keeps its keys: the value of one that is no token any more */
 
+struct counted { struct vs_fold_pair pair; uint32_t uses, last_user; }; /* last_user: candidate + 1 */
 struct span { uint32_t begin, count; };   /* of one candidate in `pieces` */
 
 struct fold {
@@ -20,13 +21,12 @@ struct fold {
     struct vs_map taken;         /* spellings that no merge may yield -> 0 */
     struct vs_map made;          /* new token's spelling -> symbol; TAKEN_BACK when it was taken back */
     struct vs_map pair_at;       /* pair of the base segmentations -> position in pairs, uses */
-    struct vs_fold_pair *pairs;
-    uint32_t *uses, *last_user, pair_count;
+    struct counted *pairs; uint32_t pair_count;
     struct vs_ids pieces;        /* base segmentations, one after the other */
     struct span *spans;
     struct vs_fold *out;
     struct vs_buf text;
-    uint32_t *work;              /* the candidate at hand */
+    uint32_t *work;              /* the symbols at hand: room for the longest candidate */
 };
 
 static struct vs_str symbol_text(const struct fold *f, uint32_t symbol)
@@ -132,20 +132,19 @@ static enum vs_code count_pair(struct fold *f, struct vs_fold_pair pair, uint32_
     uint32_t at = vs_map_get(&f->pair_at, pair_key(&pair));
     if (at == VS_NONE) {
         at = f->pair_count++;
-        f->pairs[at] = pair;
-        if (!vs_map_put(&f->pair_at, pair_key(&f->pairs[at]), at, NULL))
+        f->pairs[at].pair = pair;
+        if (!vs_map_put(&f->pair_at, pair_key(&f->pairs[at].pair), at, NULL))
             return vs_enomem(err, "the pairs", 0);
     }
-    if (f->last_user[at] != user + 1) /* once per candidate */
-        f->uses[at]++;
-    f->last_user[at] = user + 1;
+    f->pairs[at].uses += f->pairs[at].last_user != user + 1; /* once per candidate */
+    f->pairs[at].last_user = user + 1;
     return VS_OK;
 }
 
 static uint32_t uses_of(const struct fold *f, struct vs_fold_pair pair)
 {
     uint32_t at = vs_map_get(&f->pair_at, pair_key(&pair));
-    return at == VS_NONE ? 0 : f->uses[at];
+    return at == VS_NONE ? 0 : f->pairs[at].uses;
 }
 
 static enum vs_code segment(struct fold *f, struct vs_err *err)
@@ -172,11 +171,8 @@ static enum vs_code segment(struct fold *f, struct vs_err *err)
 
 static enum vs_code count_pairs(struct fold *f, struct vs_err *err)
 {
-    size_t room = f->pieces.count + 1;
-    f->pairs = vs_calloc(room, sizeof *f->pairs);
-    f->uses = vs_calloc(room, sizeof *f->uses);
-    f->last_user = vs_calloc(room, sizeof *f->last_user);
-    if (!f->pairs || !f->uses || !f->last_user)
+    f->pairs = vs_calloc(f->pieces.count + 1, sizeof *f->pairs);
+    if (!f->pairs)
         return vs_enomem(err, "the pairs", 0);
     for (uint32_t i = 0; i < f->count; i++)
         for (uint32_t k = 0; k + 1 < f->spans[i].count; k++) {
@@ -285,16 +281,11 @@ static enum vs_code collect(struct fold *f, struct vs_err *err)
 static enum vs_code count_reached(struct fold *f, struct vs_err *err)
 {
     for (uint32_t i = 0; i < f->out->token_count; i++) {
-        struct vs_str t = f->out->tokens[i].token;
-        uint32_t n = 0, *symbols = vs_calloc(t.n, sizeof *symbols);
-        if (!symbols)
-            return vs_enomem(err, "a token's symbols", t.n * sizeof *symbols);
-        n = split(f, t, symbols);
-        enum vs_code code = vs_bpe_merge(f->bpe, symbols, &n, err);
-        f->out->reached += !code && n == 1 && symbols[0] == f->base->base_count + i;
-        vs_free(symbols);
+        uint32_t n = split(f, f->out->tokens[i].token, f->work); /* a part of some candidate: there is room */
+        enum vs_code code = vs_bpe_merge(f->bpe, f->work, &n, err);
         if (code)
             return code;
+        f->out->reached += n == 1 && f->work[0] == f->base->base_count + i;
     }
     return VS_OK;
 }
@@ -348,8 +339,6 @@ enum vs_code vs_fold(const struct vs_fold_request *q, struct vs_arena *arena, co
     vs_map_free(&f.made);
     vs_map_free(&f.pair_at);
     vs_free(f.pairs);
-    vs_free(f.uses);
-    vs_free(f.last_user);
     vs_free(f.pieces.ids);
     vs_buf_free(&f.text);
     return code;

@@ -19,38 +19,23 @@ const char *vs_init_name(enum vs_init_method method)
 
 bool vs_init_parse(const char *text, struct vs_init *out)
 {
-    static const struct { const char *name; enum vs_init_method method; } names[] = {
-        {"mean", VS_INIT_MEAN}, {"zero", VS_INIT_ZERO}, {"normal", VS_INIT_NORMAL}, {"pieces", VS_INIT_PIECES}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(text, names[i].name) == 0) {
-            *out = (struct vs_init){.method = names[i].method};
+    uint64_t id;
+    for (enum vs_init_method m = VS_INIT_MEAN; m <= VS_INIT_PIECES; m++)
+        if (m != VS_INIT_COPY && strcmp(text, vs_init_name(m)) == 0) {
+            *out = (struct vs_init){.method = m};
             return true;
         }
-    if (strncmp(text, "copy:", 5) != 0 || text[5] == 0)
+    if (strncmp(text, "copy:", 5) != 0 || !vs_str_u64(vs_cstr(text + 5), &id) || id >= VS_NO_ID)
         return false;
-    uint64_t id = 0;
-    for (const char *p = text + 5; *p; p++) {
-        if (*p < '0' || *p > '9')
-            return false;
-        id = id * 10 + (uint64_t)(*p - '0');
-        if (id >= VS_NO_ID)
-            return false;
-    }
     *out = (struct vs_init){.method = VS_INIT_COPY, .copy_id = (uint32_t)id};
     return true;
 }
 
-static bool has_row(const struct vs_extend *x, uint32_t id)
-{
-    return id < x->rows_before && id < x->base_needed;
-}
-
 static enum vs_code check_copy(const struct vs_extend *x, struct vs_init init, const char *where, struct vs_err *err)
 {
-    if (init.method == VS_INIT_COPY && !has_row(x, init.copy_id))
+    if (init.method == VS_INIT_COPY && init.copy_id >= x->base_needed)
         return vs_fail(err, VS_EMISMATCH, "%s: copy:%u names a row that no id of the model uses: expected an id below %llu",
-                       where, init.copy_id,
-                       (unsigned long long)(x->base_needed < x->rows_before ? x->base_needed : x->rows_before));
+                       where, init.copy_id, (unsigned long long)x->base_needed);
     return VS_OK;
 }
 
@@ -102,20 +87,21 @@ static enum vs_code init_token(struct vs_planner *p, const struct vs_map *names,
     struct vs_init parsed;
     char method[64] = "", shown[128];
 
-    if (!vs_jstr(init, &text) || !(vs_jstr(token, &name) != vs_ji64(doc, id, &number)))
+    const bool named = vs_jstr(token, &name);
+    if (!vs_jstr(init, &text) || named == vs_ji64(doc, id, &number))
         return vs_fail(err, VS_EFORMAT, "%s: expected an object with \"init\" and one of \"token\" (text) and \"id\" (integer)", where);
     if (text.n < sizeof method)
         memcpy(method, text.p, text.n);
     if (!vs_init_parse(method, &parsed))
         return vs_fail(err, VS_EFORMAT, "%s: init \"%s\" is unknown: expected mean, zero, normal, pieces or copy:ID", where,
                        vs_escape(shown, sizeof shown, text));
-    if (token) {
+    if (named) {
         uint32_t at = vs_map_get(names, name);
         t = at == VS_NONE ? NULL : &p->x->tokens[at];
     } else {
         t = number < 0 ? NULL : vs_extend_token_at(p->x, (uint64_t)number);
     }
-    if (!t && token)
+    if (!t && named)
         return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is none of the new tokens", where, vs_escape(shown, sizeof shown, name));
     if (!t)
         return vs_fail(err, VS_EMISMATCH, "%s: id %lld is none of the new ids", where, (long long)number);
@@ -182,6 +168,5 @@ enum vs_code vs_extend_inits(struct vs_planner *p, struct vs_err *err)
             return vs_fail(err, VS_EUSAGE, "%s pieces: no pieces are known; they come from the vocab-map.json of vocab-merge (--map, or beside the "
                            "tokenizer of --tokenizer)", given[i].name);
     }
-    p->x->out_given = q->out_init.method != VS_INIT_DEFAULT;
     return q->init_file ? init_file(p, err) : VS_OK;
 }

@@ -26,12 +26,19 @@ static bool changes(const struct vs_table_plan *t)
     return t->init_count > 0 || t->rows_after != t->rows_before;
 }
 
-static uint32_t table_of(const struct vs_planner *p, const struct vs_tensor *tensor)
+/* Per tensor of the checkpoint: its position in plan->tables[], VS_NO_TABLE where nothing changes. */
+static enum vs_code map_tables(struct vs_planner *p, uint32_t **out, struct vs_err *err)
 {
+    const struct vs_checkpoint *c = p->checkpoint;
+    uint32_t *map = *out = vs_arena_array(p->arena, c->tensor_count + 1, sizeof *map);
+    if (!map)
+        return vs_enomem(err, "the layout", c->tensor_count * sizeof *map);
+    for (uint64_t i = 0; i < c->tensor_count; i++)
+        map[i] = VS_NO_TABLE;
     for (uint32_t i = 0; i < p->plan->table_count; i++)
-        if (&p->checkpoint->tensors[p->checkpoint->tables[p->plan->tables[i].table].tensor] == tensor)
-            return changes(&p->plan->tables[i]) ? i : VS_NO_TABLE;
-    return VS_NO_TABLE;
+        if (changes(&p->plan->tables[i]))
+            map[c->tables[p->plan->tables[i].table].tensor] = i;
+    return VS_OK;
 }
 
 static int by_begin(const void *a, const void *b)
@@ -67,7 +74,7 @@ static enum vs_code size_after(const struct vs_planner *p, struct order *o, uint
 }
 
 /* The file's tensors as they lie; *touched when one of them grows. */
-static enum vs_code as_found(struct vs_planner *p, uint32_t file, struct order *o, bool *touched, struct vs_err *err)
+static enum vs_code as_found(struct vs_planner *p, uint32_t file, const uint32_t *table_of, struct order *o, bool *touched, struct vs_err *err)
 {
     const struct vs_checkpoint *c = p->checkpoint;
     uint32_t count = 0;
@@ -83,7 +90,7 @@ static enum vs_code as_found(struct vs_planner *p, uint32_t file, struct order *
     qsort(o->tensors, count, sizeof *o->tensors, by_begin);
     *touched = false;
     for (uint32_t i = 0; !code && i < count; i++) {
-        o->tables[i] = table_of(p, o->tensors[i]);
+        o->tables[i] = table_of[o->tensors[i] - c->tensors];
         *touched |= o->tables[i] != VS_NO_TABLE;
         code = size_after(p, o, i, err);
     }
@@ -130,21 +137,19 @@ static uint32_t residue_of(const struct vs_segment *s)
     return (uint32_t)((s->from - s->to) % BLOCK);
 }
 
-/* The place within a block where the data must begin for most unchanged bytes to stay where they are. */
+/* The place within a block where the data must begin for most unchanged bytes to stay where they are; the first of equals. */
 static void align(struct order *o)
 {
+    uint64_t bytes[BLOCK] = {0};
+    for (uint32_t i = 0; i < o->segment_count; i++)
+        if (o->segments[i].table == VS_NO_TABLE)
+            bytes[residue_of(&o->segments[i])] += o->segments[i].size;
     o->aligned = 0;
     o->residue = 0;
     for (uint32_t i = 0; i < o->segment_count; i++) {
         uint32_t residue = residue_of(&o->segments[i]);
-        uint64_t bytes = 0;
-        if (o->segments[i].table != VS_NO_TABLE || residue % 8)
-            continue;
-        for (uint32_t k = 0; k < o->segment_count; k++)
-            if (o->segments[k].table == VS_NO_TABLE && residue_of(&o->segments[k]) == residue)
-                bytes += o->segments[k].size;
-        if (bytes > o->aligned) {
-            o->aligned = bytes;
+        if (o->segments[i].table == VS_NO_TABLE && residue % 8 == 0 && bytes[residue] > o->aligned) {
+            o->aligned = bytes[residue];
             o->residue = residue;
         }
     }
@@ -198,12 +203,12 @@ static enum vs_code finish(struct vs_planner *p, uint32_t file, const struct ord
     return code;
 }
 
-static enum vs_code layout_file(struct vs_planner *p, uint32_t file, struct vs_err *err)
+static enum vs_code layout_file(struct vs_planner *p, uint32_t file, const uint32_t *table_of, struct vs_err *err)
 {
     struct vs_file_layout *out = &p->x->layouts[file];
     struct order found = {0}, moved = {0}, *best = &found;
     bool touched;
-    enum vs_code code = as_found(p, file, &found, &touched, err);
+    enum vs_code code = as_found(p, file, table_of, &found, &touched, err);
     if (code || !touched)
         return code;
     if ((code = segment(&found, err)) || (code = tables_first(p, &found, &moved, err)) || (code = segment(&moved, err)))
@@ -217,10 +222,12 @@ static enum vs_code layout_file(struct vs_planner *p, uint32_t file, struct vs_e
 
 enum vs_code vs_extend_layout(struct vs_planner *p, struct vs_err *err)
 {
-    uint32_t count = p->checkpoint->file_count;
+    uint32_t count = p->checkpoint->file_count, *table_of;
     p->x->layouts = vs_arena_array(p->arena, count + 1, sizeof *p->x->layouts);
     enum vs_code code = p->x->layouts ? VS_OK : vs_enomem(err, "the layout", count * sizeof *p->x->layouts);
+    if (!code)
+        code = map_tables(p, &table_of, err);
     for (uint32_t i = 0; !code && i < count; i++)
-        code = layout_file(p, i, err);
+        code = layout_file(p, i, table_of, err);
     return code;
 }

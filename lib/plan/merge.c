@@ -18,12 +18,12 @@ enum vs_code vs_merge_note(struct vs_merge *m, struct vs_err *err, const char *f
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    const char **notes = vs_arena_room(&m->arena, m->notes, m->note_count, sizeof *notes);
+    const char **notes = vs_arena_room(&m->arena, m->notes, m->report.note_count, sizeof *notes);
     const char *copy = vs_arena_dup(&m->arena, text, strlen(text));
     if (!notes || !copy)
         return vs_enomem(err, "a note", 0);
-    m->notes = notes;
-    m->notes[m->note_count++] = copy;
+    m->report.notes = m->notes = notes;
+    notes[m->report.note_count++] = copy;
     return VS_OK;
 }
 
@@ -108,11 +108,6 @@ static enum vs_code name_inputs(struct vs_merge *m, const struct vs_merge_reques
         m->inputs[m->input_count++] = q->extensions[i];
     if (q->tokens_file)
         m->inputs[m->input_count++] = q->tokens_file;
-    for (size_t i = 0; i < m->input_count; i++) {
-        m->inputs[i] = vs_arena_dup(&m->arena, m->inputs[i], strlen(m->inputs[i]));
-        if (!m->inputs[i])
-            return vs_enomem(err, "a path", 0);
-    }
     return VS_OK;
 }
 
@@ -173,8 +168,6 @@ static void fill_report(struct vs_merge *m, const struct vs_fold *fold)
     r->added = r->new_total - fold->token_count;
     r->byte_level = m->base->alphabet == VS_ALPHA_BYTE;
     r->reachable_by_merges = fold->reached;
-    r->notes = m->notes;
-    r->note_count = m->note_count;
 }
 
 enum vs_code vs_merge_plan(const struct vs_merge_request *q, const struct vs_run *run, struct vs_merge **out, struct vs_err *err)

@@ -18,7 +18,7 @@ struct vs_merge {
     bool no_text;                       /* the base's pipeline has a component that is not handled: nothing is tried on text */
     const char *base_dir;               /* of the siblings; NULL when BASE is a tokenizer.json that stands alone */
     const char **inputs; size_t input_count; /* paths that must not be written to */
-    const char **notes; uint32_t note_count;
+    const char **notes;                 /* those of the report, where they can be added to */
     struct vs_outdir *staged;           /* between stage and commit */
 };
 

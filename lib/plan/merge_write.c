@@ -57,14 +57,6 @@ static enum vs_code write_sibling(struct vs_merge *m, struct vs_outdir *d, const
     return code ? code : write_one(m, d, path, name, err);
 }
 
-static bool listed(const char *name, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (vs_glob(vs_cstr(list[i]), vs_cstr(name)))
-            return true;
-    return false;
-}
-
 /* What special_tokens_map.json lists decides what tokenizer_config.json has to. */
 static enum vs_code look_at_map(struct vs_merge *m, struct vs_err *err)
 {
@@ -108,9 +100,9 @@ static enum vs_code write_siblings(struct vs_merge *m, struct vs_outdir *d, stru
     if (!code)
         code = write_missing_config(m, d, err);
     for (size_t i = 0; !code && i < count; i++) {
-        if (listed(names[i], companions, sizeof companions / sizeof *companions))
+        if (VS_GLOB_ANY(companions, vs_cstr(names[i])))
             code = write_sibling(m, d, names[i], err);
-        else if (listed(names[i], stale, sizeof stale / sizeof *stale))
+        else if (VS_GLOB_ANY(stale, vs_cstr(names[i])))
             code = vs_merge_note(m, err, "%s is left out: it holds the old vocabulary, and its format is not written", names[i]);
     }
     return code;
@@ -254,8 +246,6 @@ enum vs_code vs_merge_stage(struct vs_merge *m, const char *out, bool force, con
         code = prove(m, m->staged, run, err);
     if (!code)
         code = write_map(m, m->staged, err);
-    m->report.notes = m->notes;
-    m->report.note_count = m->note_count;
     return code;
 }
 

@@ -164,29 +164,17 @@ static enum vs_code check(struct planner *p, int pass, struct vs_err *err)
 
 /* ---- files of the output ---- */
 
-static enum vs_code add_text(struct planner *p, const char *name, const char *source, struct vs_buf *text, struct vs_err *err)
-{
-    struct vs_file_plan f = {.name = vs_arena_dup(p->arena, name, strlen(name)), .source = source, .edited = true};
-    f.text = (struct vs_str){text->failed ? NULL : vs_arena_dup(p->arena, text->p, text->n), text->n};
-    if (!f.name || !f.text.p)
-        return vs_enomem(err, name, text->n);
-    return vs_plan_add_file(p->plan, &f, err);
-}
-
 static enum vs_code add_configs(struct planner *p, struct vs_err *err)
 {
     enum vs_code code = VS_OK;
     for (uint32_t i = 0; !code && i < p->layout.file_count; i++) {
         const struct vs_layout_file *f = &p->layout.files[i];
-        struct vs_buf text = {0};
         const char *source = f->present ? vs_path_join(p->arena, p->q->checkpoint->dir, f->name) : NULL;
         if (!f->edits.count)
             continue;
         if (f->present && !source)
             return vs_enomem(err, f->name, 0);
-        vs_buf_str(&text, f->doc[VS_AFTER].text);
-        code = add_text(p, f->name, source, &text, err);
-        vs_buf_free(&text);
+        code = vs_plan_add_text(p->plan, f->name, source, f->doc[VS_AFTER].text, err);
     }
     return code;
 }
@@ -194,11 +182,8 @@ static enum vs_code add_configs(struct planner *p, struct vs_err *err)
 /* Forms of a tokenizer that hold ids by position, and that nobody rewrites here. */
 static bool holds_positions(const char *name)
 {
-    static const char *const names[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tekken.json"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return vs_str_ends(vs_cstr(name), VS_LIT(".tiktoken"));
+    static const char *const names[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tekken.json", "*.tiktoken"};
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 static enum vs_code add_token_file(struct planner *p, const char *dir, const char *name, struct vs_err *err)
@@ -214,7 +199,7 @@ static enum vs_code add_token_file(struct planner *p, const char *dir, const cha
         return VS_OK;
     enum vs_code code = vs_renumber_file(&p->renumber, name, source, &text, &edited, err);
     if (!code && edited)
-        code = add_text(p, name, source, &text, err);
+        code = vs_plan_add_text(p->plan, name, source, (struct vs_str){text.p, text.n}, err);
     vs_buf_free(&text);
     return code;
 }
@@ -258,7 +243,7 @@ static enum vs_code add_map(struct planner *p, struct vs_err *err)
     map->rows_needed = (uint32_t)end;
     enum vs_code code = vs_vocab_map_write(map, &text, err);
     if (!code)
-        code = add_text(p, "vocab-map.json", NULL, &text, err);
+        code = vs_plan_add_text(p->plan, "vocab-map.json", NULL, (struct vs_str){text.p, text.n}, err);
     vs_buf_free(&text);
     return code;
 }
@@ -275,7 +260,7 @@ static enum vs_code add_files(struct planner *p, struct vs_err *err)
     if (!code)
         code = vs_offsets_receipt(&p->layout, p->q->checkpoint->dir, p->q->new_count, p->first_file, &receipt, err);
     if (!code)
-        code = add_text(p, VS_OFFSETS_RECEIPT, NULL, &receipt, err);
+        code = vs_plan_add_text(p->plan, VS_OFFSETS_RECEIPT, NULL, (struct vs_str){receipt.p, receipt.n}, err);
     vs_buf_free(&receipt);
     return code;
 }

@@ -28,7 +28,6 @@ struct vs_offsets_request {
 /* What happens to one tensor that the layout names. A tensor that does not grow is untouched. */
 struct vs_offsets_tensor {
     struct vs_str name;          /* as the checkpoint has it; as the layout has it when there are no weights */
-    const char *tied_to;         /* another tensor of the layout, or NULL */
     bool present;                /* in the checkpoint */
     bool grows;
     uint64_t first_id;           /* of row 0 */

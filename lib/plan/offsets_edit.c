@@ -24,20 +24,7 @@ static const char *place_of(const struct walk *w)
 
 static enum vs_code note_change(struct walk *w, struct vs_str before, struct vs_str after)
 {
-    struct vs_json_change c = {.file = w->f->name};
-    const char *was, *is;
-    if (w->at.failed)
-        return vs_enomem(w->err, w->f->name, w->at.n);
-    enum vs_code code = vs_layout_keep(w->l, (struct vs_str){w->at.p, w->at.n}, &c.at, w->err);
-    if (!code)
-        code = vs_layout_keep(w->l, before, &was, w->err);
-    if (!code)
-        code = vs_layout_keep(w->l, after, &is, w->err);
-    if (code)
-        return code;
-    c.before = (struct vs_str){was, before.n};
-    c.after = (struct vs_str){is, after.n};
-    return vs_plan_add_change(w->l->plan, &c, w->err);
+    return vs_plan_add_change(w->l->plan, w->f->name, w->at.failed ? NULL : w->at.p, before, after, w->err);
 }
 
 static enum vs_code replace(struct walk *w, struct vs_span span, struct vs_str with)

@@ -42,8 +42,6 @@ static enum vs_code add_tensor(struct vs_layout *l, const struct vs_rule_tensor 
     enum vs_code code = vs_layout_eval(l, VS_BEFORE, t->rows, &rows, err);
     if (!code)
         code = vs_layout_keep(l, found ? found->name : vs_cstr(t->names[0]), &name, err);
-    if (!code && t->tied_to)
-        code = vs_layout_keep(l, vs_cstr(t->tied_to), &o->tied_to, err);
     if (code)
         return code;
     o->name = vs_cstr(name);

@@ -91,9 +91,11 @@ static enum vs_code read_value(struct vs_layout *l, int pass, uint32_t symbol, s
     return VS_OK;
 }
 
+struct reading { const struct vs_layout *l; int pass; };
+
 static bool symbol_value(const void *user, struct vs_str name, int64_t *value)
 {
-    const struct { const struct vs_layout *l; int pass; } *at = user;
+    const struct reading *at = user;
     uint32_t i = vs_rule_symbol_find(at->l->rule, name);
     if (i == at->l->rule->symbol_count || !at->l->values[at->pass][i].known)
         return false;
@@ -114,7 +116,7 @@ static void look_for_lack(void *user, struct vs_str name)
 
 enum vs_code vs_layout_eval(const struct vs_layout *l, int pass, const char *text, int64_t *value, struct vs_err *err)
 {
-    const struct { const struct vs_layout *l; int pass; } at = {l, pass};
+    const struct reading at = {l, pass};
     const struct vs_expr_names names = {symbol_value, &at};
     struct lack x = {.l = l, .pass = pass};
     char why[512];
@@ -279,7 +281,7 @@ static enum vs_code check_expression(struct vs_layout *l, int pass, const char *
 static enum vs_code check_partition(struct vs_layout *l, int pass, struct vs_err *err)
 {
     uint32_t count = l->rule->block_count;
-    struct vs_block sorted[64];
+    struct vs_block sorted[VS_RULE_BLOCKS];
     struct vs_buf b = {0};
     char words[VS_RULE_WORDS];
     bool exact = true;

@@ -60,14 +60,6 @@ static enum vs_code read_map(struct patch *p, struct vs_offsets_request *r, stru
 
 /* ---- files ---- */
 
-static enum vs_code add_source(struct patch *p, const char *dir, const char *name, struct vs_err *err)
-{
-    struct vs_file_plan f = {.name = name, .source = vs_path_join(p->arena, dir, name)};
-    if (vs_plan_has_file(p->plan, name))
-        return VS_OK;
-    return f.source ? vs_plan_add_file(p->plan, &f, err) : vs_enomem(err, name, 0);
-}
-
 /* The index of weight files speaks of weights, and receipts of another model. */
 static bool is_json(const char *name)
 {
@@ -87,7 +79,7 @@ static enum vs_code add_sources(struct patch *p, const char *dir, bool tokenizer
         if (!path)
             return vs_enomem(err, names[i], 0);
         if (wanted && vs_path_exists(path) && !vs_path_is_dir(path))
-            code = add_source(p, dir, names[i], err);
+            code = vs_plan_add_source(p->plan, names[i], path, err);
     }
     return code;
 }
@@ -95,9 +87,8 @@ static enum vs_code add_sources(struct patch *p, const char *dir, bool tokenizer
 static enum vs_code add_files(struct patch *p, struct vs_err *err)
 {
     enum vs_code code = p->token_dir ? add_sources(p, p->token_dir, true, err) : VS_OK;
-    struct vs_file_plan map = {.name = "vocab-map.json", .source = p->q->map};
-    if (!code && p->q->map && !vs_plan_has_file(p->plan, map.name))
-        code = vs_plan_add_file(p->plan, &map, err);
+    if (!code && p->q->map)
+        code = vs_plan_add_source(p->plan, "vocab-map.json", p->q->map, err);
     if (!code)
         code = add_sources(p, p->checkpoint->dir, false, err);
     if (!code)

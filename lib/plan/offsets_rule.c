@@ -5,7 +5,6 @@
 #include "plan/offsets_rule.h"
 
 #define LIST_MAX 4096 /* elements of one list of a rule: far beyond any family */
-#define BLOCKS_MAX 64 /* bits of vs_rule_tensor.covers */
 
 struct loader {
     const struct vs_jdoc *doc;
@@ -191,7 +190,6 @@ static enum vs_code read_symbol(struct loader *l, const struct vs_jval *v, struc
     s->has_fallback = fallback != NULL;
     if (fallback && !vs_ji64(l->doc, fallback, &s->fallback))
         return wrong(l, fallback, "an integer expected");
-    vs_jbool(vs_jget(v, "optional"), &s->optional);
     return VS_OK;
 }
 
@@ -213,7 +211,7 @@ static enum vs_code read_space(struct loader *l, const struct vs_jval *v)
     if (!v || v->type != VS_JSON_OBJECT || !blocks)
         return wrong(l, v, "\"space\" with \"blocks\" expected");
     enum vs_code code = children(l, blocks, VS_JSON_ARRAY, "a list of blocks expected", sizeof *r->blocks, &r->blocks, &r->block_count);
-    if (!code && (r->block_count == 0 || r->block_count > BLOCKS_MAX))
+    if (!code && (r->block_count == 0 || r->block_count > VS_RULE_BLOCKS))
         code = wrong(l, blocks, "1 to 64 blocks expected");
     uint32_t i = 0;
     for (const struct vs_jval *c = blocks->child; !code && c; c = c->next)
@@ -260,8 +258,6 @@ static enum vs_code read_tensor(struct loader *l, const struct vs_jval *v, struc
         code = member(l, v, "rows", false, &t->rows);
     if (!code)
         code = member(l, v, "when", true, &t->when);
-    if (!code)
-        code = member(l, v, "tied_to", true, &t->tied_to);
     vs_jbool(vs_jget(v, "optional"), &t->optional);
     return code;
 }

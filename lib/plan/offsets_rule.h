@@ -47,7 +47,7 @@ bool vs_field_kind_parse(struct vs_str text, enum vs_field_kind *kind);
 struct vs_rule_symbol {
     const char *name, *file;
     const char **at; uint32_t at_count; /* JSON Pointers: the spelling that new files get first, then others */
-    bool has_fallback, optional;
+    bool has_fallback;
     int64_t fallback;                   /* class default of the model's code: what an absent key means */
 };
 struct vs_rule_field {
@@ -61,9 +61,10 @@ struct vs_rule_block { const char *name, *begin, *end, *base; }; /* base: tokeni
 struct vs_rule_tensor {
     const char **names; uint32_t name_count; /* spellings in different releases */
     uint64_t covers;                    /* bit b: rows of block b */
-    const char *rows, *when, *tied_to;  /* when, tied_to: or NULL */
+    const char *rows, *when;            /* when: or NULL */
     bool optional;
 };
+#define VS_RULE_BLOCKS 64 /* bits of vs_rule_tensor.covers */
 enum { VS_STRATEGY_APPEND = 1, VS_STRATEGY_INSERT_SHIFT = 2 };
 
 struct vs_rule {

@@ -29,11 +29,17 @@ struct scan {
     struct vs_span last_added, before_added, list;   /* of added_tokens */
 };
 
+/* A change at s->at. */
+static enum vs_code note(struct scan *s, struct vs_str before, struct vs_str after)
+{
+    return vs_plan_add_change(s->r->plan, s->name, s->at.failed ? NULL : s->at.p, before, after, s->err);
+}
+
 static enum vs_code splice(struct scan *s, struct vs_span span, struct vs_str with)
 {
     struct vs_str before = {s->text.p + span.begin, span.end - span.begin};
     enum vs_code code = vs_edit(s->edits, span.begin, span.end, with, s->err);
-    return code ? code : vs_renumber_note(s->r, s->name, &s->at, before, with, s->err);
+    return code ? code : note(s, before, with);
 }
 
 static void pointer(struct scan *s, const char *parent, struct vs_str key)
@@ -276,7 +282,7 @@ static enum vs_code add_vocab(struct scan *s, struct vs_buf *b, struct vs_str sp
     }
     vs_buf_add(b, text, (size_t)n);
     pointer(s, "/model/vocab", token);
-    return vs_renumber_note(s->r, s->name, &s->at, VS_LIT(""), (struct vs_str){text, (size_t)n}, s->err);
+    return note(s, VS_LIT(""), (struct vs_str){text, (size_t)n});
 }
 
 /* Without an entry of its own an added token runs as the number of entries of model.vocab, counted on in file order. */
@@ -330,8 +336,7 @@ static enum vs_code extend_added(struct scan *s)
         vs_renumber_entry(&b, &doc, doc.root, s->r->shift.at + i, s->r->add[i]);
         s->at.n = 0;
         vs_buf_printf(&s->at, "/added_tokens/%zu", s->list_count + i);
-        code = b.failed ? vs_enomem(s->err, s->path, b.n)
-                        : vs_renumber_note(s->r, s->name, &s->at, VS_LIT(""), (struct vs_str){b.p + begin, b.n - begin}, s->err);
+        code = b.failed ? vs_enomem(s->err, s->path, b.n) : note(s, VS_LIT(""), (struct vs_str){b.p + begin, b.n - begin});
     }
     size_t at = like.n ? s->last_added.end : s->list.begin + 1;
     if (!code && s->r->add_count && !s->list.end)

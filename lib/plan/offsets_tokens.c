@@ -20,27 +20,12 @@ uint64_t vs_renumber_id(const struct vs_renumber *r, uint64_t id)
     return id < r->shift.at ? id : id + r->shift.by;
 }
 
-enum vs_code vs_renumber_note(const struct vs_renumber *r, const char *file, const struct vs_buf *at, struct vs_str before,
-                              struct vs_str after, struct vs_err *err)
-{
-    struct vs_arena *a = &r->plan->impl->arena;
-    struct vs_json_change c = {.file = vs_arena_dup(a, file, strlen(file)), .at = at->failed ? NULL : vs_arena_dup(a, at->p, at->n)};
-    c.before = (struct vs_str){vs_arena_dup(a, before.p, before.n), before.n};
-    c.after = (struct vs_str){vs_arena_dup(a, after.p, after.n), after.n};
-    if (!c.file || !c.at || !c.before.p || !c.after.p)
-        return vs_enomem(err, file, 0);
-    return vs_plan_add_change(r->plan, &c, err);
-}
-
 /* ---- one added token as JSON ---- */
 
 static bool is_flag(struct vs_str key)
 {
     static const char *const flags[] = {"single_word", "lstrip", "rstrip", "normalized", "special"};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (vs_str_is(key, flags[i]))
-            return true;
-    return false;
+    return VS_GLOB_ANY(flags, key);
 }
 
 static void plain_entry(struct vs_buf *out, uint64_t id, struct vs_str name)
@@ -96,7 +81,7 @@ static enum vs_code put(struct sibling *s, const char *parent, const struct vs_j
     vs_buf_pointer(&at, v->key);
     enum vs_code code = vs_edit(s->edits, span.begin, span.end, with, s->err);
     if (!code)
-        code = vs_renumber_note(s->r, s->name, &at, before, with, s->err);
+        code = vs_plan_add_change(s->r->plan, s->name, at.failed ? NULL : at.p, before, with, s->err);
     vs_buf_free(&at);
     return code;
 }
@@ -109,7 +94,7 @@ static enum vs_code add(struct sibling *s, const char *parent, const struct vs_j
     vs_buf_pointer(&at, key);
     enum vs_code code = name ? vs_edit_add_member(s->edits, &s->doc, object, name, value, s->err) : vs_enomem(s->err, s->path, key.n);
     if (!code)
-        code = vs_renumber_note(s->r, s->name, &at, VS_LIT(""), value, s->err);
+        code = vs_plan_add_change(s->r->plan, s->name, at.failed ? NULL : at.p, VS_LIT(""), value, s->err);
     vs_buf_free(&at);
     return code;
 }
@@ -168,10 +153,7 @@ static enum vs_code renumber_decoder(struct sibling *s)
 bool vs_renumber_handles(const char *name)
 {
     static const char *const names[] = {"tokenizer.json", "tokenizer_config.json", "added_tokens.json", "vocab.json"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    return VS_GLOB_ANY(names, vs_cstr(name));
 }
 
 static enum vs_code edit_sibling(const struct vs_renumber *r, const char *name, const char *path, struct vs_buf *text, bool *edited,

@@ -30,8 +30,5 @@ enum vs_code vs_renumber_tokenizer_json(const struct vs_renumber *r, const char 
 
 /* The JSON of a placeholder, spelled like the entry v of d (NULL: {"content": ...} in one line); id VS_NO_ID: none. */
 void vs_renumber_entry(struct vs_buf *out, const struct vs_jdoc *d, const struct vs_jval *v, uint64_t id, struct vs_str name);
-/* Notes a change; at is copied. */
-enum vs_code vs_renumber_note(const struct vs_renumber *r, const char *file, const struct vs_buf *at, struct vs_str before,
-                              struct vs_str after, struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -76,7 +76,7 @@ static enum vs_code check_fetched(const struct vs_file_plan *file, struct vs_err
     return code;
 }
 
-enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err)
+static enum vs_code add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err)
 {
     const enum vs_code code = check_fetched(file, err);
     if (code)
@@ -89,13 +89,32 @@ enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *f
     return VS_OK;
 }
 
-enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err)
+enum vs_code vs_plan_add_source(struct vs_plan *plan, const char *name, const char *source, struct vs_err *err)
 {
+    if (!name || !source)
+        return vs_enomem(err, "a path", 0);
+    return vs_plan_has_file(plan, name) ? VS_OK : add_file(plan, &(struct vs_file_plan){.name = name, .source = source}, err);
+}
+
+enum vs_code vs_plan_add_text(struct vs_plan *plan, const char *name, const char *source, struct vs_str text, struct vs_err *err)
+{
+    struct vs_arena *a = &plan->impl->arena;
+    const struct vs_file_plan f = {vs_arena_dup(a, name, strlen(name)), source, {vs_arena_dup(a, text.p, text.n), text.n}, true};
+    return f.name && f.text.p ? add_file(plan, &f, err) : vs_enomem(err, name, text.n);
+}
+
+enum vs_code vs_plan_add_change(struct vs_plan *plan, const char *file, const char *at, struct vs_str before, struct vs_str after,
+                                struct vs_err *err)
+{
+    struct vs_arena *a = &plan->impl->arena;
     struct vs_json_change *list = vs_list_room(plan->changes, plan->change_count, sizeof *list);
-    if (!list)
+    struct vs_json_change c = {vs_arena_dup(a, file, strlen(file)), at ? vs_arena_dup(a, at, strlen(at)) : NULL,
+                               {vs_arena_dup(a, before.p, before.n), before.n}, {vs_arena_dup(a, after.p, after.n), after.n}};
+    if (list)
+        plan->changes = list;
+    if (!list || !c.file || !c.at || !c.before.p || !c.after.p)
         return vs_enomem(err, "the list of edits", sizeof *list);
-    plan->changes = list;
-    plan->changes[plan->change_count++] = *change;
+    plan->changes[plan->change_count++] = c;
     return VS_OK;
 }
 

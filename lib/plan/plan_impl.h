@@ -25,8 +25,13 @@ struct vs_plan_impl {
 struct vs_plan *vs_plan_new(void);
 /* notes, files and changes grow by these functions only; the plan frees the lists, the arena what they point to. */
 enum vs_code vs_plan_note(struct vs_plan *plan, struct vs_err *err, const char *fmt, ...) VS_PRINTF(3, 4) VS_NODISCARD;
-enum vs_code vs_plan_add_file(struct vs_plan *plan, const struct vs_file_plan *file, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_plan_add_change(struct vs_plan *plan, const struct vs_json_change *change, struct vs_err *err) VS_NODISCARD;
+/* A file that comes along unchanged, unless one of that name is there already; both are NULL when there was no memory for them. */
+enum vs_code vs_plan_add_source(struct vs_plan *plan, const char *name, const char *source, struct vs_err *err) VS_NODISCARD;
+/* A file with another text than source has (NULL: a new one). name and text are copied. */
+enum vs_code vs_plan_add_text(struct vs_plan *plan, const char *name, const char *source, struct vs_str text, struct vs_err *err) VS_NODISCARD;
+/* Everything is copied. at: the JSON Pointer; NULL when there was no memory for it. */
+enum vs_code vs_plan_add_change(struct vs_plan *plan, const char *file, const char *at, struct vs_str before, struct vs_str after,
+                                struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_plan_add_invariant(struct vs_plan *plan, const struct vs_invariant *invariant, struct vs_err *err) VS_NODISCARD;
 
 /* The map is for the tokenizer.json of the model. Without one (NULL) nothing can be compared, which a note says. */

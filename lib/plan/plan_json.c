@@ -80,17 +80,23 @@ static void edits(const struct vs_plan *p, struct vs_buf *b)
     vs_buf_puts(b, "]");
 }
 
+static void text_or_null(const char *key, const char *text, struct vs_buf *b)
+{
+    vs_buf_printf(b, ",\"%s\":", key);
+    if (text)
+        vs_buf_json_str(b, vs_cstr(text));
+    else
+        vs_buf_puts(b, "null");
+}
+
 static void blocks(const char *key, const struct vs_block *list, uint32_t count, struct vs_buf *b)
 {
     vs_buf_printf(b, ",\"%s\":[", key);
     for (uint32_t i = 0; i < count; i++) {
         vs_buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
         vs_buf_json_str(b, vs_cstr(list[i].name));
-        vs_buf_printf(b, ",\"begin\":%llu,\"end\":%llu,\"basis\":", (ull)list[i].begin, (ull)list[i].end);
-        if (list[i].basis)
-            vs_buf_json_str(b, vs_cstr(list[i].basis));
-        else
-            vs_buf_puts(b, "null");
+        vs_buf_printf(b, ",\"begin\":%llu,\"end\":%llu", (ull)list[i].begin, (ull)list[i].end);
+        text_or_null("basis", list[i].basis, b);
         vs_buf_puts(b, "}");
     }
     vs_buf_puts(b, "]");
@@ -115,15 +121,6 @@ static void strings(const char *key, const char *const *list, uint32_t count, st
         vs_buf_json_str(b, vs_cstr(list[i]));
     }
     vs_buf_puts(b, "]");
-}
-
-static void text_or_null(const char *key, const char *text, struct vs_buf *b)
-{
-    vs_buf_printf(b, ",\"%s\":", key);
-    if (text)
-        vs_buf_json_str(b, vs_cstr(text));
-    else
-        vs_buf_puts(b, "null");
 }
 
 enum vs_code vs_plan_json(const struct vs_plan *plan, const struct vs_plan_done *done, struct vs_buf *json, struct vs_err *err)

@@ -41,7 +41,7 @@ struct vs_file_layout {
 
 struct vs_extend {
     uint64_t rows_before, rows_after; /* of the text table */
-    uint64_t base_needed;        /* rows below are in use before: frozen */
+    uint64_t base_needed;        /* rows below are in use before: frozen; at most rows_before */
     uint64_t needed;             /* initialised rows below belong to a token: trainable; at or above: padding, inert */
     uint64_t named;              /* tokens end there: --rows and --add ask for rows that carry none */
     uint64_t spare_used;         /* rows that existed and become tokens */
@@ -52,7 +52,6 @@ struct vs_extend {
     struct vs_str index;         /* text of the index of the output; p NULL when the input has none */
     bool *maybe_tied;            /* per plan table: a stored head that the config calls tied to plan.tables[0]; its bytes will say */
     bool pieces_known;           /* of a new token at least */
-    bool out_given;              /* --out-init differs from --in-init: contradicts a tied head */
 };
 
 /* Of a plan of embed-extend; NULL for one of offset-patch. */

@@ -33,13 +33,11 @@ static enum vs_code note_gone(struct vs_planner *p, const char *file, const stru
     vs_buf_puts(&place, at);
     if (position >= 0)
         vs_buf_printf(&place, "/%d", position);
-    char *kept = place.failed ? NULL : vs_arena_dup(p->arena, place.p, place.n);
-    char *before = vs_arena_dup(p->arena, doc->text.p + v->span.begin, v->span.end - v->span.begin);
+    const struct vs_str before = {doc->text.p + v->span.begin, v->span.end - v->span.begin};
+    enum vs_code code = vs_plan_add_change(p->plan, file, place.failed ? NULL : place.p, before, position < 0 ? VS_LIT("null") : VS_LIT(""),
+                                           err);
     vs_buf_free(&place);
-    if (!kept || !before)
-        return vs_enomem(err, "an edit", 0);
-    const struct vs_str after = position < 0 ? VS_LIT("null") : (struct vs_str){0};
-    return vs_plan_add_change(p->plan, &(struct vs_json_change){file, kept, {before, v->span.end - v->span.begin}, after}, err);
+    return code;
 }
 
 /* Members go with the comma before them, those at the head of the list with the one behind; a list of which nothing stays is null. */

@@ -27,6 +27,9 @@ Test(str, glob)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_assert_eq(vs_glob(vs_cstr(cases[i].pattern), vs_cstr(cases[i].s)), cases[i].match, "%s ~ %s", cases[i].pattern,
                      cases[i].s);
+    static const char *const list[] = {"vocab.json", "*.tiktoken"};
+    cr_assert(VS_GLOB_ANY(list, VS_LIT("vocab.json")) && VS_GLOB_ANY(list, VS_LIT("a.tiktoken")));
+    cr_assert(!VS_GLOB_ANY(list, VS_LIT("vocab.jsonl")) && !vs_glob_any(list, 1, VS_LIT("a.tiktoken")));
 }
 
 Test(str, a_buffer_grows_and_stays_terminated)

@@ -281,7 +281,7 @@ Test(extend_rows, per_token_methods_from_a_file)
     struct vs_extend_request q = request_for(model);
     q.map = write_map(vst_tempdir(), model, 50, news, 3);
     q.init_file = vst_path(vst_tempdir(), "init.jsonl");
-    vst_write_text(q.init_file, "{\"token\": \"alpha\", \"init\": \"zero\"}\n\n{\"id\": 52, \"init\": \"copy:4\"}");
+    vst_write_text(q.init_file, "{\"token\": \"alpha\", \"id\": null, \"init\": \"zero\"}\n\n{\"token\": null, \"id\": 52, \"init\": \"copy:4\"}");
     const char *out = extend(&q, NULL);
     const unsigned char *t = tensor_bytes(out, FILE1, EMBED, NULL, NULL);
     static const unsigned char zero[COLS * 4];
