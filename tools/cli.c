@@ -32,6 +32,8 @@ static void catch_signals(void)
     pipe_kills = sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL;
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_DFL) /* and not under nohup */
+        sigaction(SIGHUP, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
 }

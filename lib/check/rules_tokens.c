@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "check/checker.h"
 #include "tokenizer/bpe.h"
+#include "tokenizer/pipeline.h"
 
 static void place(struct checker *k, const char *at)
 {
@@ -138,6 +139,35 @@ static void same_bytes(struct checker *k)
     vs_found(k, "VOC203");
 }
 
+/* An added token that is found everywhere, because the normalizer leaves nothing of it or a blank. */
+static void vanishing(struct checker *k)
+{
+    uint32_t n = 0, first = 0;
+    const char *found = NULL, *left;
+    struct vs_err ignored;
+    for (uint32_t i = 0; i < k->t->added_count; i++) {
+        const struct vs_added *a = &k->t->added[i];
+        if (!a->normalized || a->content.n == 0)
+            continue;
+        if (vs_added_left(k->t, a->content, &left, &ignored))
+            return; /* a normalizer that cannot be run */
+        if (left && n++ == 0) {
+            first = i;
+            found = left;
+        }
+    }
+    if (!n)
+        return;
+    char at[32];
+    snprintf(at, sizeof at, "/added_tokens/%u", first);
+    place(k, k->t->added[first].from_sibling ? "" : at);
+    vs_say(k, "n", "%u", n);
+    vs_say(k, "id", "%u", k->t->added[first].effective);
+    vs_say_text(k, "token", k->t->added[first].content);
+    vs_say(k, "found", "%s", found);
+    vs_found(k, "VOC220");
+}
+
 void vs_rules_tokens(struct checker *k)
 {
     if (k->c && k->c->gguf) { /* one list, whose positions are the ids: rules_gguf.c has the rest */
@@ -156,6 +186,7 @@ void vs_rules_tokens(struct checker *k)
     repeats(k);
     moved(k, owner);
     same_bytes(k);
+    vanishing(k);
     for (uint32_t i = 0; i < k->t->finding_count; i++) {
         place(k, "");
         vs_say(k, "found", "%s", k->t->findings[i]);

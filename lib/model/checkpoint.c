@@ -86,7 +86,7 @@ static enum vs_code check_path(const struct vs_checkpoint *c, struct vs_err *err
     const char *expected = c->impl->gguf ? "a model directory, or a .safetensors or .gguf file" : "a model directory or a .safetensors file";
     if (!vs_path_exists(c->path))
         return vs_path_missing(c->path, expected, err);
-    if (ends(c->path, ".json") && !ends(c->path, ".safetensors.index.json") && !vs_path_is_dir(c->path))
+    if (ends(c->path, ".json") && !ends(c->path, ".safetensors.index.json") && !vs_foreign_weights(vs_path_base(c->path)) && !vs_path_is_dir(c->path))
         return vs_fail(err, VS_EUNSUPPORTED, "%s: found a JSON file; expected %s", c->path, expected);
     return VS_OK;
 }

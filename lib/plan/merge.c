@@ -186,7 +186,7 @@ enum vs_code vs_merge_plan(const struct vs_merge_request *q, const struct vs_run
     if (!code && !q->extension_count)
         code = try_pipeline(m, err);
     if (!code)
-        code = vs_merge_wishes(q, &m->map->impl->arena, &wishes, err);
+        code = vs_merge_wishes(q, m->base, &m->map->impl->arena, &wishes, err);
     if (!code)
         code = note_odd_lines(m, &wishes, err);
     if (!code)

@@ -35,8 +35,11 @@ struct vs_wishes {
     size_t odd_lines, first_odd; /* lines of the tokens file with blanks at their ends or carriage returns; number of the first */
 };
 /* Those of --add-token, --add-special and --tokens-file, in this order, without repetitions (the first one counts). */
-enum vs_code vs_merge_wishes(const struct vs_merge_request *request, struct vs_arena *arena, struct vs_wishes *out,
-                             struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_merge_wishes(const struct vs_merge_request *request, const struct vs_tokenizer *base, struct vs_arena *arena,
+                             struct vs_wishes *out, struct vs_err *err) VS_NODISCARD;
+/* Tokens that a note is about: the first ones by name; fmt and what follows say how one is named. */
+struct vs_named { struct vs_buf text; uint32_t count; };
+void vs_name_one(struct vs_named *list, const char *fmt, ...) VS_PRINTF(2, 3);
 /* Fills the map and what is saved. count candidates, as the fold knows them. */
 enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, const struct vs_candidate *candidates, uint32_t count,
                             const struct vs_wishes *wishes, struct vs_err *err) VS_NODISCARD;

@@ -58,9 +58,6 @@ static enum vs_code set_pieces(const struct vs_merge *m, struct vs_new_token *ou
 
 #define NAMED_MOST 8
 
-/* Tokens that a note is about: the first ones by name. */
-struct named { struct vs_buf text; uint32_t count; };
-
 struct builder {
     struct vs_merge *m;
     const struct vs_candidate *candidates;
@@ -70,8 +67,8 @@ struct builder {
     uint64_t next;
     struct vs_ids ids;
     bool whole;                                     /* the base has one token for the new one's text */
-    struct named changed, shadowed;                 /* added tokens that the normalizer changes; that take a base token's text */
-    struct named ordinary;                          /* tokens of the base that become special */
+    struct vs_named changed, shadowed;                 /* added tokens that the normalizer changes; that take a base token's text */
+    struct vs_named ordinary;                          /* tokens of the base that become special */
 };
 
 static enum vs_code room(struct builder *b, uint64_t placeholders, uint64_t others, struct vs_err *err)
@@ -141,9 +138,7 @@ static enum vs_code add_folded(struct builder *b, struct vs_err *err)
     return code;
 }
 
-/* One more token for a note; fmt and what follows say how it is named. */
-static void name_one(struct named *list, const char *fmt, ...) VS_PRINTF(2, 3);
-static void name_one(struct named *list, const char *fmt, ...)
+void vs_name_one(struct vs_named *list, const char *fmt, ...)
 {
     char text[400];
     va_list ap;
@@ -167,7 +162,7 @@ static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct
     bool added = vs_token_is_added(b->m->base, id, &a);
     if (w->special && !added) {
         b->added[b->added_count++] = (struct vs_save_added){content, id, true, false};
-        name_one(&b->ordinary, "%u \"%s\"", id, vs_escape(shown, sizeof shown, content));
+        vs_name_one(&b->ordinary, "%u \"%s\"", id, vs_escape(shown, sizeof shown, content));
     } else if (w->special && !a.special) {
         code = vs_merge_note(b->m, err, "%s is an added token of the base already; it becomes special", vs_escape(shown, sizeof shown, content));
     }
@@ -182,7 +177,7 @@ static enum vs_code look_at_normalized(struct builder *b, struct vs_str content,
     struct vs_buf out = {0};
     enum vs_code code = vs_normalize(b->m->base, content, &out, err);
     if (!code && !vs_str_eq((struct vs_str){out.p, out.n}, content))
-        name_one(&b->changed, "\"%s\" as \"%s\"", vs_escape(given, sizeof given, content),
+        vs_name_one(&b->changed, "\"%s\" as \"%s\"", vs_escape(given, sizeof given, content),
                  vs_escape(made, sizeof made, (struct vs_str){out.p, out.n}));
     vs_buf_free(&out);
     return code;
@@ -198,14 +193,14 @@ static void look_at_shadowed(struct builder *b, const struct vs_new_token *t)
     struct vs_str base = vs_token_text(b->m->base, t->pieces[0]);
     if (vs_token_bytes(b->m->base, t->pieces[0], &text) && text.n)
         base = (struct vs_str){text.p, text.n};
-    name_one(&b->shadowed, "\"%s\" gives %u instead of %u \"%s\"", vs_escape(given, sizeof given, t->token), t->id, t->pieces[0],
+    vs_name_one(&b->shadowed, "\"%s\" gives %u instead of %u \"%s\"", vs_escape(given, sizeof given, t->token), t->id, t->pieces[0],
              vs_escape(old, sizeof old, base));
     vs_buf_free(&text);
 }
 
 static enum vs_code note_named(const struct builder *b, struct vs_err *err)
 {
-    const struct named *c = &b->changed, *s = &b->shadowed, *o = &b->ordinary;
+    const struct vs_named *c = &b->changed, *s = &b->shadowed, *o = &b->ordinary;
     if (c->text.failed || s->text.failed || o->text.failed)
         return vs_enomem(err, "a note", 0);
     enum vs_code code = VS_OK;

@@ -155,7 +155,7 @@ static bool holds(const struct vs_ids *ids, uint32_t id)
     return false;
 }
 
-struct witness { struct vs_buf text, bytes; struct vs_ids ids; };
+struct witness { struct vs_buf text, bytes; struct vs_ids ids; struct vs_named mute; }; /* mute: tokens that no text gives */
 
 /* Does some text give the id: the token's own, or with a neighbour before it, after it, or both? */
 static enum vs_code comes_out(const struct vs_tokenizer *t, uint32_t id, struct witness *w, bool *found, struct vs_err *err)
@@ -190,6 +190,7 @@ static enum vs_code count_by_merges(struct vs_merge_report *r, const struct vs_t
 static enum vs_code count_by_text(struct vs_merge_report *r, const struct vs_tokenizer *t, const struct vs_new_token *n, struct witness *w,
                                   struct vs_err *err)
 {
+    char shown[128];
     bool found;
     w->bytes.n = 0;
     if (!vs_token_bytes(t, n->id, &w->bytes) || vs_utf8_valid(w->bytes.p, w->bytes.n) != w->bytes.n) {
@@ -199,7 +200,17 @@ static enum vs_code count_by_text(struct vs_merge_report *r, const struct vs_tok
     r->text_checked++;
     enum vs_code code = comes_out(t, n->id, w, &found, err);
     r->reachable_by_text += !code && found;
+    if (!code && !found)
+        vs_name_one(&w->mute, "%u \"%s\"", n->id, vs_escape(shown, sizeof shown, (struct vs_str){w->bytes.p, w->bytes.n}));
     return code;
+}
+
+static enum vs_code note_mute(struct vs_merge *m, const struct vs_named *mute, struct vs_err *err)
+{
+    if (mute->text.failed)
+        return vs_enomem(err, "a note", 0);
+    return mute->count ? vs_merge_note(m, err, "%u new token%s out for no text: %s", mute->count, mute->count == 1 ? " comes" : "s come", mute->text.p)
+                       : VS_OK;
 }
 
 static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer *t, const struct vs_run *run, struct vs_err *err)
@@ -215,6 +226,9 @@ static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer 
         if (!code && run->cancel && *run->cancel)
             code = vs_fail(err, VS_ECANCELED, "interrupted");
     }
+    if (!code)
+        code = note_mute(m, &w.mute, err);
+    vs_buf_free(&w.mute.text);
     vs_buf_free(&w.text);
     vs_buf_free(&w.bytes);
     vs_ids_free(&w.ids);

@@ -2,18 +2,21 @@
  *
  * The tokens that a person asks for by their text.
  */
+#include <stdio.h>
 #include <string.h>
 #include "base/io.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "plan/merge.h"
+#include "tokenizer/pipeline.h"
 
 #define TOKENS_FILE_MAX (1ull << 28)
 
 struct wishes {
     struct vs_arena *arena;
+    const struct vs_tokenizer *base;
     struct vs_wishes *out;
-    struct vs_map seen;
+    struct vs_map seen, normal; /* by content; those that are looked for in normalised text by what they are there */
 };
 
 static enum vs_code wish(struct wishes *w, struct vs_str content, const char *source, bool special, struct vs_err *err)
@@ -38,6 +41,41 @@ static enum vs_code wish(struct wishes *w, struct vs_str content, const char *so
     return VS_OK;
 }
 
+/* Two tokens that are the same in normalised text: which one the Rust library finds is chance, another one from run to run. */
+static enum vs_code must_differ(struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
+{
+    struct vs_buf out = {0};
+    char shown[128], other[128];
+    uint32_t before = VS_NONE;
+    enum vs_code code = vs_normalize(w->base, content, &out, err);
+    char *key = code ? NULL : vs_arena_dup(w->arena, out.p, out.n);
+    if (!code && (!key || !vs_map_put(&w->normal, (struct vs_str){key, out.n}, (uint32_t)w->out->count, &before)))
+        code = vs_enomem(err, "a token to add", out.n);
+    if (!code && before != VS_NONE)
+        code = vs_fail(err, how, "%s: \"%s\": found what the base's normalizer also makes of \"%s\", which is asked for before it; expected one of the "
+                       "two: which of them a text gives would be chance", place, vs_escape(shown, sizeof shown, content),
+                       vs_escape(other, sizeof other, w->out->contents[before]));
+    vs_buf_free(&out);
+    return code;
+}
+
+/* A token of which the normalizer leaves nothing, or a blank, would cut every text into pieces. Where a normalizer cannot be run, none is
+ * tried on text at all. */
+static enum vs_code must_stand(struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
+{
+    const char *left;
+    char shown[128];
+    struct vs_err ignored;
+    if (vs_map_get(&w->seen, content) != VS_NONE || vs_token_id(w->base, content) != VS_NO_ID ||
+        vs_added_left(w->base, content, &left, &ignored))
+        return VS_OK;
+    if (!left)
+        return must_differ(w, content, place, how, err);
+    return vs_fail(err, how, "%s: \"%s\": found %s behind the base's normalizer, expected text: the token would be cut out %s; leave it out, or "
+                   "give it to --add-special, which takes tokens as they are", place, vs_escape(shown, sizeof shown, content), left,
+                   *left == 'n' ? "between all characters of every text" : "at every blank of every text");
+}
+
 static enum vs_code wish_option(struct wishes *w, const char *text, const char *source, bool special, struct vs_err *err)
 {
     struct vs_str content = vs_cstr(text);
@@ -45,7 +83,8 @@ static enum vs_code wish_option(struct wishes *w, const char *text, const char *
         return vs_fail(err, VS_EUSAGE, "%s: an empty token; libraries skip those", source);
     if (vs_utf8_valid(content.p, content.n) != content.n)
         return vs_fail(err, VS_EUSAGE, "%s: the token is not valid UTF-8", source);
-    return wish(w, content, source, special, err);
+    enum vs_code code = special ? VS_OK : must_stand(w, content, source, VS_EUSAGE, err);
+    return code ? code : wish(w, content, source, special, err);
 }
 
 /* Blanks at the ends and carriage returns are text, but often nobody's wish. */
@@ -61,6 +100,7 @@ static enum vs_code wish_lines(struct wishes *w, struct vs_str text, const char 
 {
     size_t line = 0;
     enum vs_code code = VS_OK;
+    char place[4200];
     for (size_t at = vs_str_starts(text, VS_LIT("\xef\xbb\xbf")) ? 3 : 0; !code && at < text.n;) {
         const char *newline = memchr(text.p + at, '\n', text.n - at);
         size_t end = newline ? (size_t)(newline - text.p) : text.n, next = end + 1;
@@ -74,7 +114,10 @@ static enum vs_code wish_lines(struct wishes *w, struct vs_str text, const char 
         if (content.n == 0)
             continue;
         look_at_line(w->out, content, line);
-        code = wish(w, content, source, false, err);
+        snprintf(place, sizeof place, "%s: line %zu", path, line);
+        code = must_stand(w, content, place, VS_EFORMAT, err);
+        if (!code)
+            code = wish(w, content, source, false, err);
     }
     return code;
 }
@@ -91,9 +134,10 @@ static enum vs_code wish_file(struct wishes *w, const char *path, struct vs_err 
     return code;
 }
 
-enum vs_code vs_merge_wishes(const struct vs_merge_request *q, struct vs_arena *arena, struct vs_wishes *out, struct vs_err *err)
+enum vs_code vs_merge_wishes(const struct vs_merge_request *q, const struct vs_tokenizer *base, struct vs_arena *arena, struct vs_wishes *out,
+                             struct vs_err *err)
 {
-    struct wishes w = {.arena = arena, .out = out};
+    struct wishes w = {.arena = arena, .base = base, .out = out};
     *out = (struct vs_wishes){.count = 0};
     enum vs_code code = VS_OK;
     for (size_t i = 0; !code && i < q->add_token_count; i++)
@@ -105,5 +149,6 @@ enum vs_code vs_merge_wishes(const struct vs_merge_request *q, struct vs_arena *
     if (!code && q->tokens_text.p)
         code = wish_lines(&w, q->tokens_text, "standard input", "standard input", err);
     vs_map_free(&w.seen);
+    vs_map_free(&w.normal);
     return code;
 }

@@ -57,8 +57,6 @@ static enum vs_code open_unigram(struct vs_encoder *e, const struct vs_tokenizer
     return VS_OK;
 }
 
-/* The parts of the pipeline are opened when they are first used: a file with a component that is not handled can still be
- * extended by its symbols. */
 enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err)
 {
     struct vs_encoder *e = vs_calloc(1, sizeof *e);
@@ -82,17 +80,15 @@ void vs_encoder_close(struct vs_encoder *e)
     if (!e)
         return;
     vs_prefix_free(&e->pieces);
-    vs_pipeline_close(e->pipeline);
     vs_free(e);
 }
 
+/* The parts of the pipeline are opened when they are first used: a file with a component that is not handled can still be
+ * extended by its symbols. */
 static enum vs_code pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline **out, struct vs_err *err)
 {
-    struct vs_encoder *e = t->impl->encoder;
-    if (!e)
-        return vs_fail(err, VS_EUSAGE, "%s: opened for ids only", t->path);
-    enum vs_code code = e->pipeline ? VS_OK : vs_pipeline_open(t->impl, &e->pipeline, err);
-    *out = e->pipeline;
+    enum vs_code code = t->impl->pipeline ? VS_OK : vs_pipeline_open(t->impl, &t->impl->pipeline, err);
+    *out = t->impl->pipeline;
     return code;
 }
 
@@ -268,6 +264,8 @@ enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct 
     size_t valid = vs_utf8_valid(text.p, text.n);
     if (valid != text.n)
         return vs_fail(err, VS_EFORMAT, "text: byte %zu is not valid UTF-8", valid);
+    if (!t->impl->encoder)
+        return vs_fail(err, VS_EUSAGE, "%s: opened for ids only", t->path);
     enum vs_code code = pipeline_of(t, &e.p, err);
     if (!code)
         code = cut_added(&e, &e.p->raw, text, true, encode_raw);
@@ -283,6 +281,27 @@ enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, stru
     enum vs_code code = pipeline_of(t, &p, err);
     bool cut;
     return code ? code : vs_run_normalizer(p, text, out, &cut, err);
+}
+
+/* Spaces, and what stands for them. */
+static bool blank(struct vs_str s)
+{
+    for (size_t at = 0; at < s.n;) {
+        const size_t n = s.p[at] == ' ' ? 1 : vs_str_starts((struct vs_str){s.p + at, s.n - at}, VS_LIT("\xe2\x96\x81")) ? 3 : 0;
+        if (n == 0)
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+enum vs_code vs_added_left(const struct vs_tokenizer *t, struct vs_str content, const char **left, struct vs_err *err)
+{
+    struct vs_buf out = {0};
+    enum vs_code code = vs_normalize(t, content, &out, err);
+    *left = code ? NULL : out.n == 0 ? "nothing" : blank((struct vs_str){out.p, out.n}) && !blank(content) ? "a blank" : NULL;
+    vs_buf_free(&out);
+    return code;
 }
 
 enum vs_code vs_pretokenize(const struct vs_tokenizer *t, struct vs_str text, struct vs_pieces *out, struct vs_err *err)

@@ -10,13 +10,10 @@
 
 enum { VS_CHAR_TABLE = 0x250 }; /* code points whose entry is looked up without hashing: the byte alphabet is among them */
 
-struct vs_pipeline; /* steps.h */
-
 struct vs_encoder {
     uint32_t chars[VS_CHAR_TABLE]; /* BPE: entry of a one-character token, or VS_NO_ENTRY */
     struct vs_prefix pieces;       /* Unigram: entries by text */
     double unk_score;
-    struct vs_pipeline *pipeline;
 };
 
 /* Appends the entries (not ids) of one pre-token, in the model's own alphabet. */

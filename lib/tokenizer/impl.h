@@ -31,6 +31,7 @@ struct vs_model {
 struct vs_owner { uint32_t id, who; };
 
 struct vs_encoder;  /* encode.h: everything beyond facts; NULL with ids_only */
+struct vs_pipeline; /* steps.h */
 
 struct vs_tokenizer_impl {
     struct vs_tokenizer t; /* t.impl points back here */
@@ -43,6 +44,7 @@ struct vs_tokenizer_impl {
     uint32_t owner_count;
     struct vs_jdoc sections[VS_SECTIONS];
     struct vs_encoder *encoder;
+    struct vs_pipeline *pipeline; /* NULL until it is used */
 };
 
 void vs_find_alphabet(struct vs_tokenizer_impl *impl);       /* alphabet.c: sets t.alphabet from the sections */

@@ -6,6 +6,7 @@
 #include "format/foreign.h"
 #include "tokenizer/alphabet.h"
 #include "tokenizer/load.h"
+#include "tokenizer/steps.h"
 
 const char *vs_tok_kind_name(enum vs_tok_kind kind)
 {
@@ -117,6 +118,7 @@ void vs_tokenizer_close(struct vs_tokenizer *t)
         return;
     struct vs_tokenizer_impl *impl = t->impl;
     vs_encoder_close(impl->encoder);
+    vs_pipeline_close(impl->pipeline);
     for (unsigned i = 0; i < VS_SECTIONS; i++)
         vs_jdoc_free(&impl->sections[i]);
     vs_vocab_free(&impl->vocab);

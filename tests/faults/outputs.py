@@ -271,7 +271,7 @@ def interrupted(words, folder, number, pattern, delay):
 
 
 def signals():
-    """SIGINT and SIGTERM half way: 130, no OUT, nothing left"""
+    """SIGINT, SIGTERM and SIGHUP half way: 130, no OUT, nothing left"""
     with inputs() as f:
         write_large(f / 'large', 300)
         (f / 'words').write_text(''.join(f'word{i}\n' for i in range(60000)))
@@ -282,7 +282,7 @@ def signals():
                     'vocab-inspect --rows': (['vocab-inspect', 'large', '--rows'], 'large'),
                     'vocab-check': (['vocab-check', 'large', '--device', 'cpu'], 'large')}
         for name, (words, pattern) in commands.items():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 hits = sum(interrupted(words, f, number, pattern, delay) for delay in (0.02, 0.01, 0.05, 0.1, 0.03))
                 assert hits, f'{name}: no signal came in time'
         assert tree(f) == before

@@ -35,7 +35,7 @@ enum vs_code {
     VS_EIO,          /* read, write or open failed                     -> exit 4 (3 for an input that is missing or may not be read: VS_EFORMAT) */
     VS_ENOMEM,       /*                                                -> exit 4 */
     VS_EDEVICE,      /* no usable device                               -> exit 4 */
-    VS_ECANCELED,    /* SIGINT or SIGTERM                              -> exit 130 */
+    VS_ECANCELED,    /* SIGINT, SIGTERM or SIGHUP                      -> exit 130 */
 };
 
 #define VS_ERR_MAX 2048

@@ -245,6 +245,48 @@ Test(merge, added_tokens_that_take_the_text_of_a_base_token)
     end(&r);
 }
 
+/* Tokens with the flag normalized are looked for in what the others leave. */
+Test(merge, new_tokens_that_no_text_gives_are_named)
+{
+    const char *base = tokenizer_dir("{\"added_tokens\": [{\"id\": 1, \"content\": \"x\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
+                                     "\"normalized\": false, \"special\": true}], \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}");
+    const char *words[] = {"axb", "z"};
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 2});
+    works(&r);
+    cr_assert_eq(r.report->reachable_by_text, 1);
+    cr_assert(noted(r.report, "1 new token comes out for no text: 2 \"axb\""));
+    end(&r);
+}
+
+/* Two spellings of one text: which one is found would be chance. */
+Test(merge, added_tokens_that_are_one_in_normalised_text)
+{
+    const char *base = tokenizer_dir("{\"normalizer\": {\"type\": \"NFC\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}");
+    const char *words[] = {"caf\xc3\xa9", "caf\xc3\xa9", "cafe\xcc\x81"};
+    fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 3}, VS_EUSAGE, "also makes of \"caf\xc3\xa9\"");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 2, .add_specials = words + 2, .add_special_count = 1});
+    works(&r);
+    cr_assert_eq(r.report->new_total, 2);
+    end(&r);
+}
+
+/* Cut out of normalised text, a token of which nothing is left stands between all characters, and one that is a blank at every blank. */
+Test(merge, added_tokens_that_the_normalizer_leaves_nothing_of)
+{
+    const char *base = tokenizer_dir("{\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Replace\", \"pattern\": {\"String\": \"x\"}, "
+                                     "\"content\": \"\"}, {\"type\": \"Replace\", \"pattern\": {\"String\": \"y\"}, \"content\": \" \"}]}, \"model\": {\"type\": "
+                                     "\"BPE\", \"vocab\": {\"a\": 0, \"x\": 1}, \"merges\": []}}");
+    const char *file = vst_path(vst_tempdir(), "words"), *words[] = {"xx", "yy", "  ", "xa", "x"};
+    fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1}, VS_EUSAGE, "--add-token: \"xx\": found nothing behind");
+    fails((struct vs_merge_request){.base = base, .add_tokens = words + 1, .add_token_count = 1}, VS_EUSAGE, "\"yy\": found a blank behind");
+    vst_write_text(file, "b\nxx\n");
+    fails((struct vs_merge_request){.base = base, .tokens_file = file}, VS_EFORMAT, "words: line 2: \"xx\": found nothing");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words + 2, .add_token_count = 3, .add_specials = words, .add_special_count = 2});
+    works(&r);
+    cr_assert_str_eq(news_of(r.report), "2    added | 3 xa added 0 | 4 xx special | 5 yy special", "%s", news_of(r.report));
+    end(&r);
+}
+
 Test(merge, lines_of_a_tokens_file)
 {
     const char *base = tokenizer_dir(base_json), *file = vst_path(vst_tempdir(), "words");
