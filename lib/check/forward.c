@@ -197,10 +197,10 @@ static enum vs_code run(struct forward *f)
 static enum vs_code refuse(const struct forward *f, const char *why)
 {
     not_run(f->k, why);
-    if (!f->q->dump_logits && !f->q->generate)
+    if (!f->q->dump_logits && !f->q->generate && !f->q->prompts_only)
         return VS_OK;
-    return vs_fail(f->k->err, VS_EUNSUPPORTED, "%s: %s: %s", f->k->q->path,
-                   f->q->generate ? "nothing can follow a prompt" : "no logits to write", why);
+    return vs_fail(f->k->err, VS_EUNSUPPORTED, "%s: %s: %s", f->k->q->path, f->q->generate ? "nothing can follow a prompt" :
+                   f->q->dump_logits ? "no logits to write" : "no prompt can run", why);
 }
 
 static enum vs_code open_models(struct forward *f, bool *runnable)

@@ -150,7 +150,7 @@ static const struct vs_jval *spelled(const struct vs_checkpoint *c, const struct
     return NULL;
 }
 
-/* The flag of an object of the config, and its pointer; the object's own is at. */
+/* A flag, and the pointer of the object that holds it. */
 struct flag { const struct vs_jval *v; struct vs_str at; };
 
 /* From the outside in: the class with the head reads the object that holds the text's config, not that of the text
@@ -170,7 +170,7 @@ static struct flag outer_flag(const struct vs_checkpoint *c, const struct vs_jdo
 }
 
 /* Classes whose own flag, where it is not true, is that of the text. */
-static bool tied_by_text(const struct vs_checkpoint *c, const struct vs_jdoc *d, const struct flag *outer)
+static bool tied_by_text(const struct vs_checkpoint *c, const struct flag *outer)
 {
     bool tied;
     return !outer->v || (vs_jbool(outer->v, &tied) && !tied && vs_keys_match(c, "tie_from_text", c->config.model_type));
@@ -185,7 +185,7 @@ static enum vs_code read_tie(struct vs_checkpoint *c, const struct vs_jdoc *d, c
     struct vs_buf at = {0};
     char place[64];
     bool tied;
-    if (inner.v && tied_by_text(c, d, &f))
+    if (inner.v && tied_by_text(c, &f))
         f = inner;
     if (!f.v)
         return VS_OK;

@@ -67,8 +67,9 @@ struct builder {
     uint64_t next;
     struct vs_ids ids;
     bool whole;                                     /* the base has one token for the new one's text */
-    struct vs_named changed, shadowed;                 /* added tokens that the normalizer changes; that take a base token's text */
-    struct vs_named ordinary;                          /* tokens of the base that become special */
+    struct vs_named changed, shadowed;              /* added tokens that the normalizer changes; that take a base token's text */
+    struct vs_named ordinary, spelled;              /* tokens of the base that become special; that are asked for and no text gives */
+    struct vs_witness witness;
 };
 
 static enum vs_code room(struct builder *b, uint64_t placeholders, uint64_t others, struct vs_err *err)
@@ -158,12 +159,14 @@ static enum vs_code add_known(struct builder *b, const struct vs_wish *w, struct
 {
     struct vs_added a = {.special = true};
     char shown[128];
-    enum vs_code code = VS_OK;
-    bool added = vs_token_is_added(b->m->base, id, &a);
+    bool added = vs_token_is_added(b->m->base, id, &a), found = true;
+    enum vs_code code = w->special || added || b->m->no_text ? VS_OK : vs_comes_out(b->m->base, content, id, &b->witness, &found, err);
+    if (!code && !found)
+        vs_name_one(&b->spelled, "%u \"%s\"", id, vs_escape(shown, sizeof shown, content));
     if (w->special && !added) {
         b->added[b->added_count++] = (struct vs_save_added){content, id, true, false};
         vs_name_one(&b->ordinary, "%u \"%s\"", id, vs_escape(shown, sizeof shown, content));
-    } else if (w->special && !a.special) {
+    } else if (!code && w->special && !a.special) {
         code = vs_merge_note(b->m, err, "%s is an added token of the base already; it becomes special", vs_escape(shown, sizeof shown, content));
     }
     const struct vs_overlap o = {content, w->source, VS_NO_ID, id, w->special && (!added || !a.special)};
@@ -200,11 +203,14 @@ static void look_at_shadowed(struct builder *b, const struct vs_new_token *t)
 
 static enum vs_code note_named(const struct builder *b, struct vs_err *err)
 {
-    const struct vs_named *c = &b->changed, *s = &b->shadowed, *o = &b->ordinary;
-    if (c->text.failed || s->text.failed || o->text.failed)
+    const struct vs_named *c = &b->changed, *s = &b->shadowed, *o = &b->ordinary, *k = &b->spelled;
+    if (c->text.failed || s->text.failed || o->text.failed || k->text.failed)
         return vs_enomem(err, "a note", 0);
     enum vs_code code = VS_OK;
-    if (o->count)
+    if (k->count)
+        code = vs_merge_note(b->m, err, "%u known token%s spelled so in the vocabulary, but no such text gives %s: %s; an added token of that text would "
+                             "take the same id", k->count, k->count == 1 ? " is" : "s are", k->count == 1 ? "it" : "them", k->text.p);
+    if (!code && o->count)
         code = vs_merge_note(b->m, err, "%u ordinary token%s of the base become%s special: %s; such text is cut out wherever it stands, inside of "
                              "words too, and skip_special_tokens drops it", o->count, o->count == 1 ? "" : "s", o->count == 1 ? "s" : "", o->text.p);
     if (!code && s->count)
@@ -329,5 +335,7 @@ enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, cons
     vs_buf_free(&b.changed.text);
     vs_buf_free(&b.shadowed.text);
     vs_buf_free(&b.ordinary.text);
+    vs_buf_free(&b.spelled.text);
+    vs_witness_free(&b.witness);
     return code;
 }

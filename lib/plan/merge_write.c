@@ -155,10 +155,7 @@ static bool holds(const struct vs_ids *ids, uint32_t id)
     return false;
 }
 
-struct witness { struct vs_buf text, bytes; struct vs_ids ids; struct vs_named mute; }; /* mute: tokens that no text gives */
-
-/* Does some text give the id: the token's own, or with a neighbour before it, after it, or both? */
-static enum vs_code comes_out(const struct vs_tokenizer *t, uint32_t id, struct witness *w, bool *found, struct vs_err *err)
+enum vs_code vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *err)
 {
     static const char *const around[] = {"", "a", " ", "1", ".", "\n"};
     enum vs_code code = VS_OK;
@@ -167,7 +164,7 @@ static enum vs_code comes_out(const struct vs_tokenizer *t, uint32_t id, struct 
         w->text.n = 0;
         w->ids.count = 0;
         vs_buf_puts(&w->text, around[k / 6]);
-        vs_buf_add(&w->text, w->bytes.p, w->bytes.n);
+        vs_buf_str(&w->text, text);
         vs_buf_puts(&w->text, around[k % 6]);
         code = w->text.failed ? vs_enomem(err, "a text", w->text.n) : vs_encode(t, (struct vs_str){w->text.p, w->text.n}, &w->ids, err);
         *found = !code && holds(&w->ids, id);
@@ -175,19 +172,28 @@ static enum vs_code comes_out(const struct vs_tokenizer *t, uint32_t id, struct 
     return code;
 }
 
+void vs_witness_free(struct vs_witness *w)
+{
+    vs_buf_free(&w->text);
+    vs_ids_free(&w->ids);
+}
+
+struct proof { struct vs_witness witness; struct vs_buf bytes; struct vs_named mute; }; /* mute: tokens that no text gives */
+
 /* The merges alone, whatever ignore_merges hides: the token's own symbols give the token. */
-static enum vs_code count_by_merges(struct vs_merge_report *r, const struct vs_tokenizer *t, const struct vs_new_token *n, struct witness *w,
+static enum vs_code count_by_merges(struct vs_merge_report *r, const struct vs_tokenizer *t, const struct vs_new_token *n, struct proof *w,
                                     struct vs_err *err)
 {
     if (n->kind != VS_NEW_MERGED && n->kind != VS_NEW_INTERMEDIATE)
         return VS_OK;
-    w->ids.count = 0;
-    enum vs_code code = vs_encode_symbols(t, n->token, &w->ids, err);
-    r->reachable_by_merges += !code && w->ids.count == 1 && w->ids.ids[0] == n->id;
+    struct vs_ids *ids = &w->witness.ids;
+    ids->count = 0;
+    enum vs_code code = vs_encode_symbols(t, n->token, ids, err);
+    r->reachable_by_merges += !code && ids->count == 1 && ids->ids[0] == n->id;
     return code;
 }
 
-static enum vs_code count_by_text(struct vs_merge_report *r, const struct vs_tokenizer *t, const struct vs_new_token *n, struct witness *w,
+static enum vs_code count_by_text(struct vs_merge_report *r, const struct vs_tokenizer *t, const struct vs_new_token *n, struct proof *w,
                                   struct vs_err *err)
 {
     char shown[128];
@@ -198,10 +204,11 @@ static enum vs_code count_by_text(struct vs_merge_report *r, const struct vs_tok
         return VS_OK;
     }
     r->text_checked++;
-    enum vs_code code = comes_out(t, n->id, w, &found, err);
+    const struct vs_str text = {w->bytes.p, w->bytes.n};
+    enum vs_code code = vs_comes_out(t, text, n->id, &w->witness, &found, err);
     r->reachable_by_text += !code && found;
     if (!code && !found)
-        vs_name_one(&w->mute, "%u \"%s\"", n->id, vs_escape(shown, sizeof shown, (struct vs_str){w->bytes.p, w->bytes.n}));
+        vs_name_one(&w->mute, "%u \"%s\"", n->id, vs_escape(shown, sizeof shown, text));
     return code;
 }
 
@@ -215,7 +222,7 @@ static enum vs_code note_mute(struct vs_merge *m, const struct vs_named *mute, s
 
 static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer *t, const struct vs_run *run, struct vs_err *err)
 {
-    struct witness w = {0};
+    struct proof w = {0};
     enum vs_code code = VS_OK;
     m->report.text_checked = m->report.reachable_by_text = m->report.parts = m->report.reachable_by_merges = 0;
     m->report.text_tried = !m->no_text;
@@ -229,9 +236,8 @@ static enum vs_code count_reached(struct vs_merge *m, const struct vs_tokenizer 
     if (!code)
         code = note_mute(m, &w.mute, err);
     vs_buf_free(&w.mute.text);
-    vs_buf_free(&w.text);
     vs_buf_free(&w.bytes);
-    vs_ids_free(&w.ids);
+    vs_witness_free(&w.witness);
     return code;
 }
 

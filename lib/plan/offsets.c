@@ -158,8 +158,9 @@ static enum vs_code check(struct planner *p, int pass, struct vs_err *err)
         code = vs_offsets_check_facts(l, &p->facts, pass, err);
     if (code || !l->violated[pass].n || p->q->report_only)
         return code;
-    return vs_fail(err, VS_EMISMATCH, "%s: %s the layout of %s does not hold: %s", p->q->checkpoint->path,
-                   pass == VS_BEFORE ? "as it is," : "after the edits", l->rule->id, l->violated[pass].p);
+    return vs_fail(err, VS_EMISMATCH, "%s: %s the layout of %s does not hold: %s%s", p->q->checkpoint->path,
+                   pass == VS_BEFORE ? "as it is," : "after the edits", l->rule->id, l->violated[pass].p,
+                   pass == VS_BEFORE ? "; correct these numbers first" : "");
 }
 
 /* ---- files of the output ---- */

@@ -117,14 +117,17 @@ static enum vs_code save_lines(const struct sibling *x, bool merges, struct vs_b
 {
     const struct vs_save *s = x->save;
     uint32_t count = merges ? s->merge_count : s->entry_count;
+    char shown[128];
     vs_buf_str(out, x->text);
     if (count && x->text.n && x->text.p[x->text.n - 1] != '\n')
         vs_buf_puts(out, "\n");
     for (uint32_t i = 0; i < count; i++) {
         struct vs_str first = merges ? s->merges[i].left : s->entries[i].token, second = merges ? s->merges[i].right : VS_LIT("");
-        if (has_any(first, merges ? " \n\r" : "\n\r") || has_any(second, " \n\r"))
-            return vs_fail(err, VS_EUNSUPPORTED, "%s: a token with a space or a line end cannot be written there; remove the file from the "
-                           "base if tokenizer.json is what is loaded", x->file);
+        const bool splits = has_any(first, merges ? " \n\r" : "\n\r");
+        if (splits || has_any(second, " \n\r"))
+            return vs_fail(err, VS_EUNSUPPORTED, "%s: \"%s\": found a token with %s, which cannot be written there; leave the token out, or remove "
+                           "the file from the base if tokenizer.json is what is loaded", x->file, vs_escape(shown, sizeof shown, splits ? first : second),
+                           merges ? "a space or a line end" : "a line end");
         vs_buf_str(out, first);
         if (merges)
             vs_buf_puts(out, " ");

@@ -171,7 +171,7 @@ Numbers that do not agree are reported with --check, and refused without. Here t
   [3]
   $ cp -r gemma3n badlist && sed -i 's/262273\]/262400]/' badlist/generation_config.json
   $ offset-patch badlist --add 3 -o no -q
-  offset-patch: badlist: as it is, the layout of gemma3n does not hold: every id of the configs is below text_config.vocab_size [generation_config.json /suppress_tokens/1 is 262400, text_config.vocab_size is 262400]
+  offset-patch: badlist: as it is, the layout of gemma3n does not hold: every id of the configs is below text_config.vocab_size [generation_config.json /suppress_tokens/1 is 262400, text_config.vocab_size is 262400]; correct these numbers first
   [3]
   $ ls -d no
   ls: cannot access 'no': No such file or directory

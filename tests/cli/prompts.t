@@ -99,3 +99,6 @@ Without weights nothing can be given of what was asked for.
   $ vocab-check bare --prompt-ids 1 --dump-logits none.npy
   vocab-check: bare: no logits to write: no weights
   [3]
+  $ vocab-check bare --prompt-ids "1 2" --prompts-only
+  vocab-check: bare: no prompt can run: no weights
+  [3]
