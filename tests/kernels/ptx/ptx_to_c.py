@@ -7,8 +7,10 @@
 A line of PTX is a line of C, registers are variables. Operations keep the meaning that the PTX ISA gives them (ptx.h), in what a
 device does and a host does not as well: NaN results of float32 are one NaN, an address must be a multiple of what is read there.
 Arithmetic is rounded where the instruction says so: approximations, flushed subnormals, and sums or products that a later
-compiler may still contract (no .rn) are refused, as is any instruction that is not known here, with its line.
+compiler may still contract (no .rn) are refused, as is any instruction that is not known here: its kernel ends the test that launches it
+and says which one it was. The build goes on, as another nvcc may write what this one does not.
 """
+import json
 import re
 import sys
 
@@ -30,7 +32,7 @@ class Kernel:
     def __init__(self, mangled):
         length, rest = re.match(r'_Z(\d+)(.*)', mangled).groups()
         self.name = rest[:int(length)]
-        self.registers, self.shared, self.local, self.lines = {}, {}, {}, []
+        self.registers, self.shared, self.local, self.lines, self.refused = {}, {}, {}, [], None
 
     # ---- operands ----
 
@@ -103,17 +105,17 @@ class Kernel:
         self.emit(f'ptx_at = ptx_aligned({self.address(operand, space)}, {int(suffix[1:]) // 8 * count});')
         return [f'((ptx_{suffix} *)ptx_at)[{i}]' for i in range(count)]
 
-    def load(self, parts, operands):
+    def load(self, name, parts, operands):
         registers = vector(operands[0])
         for register, place in zip(registers, self.places(parts, operands[1], len(registers))):
             self.put(register, place, parts[-1])
 
-    def store(self, parts, operands):
+    def store(self, name, parts, operands):
         values = vector(operands[1])
         for value, place in zip(values, self.places(parts, operands[0], len(values))):
             self.emit(f'{place} = {self.value(value, parts[-1])};')
 
-    def move(self, parts, operands):
+    def move(self, name, parts, operands):
         suffix = parts[0]
         if operands[0].startswith('{'):
             low, high = vector(operands[0])
@@ -128,7 +130,7 @@ class Kernel:
                 suffix = 'b' + suffix[1:]
             self.put(operands[0], self.value(operands[1], suffix), suffix)
 
-    def set_predicate(self, parts, operands):
+    def set_predicate(self, name, parts, operands):
         how, suffix = parts
         a, b = self.value(operands[1], suffix), self.value(operands[2], suffix)
         if how == 'num':
@@ -143,14 +145,14 @@ class Kernel:
             test = f'{a} {COMPARE[how]} {b}'
         self.put(operands[0], test, 'pred')
 
-    def select(self, parts, operands):
+    def select(self, name, parts, operands):
         a, b, p = self.value(operands[1], parts[0]), self.value(operands[2], parts[0]), self.value(operands[3], 'pred')
         self.put(operands[0], f'{p} ? {a} : {b}', parts[0])
 
     def arithmetic(self, name, parts, operands):
         suffix = parts[-1]
         if suffix[0] == 'f':
-            if name not in ('neg', 'abs', 'min', 'max') and parts[:-1] != ['rn']:
+            if name not in ('neg', 'abs') and parts[:-1] != ['rn']:
                 raise Unknown('arithmetic that is not .rn')
             values = ', '.join(self.value(o, suffix) for o in operands[1:])
             self.put(operands[0], f'ptx_{name}_{suffix}({values})', suffix)
@@ -195,7 +197,7 @@ class Kernel:
         else:
             self.put(operands[0], f'{n} < {width} ? {a} >> {n} : 0', suffix)
 
-    def insert(self, parts, operands):
+    def insert(self, name, parts, operands):
         suffix = parts[0]
         a, b = self.value(operands[1], suffix), self.value(operands[2], suffix)
         at, n = self.value(operands[3], 'u32'), self.value(operands[4], 'u32')
@@ -208,7 +210,7 @@ class Kernel:
         a, b = self.value(operands[1], suffix), self.value(operands[2], suffix)
         self.put(operands[0], f'{a} {"<" if name == "min" else ">"} {b} ? {a} : {b}', suffix)
 
-    def convert(self, parts, operands):
+    def convert(self, name, parts, operands):
         to, source = parts[-2], parts[-1]
         rounded = parts[:-2]
         if to == 'bf16x2' and rounded == ['rn']:
@@ -223,7 +225,7 @@ class Kernel:
         else:
             raise Unknown('conversion')
 
-    def convert_address(self, parts, operands):
+    def convert_address(self, name, parts, operands):
         """Shared memory has addresses of its own; the others are those of the host."""
         if parts[0] == 'to' and parts[1] == 'shared':
             raise Unknown('generic address to shared')
@@ -232,13 +234,13 @@ class Kernel:
         else:
             self.put(operands[0], self.value(operands[1], 'b64'), 'b64')
 
-    def atomic(self, parts, operands):
+    def atomic(self, name, parts, operands):
         space, how, suffix = parts
         if suffix != 'u64' or how not in ('add', 'max'):
             raise Unknown('atomic')
         self.put(operands[0], f'ptx_atomic_{how}({self.address(operands[1], space)}, {self.value(operands[2], suffix)})', suffix)
 
-    def shuffle(self, parts, operands):
+    def shuffle(self, name, parts, operands):
         """shfl.sync.MODE.b32 d|p, a, b, c, mask"""
         mode = parts[1]
         to, _, valid = operands[0].partition('|')
@@ -248,7 +250,7 @@ class Kernel:
         if valid:
             self.put(valid, 'ptx_wide >> 32', 'pred')
 
-    def copy_async(self, parts, operands):
+    def copy_async(self, name, parts, operands):
         if parts[:2] == ['async', 'commit_group']:
             self.emit('emu_copy_commit();')
         elif parts[:2] == ['async', 'wait_group']:
@@ -261,7 +263,7 @@ class Kernel:
         else:
             raise Unknown('copy')
 
-    def multiply(self, parts, operands):
+    def multiply(self, name, parts, operands):
         if '.'.join(parts) != 'sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32':
             raise Unknown('mma')
         d, a, b, c = (vector(o) for o in operands)
@@ -272,51 +274,19 @@ class Kernel:
         for i in range(4):
             self.put(d[i], f'ptx_d[{i}]', 'f32')
 
-    def instruction(self, name, parts, operands):
-        if name == 'ld':
-            self.load(parts, operands)
-        elif name == 'st':
-            self.store(parts, operands)
-        elif name == 'mov':
-            self.move(parts, operands)
-        elif name == 'setp':
-            self.set_predicate(parts, operands)
-        elif name == 'selp':
-            self.select(parts, operands)
-        elif name in ('add', 'sub', 'mul', 'mad', 'fma', 'neg', 'abs', 'sqrt', 'rcp'):
-            self.unary_or_more(name, parts, operands)
-        elif name in ('div', 'rem'):
-            self.divide(name, parts, operands)
-        elif name in ('and', 'or', 'xor', 'not'):
-            self.bits(name, parts, operands)
-        elif name in ('shl', 'shr'):
-            self.shift(name, parts, operands)
-        elif name == 'bfi':
-            self.insert(parts, operands)
-        elif name in ('min', 'max'):
-            self.least(name, parts, operands)
-        elif name == 'cvt':
-            self.convert(parts, operands)
-        elif name == 'cvta':
-            self.convert_address(parts, operands)
-        elif name == 'atom':
-            self.atomic(parts, operands)
-        elif name == 'shfl':
-            self.shuffle(parts, operands)
-        elif name == 'cp':
-            self.copy_async(parts, operands)
-        elif name == 'mma':
-            self.multiply(parts, operands)
-        elif name == 'bra':
+    def control(self, name, parts, operands):
+        plain = {('bar', 'sync'): 'emu_barrier();', ('griddepcontrol', 'wait'): 'emu_begin();', ('ret',): 'return;',
+                 ('griddepcontrol', 'launch_dependents'): '', ('prefetch', 'global', 'L2'): ''}
+        what = (name, *parts)
+        if name == 'bra':
             self.emit(f'goto {label(operands[0])};')
-        elif name == 'bar' and parts == ['sync'] and operands == ['0']:
-            self.emit('emu_barrier();')
-        elif name == 'griddepcontrol' and parts == ['wait']:
-            self.emit('emu_begin();')
-        elif name == 'ret':
-            self.emit('return;')
-        elif (name, parts) not in (('griddepcontrol', ['launch_dependents']), ('prefetch', ['global', 'L2'])):
+        elif what not in plain or (name == 'bar' and operands != ['0']):
             raise Unknown('instruction')
+        elif plain[what]:
+            self.emit(plain[what])
+
+    def instruction(self, name, parts, operands):
+        METHODS.get(name, Kernel.control)(self, name, parts, operands)
 
     def unary_or_more(self, name, parts, operands):
         if name == 'neg' and parts[0][0] == 's':
@@ -324,6 +294,14 @@ class Kernel:
             self.put(operands[0], f'0 - {self.value(operands[1], unsigned)}', unsigned)
         else:
             self.arithmetic(name, parts, operands)
+
+
+METHODS = {'ld': Kernel.load, 'st': Kernel.store, 'mov': Kernel.move, 'setp': Kernel.set_predicate, 'selp': Kernel.select,
+           'div': Kernel.divide, 'rem': Kernel.divide, 'shl': Kernel.shift, 'shr': Kernel.shift, 'bfi': Kernel.insert, 'min': Kernel.least,
+           'max': Kernel.least, 'cvt': Kernel.convert, 'cvta': Kernel.convert_address, 'atom': Kernel.atomic, 'shfl': Kernel.shuffle,
+           'cp': Kernel.copy_async, 'mma': Kernel.multiply}
+METHODS |= dict.fromkeys(('and', 'or', 'xor', 'not'), Kernel.bits)
+METHODS |= dict.fromkeys(('add', 'sub', 'mul', 'mad', 'fma', 'neg', 'abs', 'sqrt', 'rcp'), Kernel.unary_or_more)
 
 
 def vector(operand):
@@ -389,13 +367,15 @@ def translate_kernel(mangled, body):
         try:
             statement(kernel, text)
         except (Unknown, KeyError, ValueError, AttributeError) as e:
-            sys.exit(f'{sys.argv[1]}: {kernel.name}: "{text}": {e or type(e).__name__}: not known to ptx_to_c.py')
+            kernel.refused = kernel.refused or f'{text}: {e or type(e).__name__}: not known to ptx_to_c.py'
     return c_of(kernel, shared)
 
 
 def c_of(kernel, shared):
     used = set(re.findall(r'\w+', '\n'.join(kernel.lines)))
     lines = ['', f'void ptx_{kernel.name}(const void *args)', '{']
+    if kernel.refused:
+        lines.append(f'    emu_die({json.dumps(kernel.refused)});')
     for c_type, poison in (('bool', 'true'), ('uint16_t', '0x8888'), ('uint32_t', '0x88888888u'), ('uint64_t', '0x8888888888888888ull'),
                            ('float', '-1e30f'), ('double', '-1e300')):
         names = [r for r, t in kernel.registers.items() if t == c_type and r in used]
@@ -416,8 +396,8 @@ def main():
     out = ['/* Made by ptx_to_c.py. */', '#include "ptx.h"']
     for mangled, body in re.findall(r'\.entry (\w+)\([^)]*\)[^{]*\{\n(.*?)\n\}', text, re.S):
         out.append(translate_kernel(mangled, body))
-    if len(out) - 2 != text.count('.entry') or '.func' in text:
-        sys.exit(f'{sys.argv[1]}: functions beside the kernels, or kernels that could not be told apart')
+    if len(out) - 2 != text.count('.entry'):
+        sys.exit(f'{sys.argv[1]}: kernels that could not be told apart')
     with open(sys.argv[2], 'w', encoding='utf-8') as f:
         f.write('\n'.join(out) + '\n')
 
