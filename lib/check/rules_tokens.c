@@ -139,23 +139,33 @@ static void same_bytes(struct checker *k)
     vs_found(k, "VOC203");
 }
 
+/* Of an added token that is looked for in normalised text; NULL also where the normalizer cannot be run. */
+static const char *left_of(struct checker *k, const struct vs_added *a, struct vs_buf *normal)
+{
+    struct vs_err err;
+    normal->n = 0;
+    if (!a->normalized || a->content.n == 0)
+        return NULL;
+    const enum vs_code code = vs_normalize(k->t, a->content, normal, &err);
+    if (code == VS_ENOMEM)
+        vs_check_no_memory(k, "an added token");
+    return code ? NULL : vs_added_left(a->content, (struct vs_str){normal->p, normal->n});
+}
+
 /* An added token that is found everywhere, because the normalizer leaves nothing of it or a blank. */
 static void vanishing(struct checker *k)
 {
+    struct vs_buf normal = {0};
     uint32_t n = 0, first = 0;
-    const char *found = NULL, *left;
-    struct vs_err ignored;
-    for (uint32_t i = 0; i < k->t->added_count; i++) {
-        const struct vs_added *a = &k->t->added[i];
-        if (!a->normalized || a->content.n == 0)
-            continue;
-        if (vs_added_left(k->t, a->content, &left, &ignored))
-            return; /* a normalizer that cannot be run */
+    const char *found = NULL;
+    for (uint32_t i = 0; i < k->t->added_count && !k->stopped; i++) {
+        const char *left = left_of(k, &k->t->added[i], &normal);
         if (left && n++ == 0) {
             first = i;
             found = left;
         }
     }
+    vs_buf_free(&normal);
     if (!n)
         return;
     char at[32];

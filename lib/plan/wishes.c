@@ -42,38 +42,47 @@ static enum vs_code wish(struct wishes *w, struct vs_str content, const char *so
 }
 
 /* Two tokens that are the same in normalised text: which one the Rust library finds is chance, another one from run to run. */
-static enum vs_code must_differ(struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
+static enum vs_code must_differ(struct wishes *w, struct vs_str content, struct vs_str normal, const char *place, enum vs_code how,
+                                struct vs_err *err)
 {
-    struct vs_buf out = {0};
     char shown[128], other[128];
     uint32_t before = VS_NONE;
-    enum vs_code code = vs_normalize(w->base, content, &out, err);
-    char *key = code ? NULL : vs_arena_dup(w->arena, out.p, out.n);
-    if (!code && (!key || !vs_map_put(&w->normal, (struct vs_str){key, out.n}, (uint32_t)w->out->count, &before)))
-        code = vs_enomem(err, "a token to add", out.n);
-    if (!code && before != VS_NONE)
-        code = vs_fail(err, how, "%s: \"%s\": found what the base's normalizer also makes of \"%s\", which is asked for before it; expected one of the "
-                       "two: which of them a text gives would be chance", place, vs_escape(shown, sizeof shown, content),
-                       vs_escape(other, sizeof other, w->out->contents[before]));
-    vs_buf_free(&out);
-    return code;
+    char *key = vs_arena_dup(w->arena, normal.p, normal.n);
+    if (!key || !vs_map_put(&w->normal, (struct vs_str){key, normal.n}, (uint32_t)w->out->count, &before))
+        return vs_enomem(err, "a token to add", normal.n);
+    if (before == VS_NONE)
+        return VS_OK;
+    return vs_fail(err, how, "%s: \"%s\": found what the base's normalizer also makes of \"%s\", which is asked for before it; expected one of the "
+                   "two: which of them a text gives would be chance", place, vs_escape(shown, sizeof shown, content),
+                   vs_escape(other, sizeof other, w->out->contents[before]));
 }
 
-/* A token of which the normalizer leaves nothing, or a blank, would cut every text into pieces. Where a normalizer cannot be run, none is
- * tried on text at all. */
-static enum vs_code must_stand(struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
+/* A token of which the normalizer leaves nothing, or a blank, would cut every text into pieces. */
+static enum vs_code must_stand(struct wishes *w, struct vs_str content, struct vs_str normal, const char *place, enum vs_code how,
+                               struct vs_err *err)
 {
-    const char *left;
+    const char *left = vs_added_left(content, normal);
     char shown[128];
-    struct vs_err ignored;
-    if (vs_map_get(&w->seen, content) != VS_NONE || vs_token_id(w->base, content) != VS_NO_ID ||
-        vs_added_left(w->base, content, &left, &ignored))
-        return VS_OK;
     if (!left)
-        return must_differ(w, content, place, how, err);
+        return must_differ(w, content, normal, place, how, err);
     return vs_fail(err, how, "%s: \"%s\": found %s behind the base's normalizer, expected text: the token would be cut out %s; leave it out, or "
                    "give it to --add-special, which takes tokens as they are", place, vs_escape(shown, sizeof shown, content), left,
                    *left == 'n' ? "between all characters of every text" : "at every blank of every text");
+}
+
+/* Of a new token, as it is looked for. Where the normalizer cannot be run, none is tried on text at all. */
+static enum vs_code check_normal(struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
+{
+    struct vs_buf normal = {0};
+    if (vs_map_get(&w->seen, content) != VS_NONE || vs_token_id(w->base, content) != VS_NO_ID)
+        return VS_OK;
+    enum vs_code code = vs_normalize(w->base, content, &normal, err);
+    if (!code)
+        code = must_stand(w, content, (struct vs_str){normal.p, normal.n}, place, how, err);
+    else if (code == VS_EUNSUPPORTED)
+        code = VS_OK;
+    vs_buf_free(&normal);
+    return code;
 }
 
 static enum vs_code wish_option(struct wishes *w, const char *text, const char *source, bool special, struct vs_err *err)
@@ -83,7 +92,7 @@ static enum vs_code wish_option(struct wishes *w, const char *text, const char *
         return vs_fail(err, VS_EUSAGE, "%s: an empty token; libraries skip those", source);
     if (vs_utf8_valid(content.p, content.n) != content.n)
         return vs_fail(err, VS_EUSAGE, "%s: the token is not valid UTF-8", source);
-    enum vs_code code = special ? VS_OK : must_stand(w, content, source, VS_EUSAGE, err);
+    enum vs_code code = special ? VS_OK : check_normal(w, content, source, VS_EUSAGE, err);
     return code ? code : wish(w, content, source, special, err);
 }
 
@@ -115,7 +124,7 @@ static enum vs_code wish_lines(struct wishes *w, struct vs_str text, const char 
             continue;
         look_at_line(w->out, content, line);
         snprintf(place, sizeof place, "%s: line %zu", path, line);
-        code = must_stand(w, content, place, VS_EFORMAT, err);
+        code = check_normal(w, content, place, VS_EFORMAT, err);
         if (!code)
             code = wish(w, content, source, false, err);
     }

@@ -295,13 +295,9 @@ static bool blank(struct vs_str s)
     return true;
 }
 
-enum vs_code vs_added_left(const struct vs_tokenizer *t, struct vs_str content, const char **left, struct vs_err *err)
+const char *vs_added_left(struct vs_str content, struct vs_str normal)
 {
-    struct vs_buf out = {0};
-    enum vs_code code = vs_normalize(t, content, &out, err);
-    *left = code ? NULL : out.n == 0 ? "nothing" : blank((struct vs_str){out.p, out.n}) && !blank(content) ? "a blank" : NULL;
-    vs_buf_free(&out);
-    return code;
+    return normal.n == 0 ? "nothing" : blank(normal) && !blank(content) ? "a blank" : NULL;
 }
 
 enum vs_code vs_pretokenize(const struct vs_tokenizer *t, struct vs_str text, struct vs_pieces *out, struct vs_err *err)

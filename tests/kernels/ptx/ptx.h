@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <string.h>
+#include "dtype.h"
 #include "emu.h"
 
 #define PTX_ALIGNED _Alignas(64)
@@ -20,35 +21,6 @@ PTX_MEMORY(b16, uint16_t) PTX_MEMORY(u16, uint16_t) PTX_MEMORY(s16, int16_t)
 PTX_MEMORY(b32, uint32_t) PTX_MEMORY(u32, uint32_t) PTX_MEMORY(s32, int32_t)
 PTX_MEMORY(b64, uint64_t) PTX_MEMORY(u64, uint64_t) PTX_MEMORY(s64, int64_t)
 PTX_MEMORY(f32, float) PTX_MEMORY(f64, double)
-
-PTX float ptx_float(uint64_t bits)
-{
-    const uint32_t low = (uint32_t)bits;
-    float x;
-    memcpy(&x, &low, sizeof x);
-    return x;
-}
-
-PTX double ptx_double(uint64_t bits)
-{
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-PTX uint32_t ptx_bits_float(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-PTX uint64_t ptx_bits_double(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
 
 /* ---- memory ---- */
 
@@ -87,7 +59,7 @@ PTX uint64_t ptx_atomic_max(uint64_t address, uint64_t n)
 
 PTX float ptx_number(float x) /* NaN results of float32 are this one (9.3: NaN payloads are not supported) */
 {
-    return x == x ? x : ptx_float(0x7fffffff);
+    return x == x ? x : vs_bits_f32(0x7fffffff);
 }
 
 PTX float ptx_add_f32(float a, float b) { return ptx_number(a + b); }
@@ -96,7 +68,7 @@ PTX float ptx_mul_f32(float a, float b) { return ptx_number(a * b); }
 PTX float ptx_div_f32(float a, float b) { return ptx_number(a / b); }
 PTX float ptx_rcp_f32(float a) { return ptx_number(1.0f / a); }
 PTX float ptx_fma_f32(float a, float b, float c) { return ptx_number(fmaf(a, b, c)); }
-PTX float ptx_neg_f32(float a) { return ptx_float(ptx_bits_float(a) ^ 0x80000000u); }
+PTX float ptx_neg_f32(float a) { return vs_bits_f32(vs_f32_bits(a) ^ 0x80000000u); }
 PTX double ptx_add_f64(double a, double b) { return a + b; }
 PTX double ptx_sub_f64(double a, double b) { return a - b; }
 PTX double ptx_mul_f64(double a, double b) { return a * b; }
@@ -104,20 +76,20 @@ PTX double ptx_div_f64(double a, double b) { return a / b; }
 PTX double ptx_rcp_f64(double a) { return 1.0 / a; }
 PTX double ptx_fma_f64(double a, double b, double c) { return fma(a, b, c); }
 PTX double ptx_sqrt_f64(double a) { return sqrt(a); }
-PTX double ptx_abs_f64(double a) { return ptx_double(ptx_bits_double(a) & 0x7fffffffffffffffull); }
+PTX double ptx_abs_f64(double a) { return vs_bits_f64(vs_f64_bits(a) & 0x7fffffffffffffffull); }
 
 PTX float ptx_half(uint16_t h)
 {
     const uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff;
     if (exponent == 31)
-        return fraction ? ptx_float(0x7fffffff) : ptx_float(sign | 0x7f800000u);
-    const float x = exponent ? ptx_float((exponent + 112) << 23 | fraction << 13) : (float)fraction * 0x1p-24f;
+        return fraction ? vs_bits_f32(0x7fffffff) : vs_bits_f32(sign | 0x7f800000u);
+    const float x = exponent ? vs_bits_f32((exponent + 112) << 23 | fraction << 13) : (float)fraction * 0x1p-24f;
     return sign ? -x : x;
 }
 
 PTX uint16_t ptx_bf16(float x)
 {
-    const uint32_t bits = ptx_bits_float(x);
+    const uint32_t bits = vs_f32_bits(x);
     return x == x ? (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16) : 0x7fff;
 }
 

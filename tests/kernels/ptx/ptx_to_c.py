@@ -17,6 +17,8 @@ import sys
 C_TYPES = {'pred': 'bool', 'b8': 'uint8_t', 'u8': 'uint8_t', 's8': 'int8_t', 'b16': 'uint16_t', 'u16': 'uint16_t', 's16': 'int16_t',
            'b32': 'uint32_t', 'u32': 'uint32_t', 's32': 'int32_t', 'b64': 'uint64_t', 'u64': 'uint64_t', 's64': 'int64_t',
            'f32': 'float', 'f64': 'double'}
+BITS_OF = {'float': 'vs_f32_bits', 'double': 'vs_f64_bits'} # of kernels/dtype.h
+OF_BITS = {'float': 'vs_bits_f32', 'double': 'vs_bits_f64'}
 COMPARE = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
 SPECIAL = {'%tid.x': 'threadIdx.x', '%ntid.x': 'blockDim.x', '%ctaid.x': 'blockIdx.x', '%nctaid.x': 'gridDim.x'}
 SPACES = ('global', 'shared', 'local', 'param')
@@ -55,14 +57,14 @@ class Kernel:
             if have in ('float', 'double') and c_type != have:
                 if suffix[0] != 'b':
                     raise Unknown(f'{operand} as {suffix}')
-                return f'ptx_bits_{have}({register})'
+                return f'{BITS_OF[have]}({register})'
             if c_type in ('float', 'double') and c_type != have:
                 raise Unknown(f'{operand} as {suffix}')
             return f'({c_type}){register}'
         if re.fullmatch(r'0[fF][0-9a-fA-F]{8}', operand):
-            return f'ptx_float(0x{operand[2:]}u)' if c_type == 'float' else f'({c_type})0x{operand[2:]}u'
+            return f'vs_bits_f32(0x{operand[2:]}u)' if c_type == 'float' else f'({c_type})0x{operand[2:]}u'
         if re.fullmatch(r'0[dD][0-9a-fA-F]{16}', operand):
-            return f'ptx_double(0x{operand[2:]}ull)' if c_type == 'double' else f'({c_type})0x{operand[2:]}ull'
+            return f'vs_bits_f64(0x{operand[2:]}ull)' if c_type == 'double' else f'({c_type})0x{operand[2:]}ull'
         if re.fullmatch(r'-?\d+', operand) and c_type not in ('float', 'double'):
             return f'({c_type}){operand}' + ('ll' if operand.startswith('-') else 'ull')
         if operand in self.shared:
@@ -79,7 +81,7 @@ class Kernel:
         if have in ('float', 'double') and C_TYPES[suffix] != have:
             if suffix[0] != 'b':
                 raise Unknown(f'{suffix} to {operand}')
-            expression = f'ptx_{have}({expression})'
+            expression = f'{OF_BITS[have]}({expression})'
         elif C_TYPES[suffix] in ('float', 'double') and C_TYPES[suffix] != have:
             raise Unknown(f'{suffix} to {operand}')
         self.emit(f'{register} = ({have})({expression});')
