@@ -58,11 +58,14 @@ VS_DEVICE void tile_scores(const struct attend_args *a, const struct block_rows 
             if ((i * rows + r) % VS_DOT_LANES == lane)
                 mine[(i * rows + r) / VS_DOT_LANES] = dot;
         }
-    for (uint32_t n = lane; n < VS_SCORE_KEYS * rows; n += VS_DOT_LANES)
+    VS_UNROLL(2)
+    for (uint32_t i = 0; i < VS_SCORE_KEYS * rows / VS_DOT_LANES; i++) { /* counted, for mine to be registers */
+        const uint32_t n = i * VS_DOT_LANES + lane;
         if (key + n / rows < to && n % rows < b->count) {
-            const float dot = mine[n / VS_DOT_LANES] * a->scale;
+            const float dot = mine[i] * a->scale;
             scores[n % rows * a->scores_stride + key + n / rows] = a->softcap > 0 ? vs_softcap(dot, a->softcap) : dot;
         }
+    }
 }
 
 #endif

@@ -55,9 +55,9 @@ VS_DEVICE void note_error(const struct attend_args *a, const struct attend_row *
 {
     const uint32_t t = threadIdx.x % WARP;
     double p[4] = {0, 0, 0, 0};
-    for (uint64_t k = row->from; k < row->to; k++)
-        if (k % WARP == t)
-            p[k / WARP % 4] += s[k];
+    for (uint64_t k = row->from + (WARP + t - row->from % WARP) % WARP; k < row->to; k += WARP)
+        for (uint32_t i = 0; i < 4; i++) /* counted, for p to be registers */
+            p[i] += k / WARP % 4 == i ? s[k] : 0;
     double all = (p[0] + p[2]) + (p[1] + p[3]);
     for (uint32_t half = WARP / 2; half; half /= 2)
         all += __shfl_down_sync(ALL, all, half);

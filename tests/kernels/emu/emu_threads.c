@@ -11,7 +11,7 @@
 #include "emu.h"
 #include "emu_switch.h"
 
-#define MAX_THREADS 1024
+#define MAX_THREADS 256 /* of a block: with more, a kernel of 255 registers could not be launched on a device */
 #define STACK_BYTES (96u << 10)
 #define WARP 32
 
