@@ -283,21 +283,24 @@ enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, stru
     return code ? code : vs_run_normalizer(p, text, out, &cut, err);
 }
 
-/* Spaces, and what stands for them. */
+/* The length of the blank that s begins with: a space, or what stands for one. */
+static size_t blank_at(struct vs_str s)
+{
+    return vs_str_starts(s, VS_LIT(" ")) ? 1 : vs_str_starts(s, VS_LIT("\xe2\x96\x81")) ? 3 : 0;
+}
+
 static bool blank(struct vs_str s)
 {
-    for (size_t at = 0; at < s.n;) {
-        const size_t n = s.p[at] == ' ' ? 1 : vs_str_starts((struct vs_str){s.p + at, s.n - at}, VS_LIT("\xe2\x96\x81")) ? 3 : 0;
-        if (n == 0)
-            return false;
-        at += n;
-    }
-    return true;
+    size_t at = 0, n = 1;
+    for (; n && at < s.n; at += n)
+        n = blank_at((struct vs_str){s.p + at, s.n - at});
+    return at == s.n && n;
 }
 
 const char *vs_added_left(struct vs_str content, struct vs_str normal)
 {
-    return normal.n == 0 ? "nothing" : blank(normal) && !blank(content) ? "a blank" : NULL;
+    const bool run = content.n > normal.n && vs_str_starts(content, normal) && normal.n == blank_at(normal); /* of blanks, of which one is left */
+    return normal.n == 0 ? "nothing" : blank(normal) && (run || !blank(content)) ? "a blank" : NULL;
 }
 
 enum vs_code vs_pretokenize(const struct vs_tokenizer *t, struct vs_str text, struct vs_pieces *out, struct vs_err *err)

@@ -300,6 +300,22 @@ Test(merge, added_tokens_that_the_normalizer_leaves_nothing_of)
     end(&r);
 }
 
+/* Of a run of blanks one is left, and every blank of a text is one; where what is left is no blank of a text, it stands. */
+Test(merge, runs_of_blanks_that_the_normalizer_shortens)
+{
+    const char *model = "\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}", *words[] = {"  ", " "};
+    const char *one = "{\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \"%s\"}, %s";
+    const char *base = tokenizer_dir(vst_format(one, " ", model));
+    fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1}, VS_EUSAGE, "--add-token: \"  \": found a blank behind");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words + 1, .add_token_count = 1});
+    works(&r);
+    vs_merge_free(r.m);
+    r = merge((struct vs_merge_request){.base = tokenizer_dir(vst_format(one, "\xe2\x96\x81", model)), .add_tokens = words, .add_token_count = 1});
+    works(&r);
+    cr_assert_eq(r.report->reachable_by_text, 1);
+    end(&r);
+}
+
 Test(merge, lines_of_a_tokens_file)
 {
     const char *base = tokenizer_dir(base_json), *file = vst_path(vst_tempdir(), "words");
