@@ -283,6 +283,30 @@ Test(merge, added_tokens_that_are_one_in_normalised_text)
     end(&r);
 }
 
+#define LOWER(added) \
+    "{\"normalizer\": {\"type\": \"Lowercase\"}, \"added_tokens\": [" added "], \"model\": {\"type\": \"BPE\", \"vocab\": {\"foo\": 0, \"a\": 1}, \"merges\": []}}"
+
+/* The same with an added token that the base has; what is literally there stays as it is, and is no new one. */
+Test(merge, added_tokens_that_are_one_with_the_bases_in_normalised_text)
+{
+    const char *words[] = {"foo", "FOO"}, *file = vst_path(vst_tempdir(), "words"), *base = tokenizer_dir(LOWER(ADDED(0, "foo", true, false)));
+    struct vs_merge_request q = {.base = base, .add_tokens = words, .add_token_count = 2};
+    fails(q, VS_EUSAGE, "--add-token: \"FOO\": found what the base's normalizer also makes of its added token 0 \"foo\"");
+    q.base = tokenizer_dir(LOWER(ADDED(0, "foo", true, true)));
+    fails(q, VS_EUSAGE, "its added token 0");
+    vst_write_text(file, "a\nFoo\n");
+    fails((struct vs_merge_request){.base = base, .tokens_file = file}, VS_EFORMAT, "words: line 2: \"Foo\": found what");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1, .add_specials = words + 1, .add_special_count = 1});
+    works(&r);
+    cr_assert_str_eq(news_of(r.report), "2 FOO special 0", "%s", news_of(r.report));
+    vs_merge_free(r.m);
+    q.base = tokenizer_dir(LOWER(ADDED(0, "foo", false, false))); /* looked for in the text as it is: each has its own */
+    r = merge(q);
+    works(&r);
+    cr_assert_eq(r.report->reachable_by_text, 1);
+    end(&r);
+}
+
 /* Cut out of normalised text, a token of which nothing is left stands between all characters, and one that is a blank at every blank. */
 Test(merge, added_tokens_that_the_normalizer_leaves_nothing_of)
 {
@@ -300,17 +324,19 @@ Test(merge, added_tokens_that_the_normalizer_leaves_nothing_of)
     end(&r);
 }
 
+#define RUNS_BECOME(text) \
+    "{\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \"" text "\"}, \"model\": {\"type\": \"BPE\", \"vocab\": " \
+    "{\"a\": 0}, \"merges\": []}}"
+
 /* Of a run of blanks one is left, and every blank of a text is one; where what is left is no blank of a text, it stands. */
 Test(merge, runs_of_blanks_that_the_normalizer_shortens)
 {
-    const char *model = "\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}", *words[] = {"  ", " "};
-    const char *one = "{\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \"%s\"}, %s";
-    const char *base = tokenizer_dir(vst_format(one, " ", model));
+    const char *words[] = {"  ", " "}, *base = tokenizer_dir(RUNS_BECOME(" "));
     fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1}, VS_EUSAGE, "--add-token: \"  \": found a blank behind");
     struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words + 1, .add_token_count = 1});
     works(&r);
     vs_merge_free(r.m);
-    r = merge((struct vs_merge_request){.base = tokenizer_dir(vst_format(one, "\xe2\x96\x81", model)), .add_tokens = words, .add_token_count = 1});
+    r = merge((struct vs_merge_request){.base = tokenizer_dir(RUNS_BECOME("\xe2\x96\x81")), .add_tokens = words, .add_token_count = 1});
     works(&r);
     cr_assert_eq(r.report->reachable_by_text, 1);
     end(&r);
