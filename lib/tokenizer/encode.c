@@ -84,11 +84,16 @@ void vs_encoder_close(struct vs_encoder *e)
 }
 
 /* The parts of the pipeline are opened when they are first used: a file with a component that is not handled can still be
- * extended by its symbols. */
+ * extended by its symbols. That it is not is found out once: until then much may have been read (a charsmap, patterns). */
 static enum vs_code pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline **out, struct vs_err *err)
 {
-    enum vs_code code = t->impl->pipeline ? VS_OK : vs_pipeline_open(t->impl, &t->impl->pipeline, err);
-    *out = t->impl->pipeline;
+    struct vs_tokenizer_impl *impl = t->impl;
+    if (impl->no_pipeline)
+        return vs_fail(err, VS_EUNSUPPORTED, "%s", impl->no_pipeline);
+    enum vs_code code = impl->pipeline ? VS_OK : vs_pipeline_open(impl, &impl->pipeline, err);
+    if (code == VS_EUNSUPPORTED)
+        impl->no_pipeline = vs_arena_dup(&impl->arena, err->message, strlen(err->message));
+    *out = impl->pipeline;
     return code;
 }
 
