@@ -245,16 +245,15 @@ Test(merge, added_tokens_that_take_the_text_of_a_base_token)
     end(&r);
 }
 
-/* The byte alphabet spells the first half of a character as another character. */
+/* The byte alphabet spells the first half of a character as another character, and a line end, which text around it may hold. */
 Test(merge, known_tokens_that_no_text_gives_are_named)
 {
-    const char *base = tokenizer_dir("{\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}, "
-                                     "\"decoder\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"\xc3\x85\": 1, \"b\": 2, \"ab\": 3}, "
-                                     "\"merges\": [[\"a\", \"b\"]]}}");
-    const char *words[] = {"\xc3\x85", "ab", "a"};
-    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 3});
+    const char *base = tokenizer_dir("{" BYTE_LEVEL ", \"decoder\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, "
+                                     "\"\xc3\x85\": 1, \"b\": 2, \"ab\": 3, \"\xc4\x8a\": 4}, \"merges\": [[\"a\", \"b\"]]}}");
+    const char *words[] = {"\xc3\x85", "ab", "a", "\xc4\x8a"};
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 4});
     works(&r);
-    cr_assert(r.report->known == 3 && noted(r.report, "1 known token is spelled so") && noted(r.report, "gives it: 1 \"\xc3\x85\""));
+    cr_assert(r.report->known == 4 && noted(r.report, "2 known tokens are spelled so") && noted(r.report, "gives them: 1 \"\xc3\x85\", 4 \"\xc4\x8a\""));
     end(&r);
 }
 
