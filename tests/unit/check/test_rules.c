@@ -417,6 +417,8 @@ Test(rules, words)
         {"VOC401", {.name = "tied", .pokes = {{EMBED, 5, POKE_NAN}}}, true, "the table is the head too", NULL},
         {"VOC409", {.edits = {CONFIG("false", "true")}}, false, "set tie_word_embeddings to false", "text_config"},
         {"VOC409", {.name = "mllama", .shapes = {{"language_model.lm_head.weight", GONE, 0}}}, false, "set tie_word_embeddings, at the top and in text_config, to true", NULL},
+        {"VOC409", {.edits = {CONFIG("\"tie_word_embeddings\": false", "\"thinker_config\": {\"tie_word_embeddings\": true, \"text_config\": {\"hidden_size\": 8}}")}}, false,
+         "set tie_word_embeddings, in thinker_config and its text_config, to false", NULL},
         {"VOC114", {.edits = {CONFIG("hidden_size\": 8", "hidden_size\": 16")}}, false, "download both from one revision", NULL},
         {"VOC506", {.name = "gemma3n", .shapes = {{"model.language_model.embed_tokens_per_layer.weight", 16, COLS}}}, false, "MAP as vocab-merge wrote it", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
