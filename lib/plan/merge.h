@@ -40,7 +40,8 @@ enum vs_code vs_merge_wishes(const struct vs_merge_request *request, const struc
 /* Tokens that a note is about: the first ones by name; fmt and what follows say how one is named. */
 struct vs_named { struct vs_buf text; uint32_t count; };
 void vs_name_one(struct vs_named *list, const char *fmt, ...) VS_PRINTF(2, 3);
-/* Does t give the id for the text, alone, or with a neighbour before it, after it, or both, that does not give it? witness: room, {0} at first. */
+/* Does t give the id for the text, alone, or with a neighbour before it, after it, or both, that does not give it by itself? witness: room,
+ * {0} at first. */
 struct vs_witness { struct vs_buf text; struct vs_ids ids; };
 enum vs_code vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *witness, bool *found,
                           struct vs_err *err) VS_NODISCARD;

@@ -155,15 +155,16 @@ static bool holds(const struct vs_ids *ids, uint32_t id)
     return false;
 }
 
-static enum vs_code gives(const struct vs_tokenizer *t, const char *before, struct vs_str text, const char *after, uint32_t id, struct vs_witness *w,
-                          bool *found, struct vs_err *err)
+static enum vs_code gives(const struct vs_tokenizer *t, const char *before, struct vs_str text, const char *after, uint32_t id,
+                          struct vs_witness *w, bool *found, struct vs_err *err)
 {
     w->text.n = 0;
     w->ids.count = 0;
     vs_buf_puts(&w->text, before);
     vs_buf_str(&w->text, text);
     vs_buf_puts(&w->text, after);
-    enum vs_code code = w->text.failed ? vs_enomem(err, "a text", w->text.n) : vs_encode(t, (struct vs_str){w->text.p, w->text.n}, &w->ids, err);
+    const struct vs_str all = {w->text.p, w->text.n};
+    enum vs_code code = w->text.failed ? vs_enomem(err, "a text", w->text.n) : vs_encode(t, all, &w->ids, err);
     *found = !code && holds(&w->ids, id);
     return code;
 }

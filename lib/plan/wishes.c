@@ -52,7 +52,8 @@ static enum vs_code normalize(struct wishes *w, struct vs_str content, struct vs
 }
 
 /* Remembers a token by what it is in normalised text. *before: the one that is the same there, or VS_NONE. */
-static enum vs_code remember(struct wishes *w, struct vs_map *map, struct vs_str normal, uint32_t token, uint32_t *before, struct vs_err *err)
+static enum vs_code remember(struct wishes *w, struct vs_map *map, struct vs_str normal, uint32_t token, uint32_t *before,
+                             struct vs_err *err)
 {
     const char *key = vs_arena_dup(w->arena, normal.p, normal.n);
     return key && vs_map_put(map, (struct vs_str){key, normal.n}, token, before) ? VS_OK : vs_enomem(err, "a token to add", normal.n);
@@ -84,9 +85,9 @@ static enum vs_code must_differ(struct wishes *w, struct vs_str content, struct 
     const uint32_t there = vs_map_get(&w->there, normal);
     uint32_t before;
     if (there != VS_NONE)
-        return vs_fail(err, how, "%s: \"%s\": found what the base's normalizer also makes of its added token %u \"%s\", expected another text: which of "
-                       "them a text gives would be chance; leave it out, or give it to --add-special, which takes tokens as they are", place,
-                       vs_escape(shown, sizeof shown, content), w->base->added[there].effective,
+        return vs_fail(err, how, "%s: \"%s\": found what the base's normalizer also makes of its added token %u \"%s\", expected another text: "
+                       "which of them a text gives would be chance; leave it out, or give it to --add-special, which takes tokens as they are",
+                       place, vs_escape(shown, sizeof shown, content), w->base->added[there].effective,
                        vs_escape(other, sizeof other, w->base->added[there].content));
     enum vs_code code = remember(w, &w->normal, normal, (uint32_t)w->out->count, &before, err);
     if (code || before == VS_NONE)

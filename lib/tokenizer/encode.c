@@ -304,7 +304,8 @@ static bool blank(struct vs_str s)
 
 const char *vs_added_left(struct vs_str content, struct vs_str normal)
 {
-    const bool run = content.n > normal.n && vs_str_starts(content, normal) && normal.n == blank_at(normal); /* of blanks, of which one is left */
+    /* of blanks, of which one is left */
+    const bool run = content.n > normal.n && vs_str_starts(content, normal) && normal.n == blank_at(normal);
     return normal.n == 0 ? "nothing" : blank(normal) && (run || !blank(content)) ? "a blank" : NULL;
 }
 
