@@ -48,6 +48,6 @@ enum vs_code vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint
 void vs_witness_free(struct vs_witness *witness);
 /* Fills the map and what is saved. count candidates, as the fold knows them. */
 enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, const struct vs_candidate *candidates, uint32_t count,
-                            const struct vs_wishes *wishes, struct vs_err *err) VS_NODISCARD;
+                            const struct vs_wishes *wishes, const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whole merges of small tokenizers: ids, files, and what is refused.
+ * Whole merges of small tokenizers: ids, files, and what is refused. The executable is linked with --wrap=vs_comes_out: a wish to
+ * stop comes at the same known token in every run.
  */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <vs/report.h>
 #include "base/str.h"
 #include "json/schema.h"
@@ -255,6 +257,31 @@ Test(merge, known_tokens_that_no_text_gives_are_named)
     works(&r);
     cr_assert(r.report->known == 4 && noted(r.report, "2 known tokens are spelled so") && noted(r.report, "gives them: 1 \"\xc3\x85\", 4 \"\xc4\x8a\""));
     end(&r);
+}
+
+static unsigned tried, stop_at; /* 0: never */
+static volatile sig_atomic_t unwanted;
+
+enum vs_code __real_vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *e);
+enum vs_code __wrap_vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *e);
+enum vs_code __wrap_vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *e)
+{
+    if (++tried == stop_at)
+        unwanted = 1;
+    return __real_vs_comes_out(t, text, id, w, found, e);
+}
+
+/* A file may name a whole vocabulary, and one that no text gives is tried in many. */
+Test(merge, known_tokens_are_tried_until_somebody_wants_to_stop)
+{
+    const char *words[] = {"a", "b", "c", "ab"};
+    const struct vs_run stops = {.cancel = &unwanted};
+    const struct vs_merge_request q = {.base = tokenizer_dir(base_json), .add_tokens = words, .add_token_count = 4};
+    struct vs_merge *m;
+    stop_at = 2;
+    cr_assert_eq(vs_merge_plan(&q, &stops, &m, &err), VS_ECANCELED);
+    cr_assert(strcmp(err.message, "interrupted") == 0 && tried == 2, "%s, %u tried", err.message, tried);
+    vst_cleanup();
 }
 
 /* Tokens with the flag normalized are looked for in what the others leave. */
