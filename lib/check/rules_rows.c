@@ -256,6 +256,20 @@ static bool class_has_head(const struct checker *k)
     return false;
 }
 
+/* Where the flag is to be set: where the class with the head reads it, and in the text's config, which others ask. */
+static void say_where(struct checker *k)
+{
+    const struct vs_config *config = &k->c->config;
+    const char *outer = config->tie_at ? config->tie_at + 1 : "";
+    const size_t n = strcspn(outer, "/");
+    if (!config->text)
+        vs_say(k, "where", "tie_word_embeddings");
+    else if (outer[n] && !vs_str_eq((struct vs_str){outer, n}, config->text->key))
+        vs_say(k, "where", "tie_word_embeddings, in %.*s and its %.*s,", (int)n, outer, VS_STR(config->text->key));
+    else
+        vs_say(k, "where", "tie_word_embeddings, at the top and in %.*s,", VS_STR(config->text->key));
+}
+
 static void tying(struct checker *k)
 {
     const struct vs_config *config = &k->c->config;
@@ -280,10 +294,7 @@ static void tying(struct checker *k)
     vs_say(k, "expected", "%s%s", tie == VS_TIE_TRUE ? "true" : "false", config->tie == VS_TIE_UNKNOWN ? ", the default of its class" : "");
     vs_say(k, "found", "%s", k->head ? "a head unlike the input" : "no head");
     vs_say(k, "flag", "%s", tie == VS_TIE_TRUE ? "false" : "true");
-    if (config->text)
-        vs_say(k, "where", "tie_word_embeddings, at the top and in %.*s,", VS_STR(config->text->key));
-    else
-        vs_say(k, "where", "tie_word_embeddings");
+    say_where(k);
     vs_say_also_table(k, k->c, k->head ? k->head : k->input);
     vs_found(k, "VOC409");
 }

@@ -153,19 +153,22 @@ static const struct vs_jval *spelled(const struct vs_checkpoint *c, const struct
 /* A flag, and the pointer of the object that holds it. */
 struct flag { const struct vs_jval *v; struct vs_str at; };
 
-/* From the outside in: the class with the head reads the object that holds the text's config, not that of the text
- * (transformers 5.23: get_expanded_tied_weights_keys asks self.config). */
+/* The nearest above the text: the class with the head reads the object that holds the text's config, neither that of the text nor that of
+ * a model around it (transformers 5.23: get_expanded_tied_weights_keys asks self.config). */
 static struct flag outer_flag(const struct vs_checkpoint *c, const struct vs_jdoc *d, struct vs_str text_at)
 {
-    struct flag f = {spelled(c, d->root, "tie_flags"), {text_at.p, 0}};
+    struct flag f = {0};
     char above[64];
-    for (size_t n = 1; !f.v && n < text_at.n && n < sizeof above; n++) {
-        if (text_at.p[n] != '/')
+    size_t n = text_at.n;
+    do {
+        while (n && text_at.p[--n] != '/')
+            ;
+        if (n >= sizeof above)
             continue;
-        memcpy(above, text_at.p, n);
+        memcpy(above, n ? text_at.p : "", n);
         above[n] = '\0';
         f = (struct flag){spelled(c, vs_jpath(d->root, above), "tie_flags"), {text_at.p, n}};
-    }
+    } while (!f.v && n);
     return f;
 }
 

@@ -76,6 +76,11 @@ static enum vs_code parse_line(const char *path, char *text, size_t begin, size_
     return vs_jdoc_parse(path, (struct vs_str){text, begin + n}, out, err);
 }
 
+static bool absent(const struct vs_jval *v)
+{
+    return !v || v->type == VS_JSON_NULL;
+}
+
 /* What a line says: {"token" or "id", "init"}. */
 static enum vs_code init_token(struct vs_planner *p, const struct vs_map *names, const struct vs_jdoc *doc, const char *where,
                                struct vs_err *err)
@@ -88,7 +93,7 @@ static enum vs_code init_token(struct vs_planner *p, const struct vs_map *names,
     char method[64] = "", shown[128];
 
     const bool named = vs_jstr(token, &name);
-    if (!vs_jstr(init, &text) || named == vs_ji64(doc, id, &number))
+    if (!vs_jstr(init, &text) || !(named ? absent(id) : absent(token) && vs_ji64(doc, id, &number)))
         return vs_fail(err, VS_EFORMAT, "%s: expected an object with \"init\" and one of \"token\" (text) and \"id\" (integer)", where);
     if (text.n < sizeof method)
         memcpy(method, text.p, text.n);

@@ -197,7 +197,7 @@ enum vs_code vs_merge_plan(const struct vs_merge_request *q, const struct vs_run
         code = vs_fold(&fold_request, &m->map->impl->arena, run, &fold, err);
     }
     if (!code)
-        code = vs_merge_build(m, &fold, candidates, candidate_count, &wishes, err);
+        code = vs_merge_build(m, &fold, candidates, candidate_count, &wishes, run, err);
     if (!code)
         fill_report(m, &fold);
     vs_match_end(match);

@@ -40,13 +40,14 @@ enum vs_code vs_merge_wishes(const struct vs_merge_request *request, const struc
 /* Tokens that a note is about: the first ones by name; fmt and what follows say how one is named. */
 struct vs_named { struct vs_buf text; uint32_t count; };
 void vs_name_one(struct vs_named *list, const char *fmt, ...) VS_PRINTF(2, 3);
-/* Does t give the id for the text, alone, or with a neighbour before it, after it, or both? witness: room, {0} at first. */
+/* Does t give the id for the text, alone, or with a neighbour before it, after it, or both, that does not give it by itself? witness: room,
+ * {0} at first. */
 struct vs_witness { struct vs_buf text; struct vs_ids ids; };
 enum vs_code vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *witness, bool *found,
                           struct vs_err *err) VS_NODISCARD;
 void vs_witness_free(struct vs_witness *witness);
 /* Fills the map and what is saved. count candidates, as the fold knows them. */
 enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, const struct vs_candidate *candidates, uint32_t count,
-                            const struct vs_wishes *wishes, struct vs_err *err) VS_NODISCARD;
+                            const struct vs_wishes *wishes, const struct vs_run *run, struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -60,6 +60,7 @@ static enum vs_code set_pieces(const struct vs_merge *m, struct vs_new_token *ou
 
 struct builder {
     struct vs_merge *m;
+    const struct vs_run *run;
     const struct vs_candidate *candidates;
     const struct vs_fold *fold;
     struct vs_save_entry *entries; uint32_t entry_count;
@@ -224,6 +225,8 @@ static enum vs_code note_named(const struct builder *b, struct vs_err *err)
 
 static enum vs_code add_wish(struct builder *b, const struct vs_wish *w, struct vs_str content, struct vs_err *err)
 {
+    if (b->run->cancel && *b->run->cancel)
+        return vs_fail(err, VS_ECANCELED, "interrupted");
     uint32_t known = vs_token_id(b->m->base, content);
     if (known != VS_NO_ID)
         return add_known(b, w, content, known, err);
@@ -323,9 +326,9 @@ static enum vs_code build(struct builder *b, uint32_t candidate_count, const str
 }
 
 enum vs_code vs_merge_build(struct vs_merge *m, const struct vs_fold *fold, const struct vs_candidate *candidates, uint32_t count,
-                            const struct vs_wishes *wishes, struct vs_err *err)
+                            const struct vs_wishes *wishes, const struct vs_run *run, struct vs_err *err)
 {
-    struct builder b = {.m = m, .fold = fold, .candidates = candidates};
+    struct builder b = {.m = m, .run = run, .fold = fold, .candidates = candidates};
     enum vs_code code = build(&b, count, wishes, err);
     m->save.entries = b.entries;
     m->save.entry_count = b.entry_count;

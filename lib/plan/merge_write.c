@@ -155,19 +155,33 @@ static bool holds(const struct vs_ids *ids, uint32_t id)
     return false;
 }
 
+static enum vs_code gives(const struct vs_tokenizer *t, const char *before, struct vs_str text, const char *after, uint32_t id,
+                          struct vs_witness *w, bool *found, struct vs_err *err)
+{
+    w->text.n = 0;
+    w->ids.count = 0;
+    vs_buf_puts(&w->text, before);
+    vs_buf_str(&w->text, text);
+    vs_buf_puts(&w->text, after);
+    const struct vs_str all = {w->text.p, w->text.n};
+    enum vs_code code = w->text.failed ? vs_enomem(err, "a text", w->text.n) : vs_encode(t, all, &w->ids, err);
+    *found = !code && holds(&w->ids, id);
+    return code;
+}
+
 enum vs_code vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *err)
 {
     static const char *const around[] = {"", "a", " ", "1", ".", "\n"};
     enum vs_code code = VS_OK;
     *found = false;
     for (int k = 0; !code && !*found && k < 36; k++) {
-        w->text.n = 0;
-        w->ids.count = 0;
-        vs_buf_puts(&w->text, around[k / 6]);
-        vs_buf_str(&w->text, text);
-        vs_buf_puts(&w->text, around[k % 6]);
-        code = w->text.failed ? vs_enomem(err, "a text", w->text.n) : vs_encode(t, (struct vs_str){w->text.p, w->text.n}, &w->ids, err);
-        *found = !code && holds(&w->ids, id);
+        const char *side[] = {around[k / 6], around[k % 6]};
+        bool of_side = false;
+        code = gives(t, side[0], text, side[1], id, w, found, err);
+        for (int i = 0; !code && *found && k && i < 2; i++) { /* a neighbour that gives the id by itself proves nothing */
+            code = gives(t, side[i], VS_LIT(""), "", id, w, &of_side, err);
+            *found = !of_side;
+        }
     }
     return code;
 }

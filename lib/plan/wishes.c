@@ -14,9 +14,10 @@
 
 struct wishes {
     struct vs_arena *arena;
-    const struct vs_tokenizer *base;
+    const struct vs_tokenizer *base; /* NULL where its normalizer cannot be run: nothing is tried on text then */
     struct vs_wishes *out;
     struct vs_map seen, normal; /* by content; those that are looked for in normalised text by what they are there */
+    struct vs_map there;        /* so the base's own, by position in added[] */
 };
 
 static enum vs_code wish(struct wishes *w, struct vs_str content, const char *source, bool special, struct vs_err *err)
@@ -41,17 +42,56 @@ static enum vs_code wish(struct wishes *w, struct vs_str content, const char *so
     return VS_OK;
 }
 
+/* What the base's normalizer makes of a content. Where it cannot be run, nothing is asked of it any more. */
+static enum vs_code normalize(struct wishes *w, struct vs_str content, struct vs_buf *out, struct vs_err *err)
+{
+    const enum vs_code code = vs_normalize(w->base, content, out, err);
+    if (code == VS_EUNSUPPORTED)
+        w->base = NULL;
+    return w->base ? code : VS_OK;
+}
+
+/* Remembers a token by what it is in normalised text. *before: the one that is the same there, or VS_NONE. */
+static enum vs_code remember(struct wishes *w, struct vs_map *map, struct vs_str normal, uint32_t token, uint32_t *before,
+                             struct vs_err *err)
+{
+    const char *key = vs_arena_dup(w->arena, normal.p, normal.n);
+    return key && vs_map_put(map, (struct vs_str){key, normal.n}, token, before) ? VS_OK : vs_enomem(err, "a token to add", normal.n);
+}
+
+/* The added tokens of the base that are looked for in normalised text. */
+static enum vs_code look_at_base(struct wishes *w, struct vs_err *err)
+{
+    const struct vs_tokenizer *t = w->base;
+    struct vs_buf normal = {0};
+    enum vs_code code = VS_OK;
+    for (uint32_t i = 0; !code && w->base && i < t->added_count; i++) {
+        if (!t->added[i].normalized)
+            continue;
+        normal.n = 0;
+        code = normalize(w, t->added[i].content, &normal, err);
+        if (!code && w->base)
+            code = remember(w, &w->there, (struct vs_str){normal.p, normal.n}, i, NULL, err);
+    }
+    vs_buf_free(&normal);
+    return code;
+}
+
 /* Two tokens that are the same in normalised text: which one the Rust library finds is chance, another one from run to run. */
 static enum vs_code must_differ(struct wishes *w, struct vs_str content, struct vs_str normal, const char *place, enum vs_code how,
                                 struct vs_err *err)
 {
     char shown[128], other[128];
-    uint32_t before = VS_NONE;
-    char *key = vs_arena_dup(w->arena, normal.p, normal.n);
-    if (!key || !vs_map_put(&w->normal, (struct vs_str){key, normal.n}, (uint32_t)w->out->count, &before))
-        return vs_enomem(err, "a token to add", normal.n);
-    if (before == VS_NONE)
-        return VS_OK;
+    const uint32_t there = vs_map_get(&w->there, normal);
+    uint32_t before;
+    if (there != VS_NONE)
+        return vs_fail(err, how, "%s: \"%s\": found what the base's normalizer also makes of its added token %u \"%s\", expected another text: "
+                       "which of them a text gives would be chance; leave it out, or give it to --add-special, which takes tokens as they are",
+                       place, vs_escape(shown, sizeof shown, content), w->base->added[there].effective,
+                       vs_escape(other, sizeof other, w->base->added[there].content));
+    enum vs_code code = remember(w, &w->normal, normal, (uint32_t)w->out->count, &before, err);
+    if (code || before == VS_NONE)
+        return code;
     return vs_fail(err, how, "%s: \"%s\": found what the base's normalizer also makes of \"%s\", which is asked for before it; expected one of the "
                    "two: which of them a text gives would be chance", place, vs_escape(shown, sizeof shown, content),
                    vs_escape(other, sizeof other, w->out->contents[before]));
@@ -70,17 +110,15 @@ static enum vs_code must_stand(struct wishes *w, struct vs_str content, struct v
                    *left == 'n' ? "between all characters of every text" : "at every blank of every text");
 }
 
-/* Of a new token, as it is looked for. Where the normalizer cannot be run, none is tried on text at all. */
+/* Of a new token, as it is looked for. */
 static enum vs_code check_normal(struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
 {
     struct vs_buf normal = {0};
-    if (vs_map_get(&w->seen, content) != VS_NONE || vs_token_id(w->base, content) != VS_NO_ID)
+    if (!w->base || vs_map_get(&w->seen, content) != VS_NONE || vs_token_id(w->base, content) != VS_NO_ID)
         return VS_OK;
-    enum vs_code code = vs_normalize(w->base, content, &normal, err);
-    if (!code)
+    enum vs_code code = normalize(w, content, &normal, err);
+    if (!code && w->base)
         code = must_stand(w, content, (struct vs_str){normal.p, normal.n}, place, how, err);
-    else if (code == VS_EUNSUPPORTED)
-        code = VS_OK;
     vs_buf_free(&normal);
     return code;
 }
@@ -148,7 +186,7 @@ enum vs_code vs_merge_wishes(const struct vs_merge_request *q, const struct vs_t
 {
     struct wishes w = {.arena = arena, .base = base, .out = out};
     *out = (struct vs_wishes){.count = 0};
-    enum vs_code code = VS_OK;
+    enum vs_code code = look_at_base(&w, err);
     for (size_t i = 0; !code && i < q->add_token_count; i++)
         code = wish_option(&w, q->add_tokens[i], "--add-token", false, err);
     for (size_t i = 0; !code && i < q->add_special_count; i++)
@@ -159,5 +197,6 @@ enum vs_code vs_merge_wishes(const struct vs_merge_request *q, const struct vs_t
         code = wish_lines(&w, q->tokens_text, "standard input", "standard input", err);
     vs_map_free(&w.seen);
     vs_map_free(&w.normal);
+    vs_map_free(&w.there);
     return code;
 }

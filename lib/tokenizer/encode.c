@@ -84,11 +84,16 @@ void vs_encoder_close(struct vs_encoder *e)
 }
 
 /* The parts of the pipeline are opened when they are first used: a file with a component that is not handled can still be
- * extended by its symbols. */
+ * extended by its symbols. That it is not is found out once: until then much may have been read (a charsmap, patterns). */
 static enum vs_code pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline **out, struct vs_err *err)
 {
-    enum vs_code code = t->impl->pipeline ? VS_OK : vs_pipeline_open(t->impl, &t->impl->pipeline, err);
-    *out = t->impl->pipeline;
+    struct vs_tokenizer_impl *impl = t->impl;
+    if (impl->no_pipeline)
+        return vs_fail(err, VS_EUNSUPPORTED, "%s", impl->no_pipeline);
+    enum vs_code code = impl->pipeline ? VS_OK : vs_pipeline_open(impl, &impl->pipeline, err);
+    if (code == VS_EUNSUPPORTED)
+        impl->no_pipeline = vs_arena_dup(&impl->arena, err->message, strlen(err->message));
+    *out = impl->pipeline;
     return code;
 }
 
@@ -283,21 +288,25 @@ enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, stru
     return code ? code : vs_run_normalizer(p, text, out, &cut, err);
 }
 
-/* Spaces, and what stands for them. */
+/* The length of the blank that s begins with: a space, or what stands for one. */
+static size_t blank_at(struct vs_str s)
+{
+    return vs_str_starts(s, VS_LIT(" ")) ? 1 : vs_str_starts(s, VS_LIT("\xe2\x96\x81")) ? 3 : 0;
+}
+
 static bool blank(struct vs_str s)
 {
-    for (size_t at = 0; at < s.n;) {
-        const size_t n = s.p[at] == ' ' ? 1 : vs_str_starts((struct vs_str){s.p + at, s.n - at}, VS_LIT("\xe2\x96\x81")) ? 3 : 0;
-        if (n == 0)
-            return false;
-        at += n;
-    }
-    return true;
+    size_t at = 0, n = 1;
+    for (; n && at < s.n; at += n)
+        n = blank_at((struct vs_str){s.p + at, s.n - at});
+    return at == s.n && n;
 }
 
 const char *vs_added_left(struct vs_str content, struct vs_str normal)
 {
-    return normal.n == 0 ? "nothing" : blank(normal) && !blank(content) ? "a blank" : NULL;
+    /* of blanks, of which one is left */
+    const bool run = content.n > normal.n && vs_str_starts(content, normal) && normal.n == blank_at(normal);
+    return normal.n == 0 ? "nothing" : blank(normal) && (run || !blank(content)) ? "a blank" : NULL;
 }
 
 enum vs_code vs_pretokenize(const struct vs_tokenizer *t, struct vs_str text, struct vs_pieces *out, struct vs_err *err)

@@ -45,6 +45,7 @@ struct vs_tokenizer_impl {
     struct vs_jdoc sections[VS_SECTIONS];
     struct vs_encoder *encoder;
     struct vs_pipeline *pipeline; /* NULL until it is used */
+    const char *no_pipeline;      /* why it cannot be opened, once that was tried; NULL */
 };
 
 void vs_find_alphabet(struct vs_tokenizer_impl *impl);       /* alphabet.c: sets t.alphabet from the sections */

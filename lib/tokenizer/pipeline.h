@@ -13,8 +13,8 @@
 enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 
 /* What is left of the content of an added token that is looked for in normalised text (the flag normalized), given what the normalizer makes
- * of it: "nothing", or "a blank" of what was none, and the token would be found between all characters, or at every blank, of any text
- * (tokenizers 0.23.3). NULL: it stands. */
+ * of it: "nothing", or "a blank" of what was none or a run of them, and the token would be found between all characters, or at every blank, of
+ * any text (tokenizers 0.23.3). NULL: it stands. */
 const char *vs_added_left(struct vs_str content, struct vs_str normal);
 
 /* Pre-tokens as the model sees them: byte alphabet or U+2581 applied. Ranges of text.p. {0} is empty; vs_pieces_free. */

@@ -241,9 +241,10 @@ def write_large(folder, megabytes):
     (folder / 'config.json').write_text(json.dumps({'model_type': 'llama', 'vocab_size': rows, 'hidden_size': 256, 'tie_word_embeddings': True}))
 
 
-def start(words, folder):
+def start(words, folder, hangup=signal.SIG_DFL):
+    """hangup: what SIGHUP does at first, whatever these tests themselves run under (nohup)."""
     return subprocess.Popen([str(TOOLS / words[0]), *map(str, words[1:])], cwd=folder, env=ENV, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup))
 
 
 def wait_for(child, folder, pattern):
@@ -286,6 +287,18 @@ def signals():
                 hits = sum(interrupted(words, f, number, pattern, delay) for delay in (0.02, 0.01, 0.05, 0.1, 0.03))
                 assert hits, f'{name}: no signal came in time'
         assert tree(f) == before
+
+
+def nohup():
+    """SIGHUP where it is ignored, as under nohup: the work goes on"""
+    with inputs() as f:
+        write_large(f / 'large', 300)
+        child = start(['embed-extend', 'large', '--rows', 300 * 1024 + 64, '-o', 'out', '-q'], f, signal.SIG_IGN)
+        wait_for(child, f, 'out.partial-*')
+        assert child.poll() is None, 'the signal comes too late'
+        child.send_signal(signal.SIGHUP)
+        _, err = child.communicate(timeout=120)
+        assert child.returncode == 0 and (f / 'out').is_dir(), (child.returncode, err)
 
 
 def killed():
@@ -370,8 +383,8 @@ def shrinking_input():
         assert hits, 'the input never shrank in time'
 
 
-CASES = [into_inputs, not_empty, through_links, hugging_face_cache, dev_full, signals, killed, killed_beside_a_live_one, killed_in_place,
-         shrinking_input]
+CASES = [into_inputs, not_empty, through_links, hugging_face_cache, dev_full, signals, nohup, killed, killed_beside_a_live_one,
+         killed_in_place, shrinking_input]
 FULL_DISKS = [full_disk, full_disk_with_force, full_disk_in_place]
 
 

@@ -59,7 +59,7 @@ struct vs_config {
     struct vs_config_int *vocab_sizes; size_t vocab_size_count; /* every spelling and nesting, in file order */
     int text_vocab;                          /* position of the one that sizes the text table, or -1 (audit.md 1.1 order) */
     struct vs_config_int *special_ids; size_t special_id_count; /* config.json, generation_config.json, processor configs ... */
-    enum vs_tie tie;                         /* as declared, at the top before the text config; VS_TIE_UNKNOWN when absent */
+    enum vs_tie tie;                         /* as declared, right above the text config before in it; VS_TIE_UNKNOWN when absent */
     enum vs_tie tie_default;                 /* what the class of this model_type assumes without the flag, where that is known */
     int64_t top_size_default;                /* /vocab_size that the class of this model_type writes whatever the rows are; -1 = none is known */
     const char *tie_at;                      /* JSON Pointer of the flag, or NULL */

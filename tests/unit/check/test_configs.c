@@ -312,12 +312,16 @@ Test(configs, gemma3n_as_published_and_with_ten_tokens_appended)
 
 /* ---- whose flag says that the head is tied ---- */
 
-/* As transformers 5.23 reads them: the class with the head asks its own config, and some take the text's where theirs is not true. */
+/* As transformers 5.23 reads them: the class with the head asks its own config, and some take the text's where theirs is not true. Where nothing
+ * above the text has the flag the text's own stands; 5.23 takes the default of the class there. */
 static const struct { const char *type, *flags; enum vs_tie tie; const char *at; } flags[] = {
     {"qwen2_5_omni", "\"thinker_config\": {\"tie_word_embeddings\": false, \"text_config\": {\"tie_word_embeddings\": true}}", VS_TIE_FALSE,
      "/thinker_config/tie_word_embeddings"},
     {"qwen2_5_omni", "\"thinker_config\": {\"text_config\": {\"tie_word_embeddings\": true}}", VS_TIE_TRUE,
      "/thinker_config/text_config/tie_word_embeddings"},
+    {"qwen2_5_omni", "\"tie_word_embeddings\": false, \"thinker_config\": {\"tie_word_embeddings\": true, \"text_config\": {}}", VS_TIE_TRUE,
+     "/thinker_config/tie_word_embeddings"},
+    {"qwen2_5_omni", "\"thinker_config\": {\"text_config\": {}}, \"tie_word_embeddings\": false", VS_TIE_FALSE, "/tie_word_embeddings"},
     {"gemma3", "\"tie_word_embeddings\": false, \"text_config\": {\"tie_word_embeddings\": true}", VS_TIE_FALSE, "/tie_word_embeddings"},
     {"qwen2_5_vl", "\"tie_word_embeddings\": false, \"text_config\": {\"tie_word_embeddings\": true}", VS_TIE_TRUE, "/text_config/tie_word_embeddings"},
     {"qwen2_5_vl", "\"tie_word_embeddings\": true, \"text_config\": {\"tie_word_embeddings\": false}", VS_TIE_TRUE, "/tie_word_embeddings"},

@@ -32,7 +32,7 @@ struct broken {
 #define OBJECT(id, text) "{\"id\": " id ", \"content\": \"" text "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": true}"
 #define ADDED(id, text) {"tokenizer.json", "true}\n]", "true},\n" OBJECT(id, text) "\n]"}
 #define NORMALIZED(id, text) {"tokenizer.json", "true}\n]", "true},\n{\"id\": " id ", \"content\": \"" text "\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": true, \"special\": false}\n]"}
-#define GONE_IS(text) TOKENIZER("\"normalizer\": null", "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"gone\"}, \"content\": \"" text "\"}")
+#define REPLACE(from, to) TOKENIZER("\"normalizer\": null", "\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"String\": \"" from "\"}, \"content\": \"" to "\"}")
 #define CONFIG(from, to) {"config.json", from, to}
 #define TOKENIZER(from, to) {"tokenizer.json", from, to}
 #define ROWS(n) {{EMBED, n, COLS}, {HEAD, n, COLS}}
@@ -101,8 +101,9 @@ static const struct broken table[] = {
     {"VOC206", VS_ERROR, "tokenizer.json", "/added_tokens/4", "23", "23", NULL, {.edits = {TOKENIZER("\"t5\": 5, ", ""), ADDED("23", "<x>")}}, "VOC201"},
     {"VOC207", VS_ERROR, "tokenizer.json", "/added_tokens/2", "2", "7", NULL, {.edits = {TOKENIZER("\"id\": 2", "\"id\": 7")}}},
     {"VOC219", VS_WARNING, "tokenizer.json", NULL, "*", NULL, NULL, {.edits = {ADDED("2", "<pad>")}}},
-    {"VOC220", VS_ERROR, "tokenizer.json", "/added_tokens/4", "nothing", NULL, NULL, {.words = 23, .edits = {NORMALIZED("23", "gone"), GONE_IS("")}}},
-    {"VOC220", VS_ERROR, "tokenizer.json", "/added_tokens/4", "a blank", NULL, NULL, {.words = 23, .edits = {NORMALIZED("23", "gone"), GONE_IS(" ")}}},
+    {"VOC220", VS_ERROR, "tokenizer.json", "/added_tokens/4", "nothing", NULL, NULL, {.words = 23, .edits = {NORMALIZED("23", "gone"), REPLACE("gone", "")}}},
+    {"VOC220", VS_ERROR, "tokenizer.json", "/added_tokens/4", "a blank", NULL, NULL, {.words = 23, .edits = {NORMALIZED("23", "gone"), REPLACE("gone", " ")}}},
+    {"VOC220", VS_ERROR, "tokenizer.json", "/added_tokens/4", "a blank", NULL, NULL, {.words = 23, .edits = {NORMALIZED("23", "  "), REPLACE("  ", " ")}}},
     /* 3xx */
     {"VOC301", VS_ERROR, "generation_config.json", "/forced_eos_token_id", "99", "an id below 24", TABLE,
      {.edits = {{"generation_config.json", "\"bos", "\"forced_eos_token_id\": 99, \"bos"}}}},
@@ -416,6 +417,8 @@ Test(rules, words)
         {"VOC401", {.name = "tied", .pokes = {{EMBED, 5, POKE_NAN}}}, true, "the table is the head too", NULL},
         {"VOC409", {.edits = {CONFIG("false", "true")}}, false, "set tie_word_embeddings to false", "text_config"},
         {"VOC409", {.name = "mllama", .shapes = {{"language_model.lm_head.weight", GONE, 0}}}, false, "set tie_word_embeddings, at the top and in text_config, to true", NULL},
+        {"VOC409", {.edits = {CONFIG("\"tie_word_embeddings\": false", "\"thinker_config\": {\"tie_word_embeddings\": true, \"text_config\": {\"hidden_size\": 8}}")}}, false,
+         "set tie_word_embeddings, in thinker_config and its text_config, to false", NULL},
         {"VOC114", {.edits = {CONFIG("hidden_size\": 8", "hidden_size\": 16")}}, false, "download both from one revision", NULL},
         {"VOC506", {.name = "gemma3n", .shapes = {{"model.language_model.embed_tokens_per_layer.weight", 16, COLS}}}, false, "MAP as vocab-merge wrote it", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -301,6 +301,8 @@ Test(extend_rows, per_token_methods_from_a_file)
         {"{\"id\": 50, \"init\": \"copy:50\"}", "no id of the model uses"},
         {"{\"id\": 52, \"init\": \"pieces\"}", "knows no pieces"},
         {"{\"id\": 50, \"token\": \"alpha\", \"init\": \"zero\"}", "one of"},
+        {"{\"id\": 50, \"token\": 7, \"init\": \"zero\"}", "one of"},
+        {"{\"id\": \"50\", \"token\": \"alpha\", \"init\": \"zero\"}", "one of"},
         {"{\"id\": 50, \"init\": \"best\"}", "is unknown"},
         {"{\"id\": 50}", "\"init\""},
         {"{\"id\": 50, ", "line 1"}};

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whole merges of small tokenizers: ids, files, and what is refused.
+ * Whole merges of small tokenizers: ids, files, and what is refused. The executable is linked with --wrap=vs_comes_out: a wish to
+ * stop comes at the same known token in every run.
  */
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <vs/report.h>
 #include "base/str.h"
 #include "json/schema.h"
@@ -245,17 +247,41 @@ Test(merge, added_tokens_that_take_the_text_of_a_base_token)
     end(&r);
 }
 
-/* The byte alphabet spells the first half of a character as another character. */
+/* The byte alphabet spells the first half of a character as another character, and a line end, which text around it may hold. */
 Test(merge, known_tokens_that_no_text_gives_are_named)
 {
-    const char *base = tokenizer_dir("{\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}, "
-                                     "\"decoder\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"\xc3\x85\": 1, \"b\": 2, \"ab\": 3}, "
-                                     "\"merges\": [[\"a\", \"b\"]]}}");
-    const char *words[] = {"\xc3\x85", "ab", "a"};
-    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 3});
+    const char *base = tokenizer_dir("{" BYTE_LEVEL ", \"decoder\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, "
+                                     "\"\xc3\x85\": 1, \"b\": 2, \"ab\": 3, \"\xc4\x8a\": 4}, \"merges\": [[\"a\", \"b\"]]}}");
+    const char *words[] = {"\xc3\x85", "ab", "a", "\xc4\x8a"};
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 4});
     works(&r);
-    cr_assert(r.report->known == 3 && noted(r.report, "1 known token is spelled so") && noted(r.report, "gives it: 1 \"\xc3\x85\""));
+    cr_assert(r.report->known == 4 && noted(r.report, "2 known tokens are spelled so") && noted(r.report, "gives them: 1 \"\xc3\x85\", 4 \"\xc4\x8a\""));
     end(&r);
+}
+
+static unsigned tried, stop_at; /* 0: never */
+static volatile sig_atomic_t unwanted;
+
+enum vs_code __real_vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *e);
+enum vs_code __wrap_vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *e);
+enum vs_code __wrap_vs_comes_out(const struct vs_tokenizer *t, struct vs_str text, uint32_t id, struct vs_witness *w, bool *found, struct vs_err *e)
+{
+    if (++tried == stop_at)
+        unwanted = 1;
+    return __real_vs_comes_out(t, text, id, w, found, e);
+}
+
+/* A file may name a whole vocabulary, and one that no text gives is tried in many. */
+Test(merge, known_tokens_are_tried_until_somebody_wants_to_stop)
+{
+    const char *words[] = {"a", "b", "c", "ab"};
+    const struct vs_run stops = {.cancel = &unwanted};
+    const struct vs_merge_request q = {.base = tokenizer_dir(base_json), .add_tokens = words, .add_token_count = 4};
+    struct vs_merge *m;
+    stop_at = 2;
+    cr_assert_eq(vs_merge_plan(&q, &stops, &m, &err), VS_ECANCELED);
+    cr_assert(strcmp(err.message, "interrupted") == 0 && tried == 2, "%s, %u tried", err.message, tried);
+    vst_cleanup();
 }
 
 /* Tokens with the flag normalized are looked for in what the others leave. */
@@ -283,6 +309,30 @@ Test(merge, added_tokens_that_are_one_in_normalised_text)
     end(&r);
 }
 
+#define LOWER(added) \
+    "{\"normalizer\": {\"type\": \"Lowercase\"}, \"added_tokens\": [" added "], \"model\": {\"type\": \"BPE\", \"vocab\": {\"foo\": 0, \"a\": 1}, \"merges\": []}}"
+
+/* The same with an added token that the base has; what is literally there stays as it is, and is no new one. */
+Test(merge, added_tokens_that_are_one_with_the_bases_in_normalised_text)
+{
+    const char *words[] = {"foo", "FOO"}, *file = vst_path(vst_tempdir(), "words"), *base = tokenizer_dir(LOWER(ADDED(0, "foo", true, false)));
+    struct vs_merge_request q = {.base = base, .add_tokens = words, .add_token_count = 2};
+    fails(q, VS_EUSAGE, "--add-token: \"FOO\": found what the base's normalizer also makes of its added token 0 \"foo\"");
+    q.base = tokenizer_dir(LOWER(ADDED(0, "foo", true, true)));
+    fails(q, VS_EUSAGE, "its added token 0");
+    vst_write_text(file, "a\nFoo\n");
+    fails((struct vs_merge_request){.base = base, .tokens_file = file}, VS_EFORMAT, "words: line 2: \"Foo\": found what");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1, .add_specials = words + 1, .add_special_count = 1});
+    works(&r);
+    cr_assert_str_eq(news_of(r.report), "2 FOO special 0", "%s", news_of(r.report));
+    vs_merge_free(r.m);
+    q.base = tokenizer_dir(LOWER(ADDED(0, "foo", false, false))); /* looked for in the text as it is: each has its own */
+    r = merge(q);
+    works(&r);
+    cr_assert_eq(r.report->reachable_by_text, 1);
+    end(&r);
+}
+
 /* Cut out of normalised text, a token of which nothing is left stands between all characters, and one that is a blank at every blank. */
 Test(merge, added_tokens_that_the_normalizer_leaves_nothing_of)
 {
@@ -297,6 +347,24 @@ Test(merge, added_tokens_that_the_normalizer_leaves_nothing_of)
     struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words + 2, .add_token_count = 3, .add_specials = words, .add_special_count = 2});
     works(&r);
     cr_assert_str_eq(news_of(r.report), "2    added | 3 xa added 0 | 4 xx special | 5 yy special", "%s", news_of(r.report));
+    end(&r);
+}
+
+#define RUNS_BECOME(text) \
+    "{\"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \" {2,}\"}, \"content\": \"" text "\"}, \"model\": {\"type\": \"BPE\", \"vocab\": " \
+    "{\"a\": 0}, \"merges\": []}}"
+
+/* Of a run of blanks one is left, and every blank of a text is one; where what is left is no blank of a text, it stands. */
+Test(merge, runs_of_blanks_that_the_normalizer_shortens)
+{
+    const char *words[] = {"  ", " "}, *base = tokenizer_dir(RUNS_BECOME(" "));
+    fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1}, VS_EUSAGE, "--add-token: \"  \": found a blank behind");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words + 1, .add_token_count = 1});
+    works(&r);
+    vs_merge_free(r.m);
+    r = merge((struct vs_merge_request){.base = tokenizer_dir(RUNS_BECOME("\xe2\x96\x81")), .add_tokens = words, .add_token_count = 1});
+    works(&r);
+    cr_assert_eq(r.report->reachable_by_text, 1);
     end(&r);
 }
 

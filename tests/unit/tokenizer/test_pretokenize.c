@@ -3,8 +3,10 @@
  * Each pre-tokenizer on texts whose pieces are known; tests/parity/pipeline_steps.py goes through the characters one by one.
  */
 #include <criterion/criterion.h>
+#include "base/mem.h"
 #include "fixture.h"
 #include "support.h"
+#include "tokenizer/pipeline.h"
 
 #define MODEL "{\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0}}"
 #define SPLIT(pattern, behavior, invert) "{\"type\": \"Split\", \"pattern\": {" pattern "}, \"behavior\": \"" behavior "\", \"invert\": " #invert "}"
@@ -98,4 +100,19 @@ Test(pretokenize, what_is_refused_is_named)
         cr_expect(strstr(found, refused[i].part), "found \"%s\", expected \"%s\"", found, refused[i].part);
         tok_end();
     }
+}
+
+/* A pipeline that cannot be run is opened once, however many texts are tried: nothing is allocated for the second one. */
+Test(pretokenize, what_is_refused_is_found_out_once)
+{
+    const struct vs_tokenizer *t = tok_open(tok_document(NULL, "{\"type\": \"Lowercase\"}", "{\"type\": \"UnicodeScripts\"}", MODEL));
+    struct vs_buf out = {0};
+    struct vs_err first = {0}, second = {0};
+    cr_expect_eq(vs_normalize(t, VS_LIT("a"), &out, &first), VS_EUNSUPPORTED);
+    vs_mem_fail_at(1, true);
+    cr_expect_eq(vs_normalize(t, VS_LIT("b"), &out, &second), VS_EUNSUPPORTED, "%s", second.message);
+    vs_mem_fail_at(0, false);
+    cr_expect_str_eq(second.message, first.message);
+    vs_buf_free(&out);
+    tok_end();
 }
