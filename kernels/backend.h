@@ -69,6 +69,8 @@ struct vs_forward {
     enum vs_code (*look)(struct vs_dev *dev, const float *x, uint64_t n, struct vs_f_stats *out, struct vs_err *err);
     enum vs_code (*logit_tile)(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
                                const uint8_t *row_class, struct vs_f_logit_stats *stats, struct vs_err *err);
+    enum vs_code (*choose)(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
+                           const uint8_t *row_class, struct vs_f_best *best, struct vs_err *err);
     enum vs_code (*compare)(struct vs_dev *dev, const float *reference, uint64_t ref_stride, const float *x, uint64_t x_stride,
                             uint64_t m, uint64_t n, struct vs_f_diff *out, struct vs_err *err);
 };
@@ -79,6 +81,7 @@ enum vs_code vs_check_bytes(uint64_t rows, uint64_t cols, uint64_t size, struct 
 /* merge.c: the sums of a row, or of a tile, to those of all before it. */
 void vs_diff_add_row(struct vs_f_diff *out, const struct vs_f_diff *row, uint64_t n);
 void vs_logits_add_tile(struct vs_f_logit_stats *out, const struct vs_f_logit_stats *tile);
+void vs_best_add(struct vs_f_best *out, struct vs_f_best part);
 
 struct vs_dev {
     const struct vs_backend *backend;

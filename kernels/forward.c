@@ -256,6 +256,13 @@ enum vs_code vs_f_logit_tile(struct vs_dev *dev, const float *logits, uint64_t s
     return code || !m || !n ? code : dev->forward->logit_tile(dev, logits, stride, m, n, first, row_class, stats, err);
 }
 
+enum vs_code vs_f_choose(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
+                         const uint8_t *row_class, struct vs_f_best *best, struct vs_err *err)
+{
+    const enum vs_code code = check_rows(m, n, stride, err);
+    return code || !m || !n ? code : dev->forward->choose(dev, logits, stride, m, n, first, row_class, best, err);
+}
+
 enum vs_code vs_f_compare(struct vs_dev *dev, const float *reference, uint64_t ref_stride, const float *x, uint64_t x_stride, uint64_t m,
                           uint64_t n, struct vs_f_diff *out, struct vs_err *err)
 {

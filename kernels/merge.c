@@ -38,3 +38,9 @@ void vs_logits_add_tile(struct vs_f_logit_stats *out, const struct vs_f_logit_st
     for (int c = 0; c < VS_F_CLASSES; c++)
         class_add(&out->of[c], &tile->of[c]);
 }
+
+void vs_best_add(struct vs_f_best *out, struct vs_f_best part)
+{
+    if (part.id != UINT64_MAX && (out->id == UINT64_MAX || part.value > out->value))
+        *out = part;
+}

@@ -145,6 +145,12 @@ struct vs_f_logit_stats { struct vs_f_logit_class of[VS_F_CLASSES]; };
 enum vs_code vs_f_logit_tile(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
                              const uint8_t *row_class, struct vs_f_logit_stats *stats, struct vs_err *err);
 
+/* The id to write next: the highest logit among the classes old and new, the lowest id where several have it, never a NaN. Over
+ * tiles in ascending order of ids; best[m] on the host starts with id UINT64_MAX, for none. Waits. */
+struct vs_f_best { uint64_t id; float value; };
+enum vs_code vs_f_choose(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
+                         const uint8_t *row_class, struct vs_f_best *best, struct vs_err *err);
+
 /* Bit for bit and in numbers: adds to *out. NaN beside NaN of the same bits is equal; a NaN or Inf beside anything else is
  * counted as different and left out of the sums. first: lowest differing position, UINT64_MAX at the start. Waits. */
 struct vs_f_diff { uint64_t count, different, first; double max_abs, sum_squares, sum_reference; };

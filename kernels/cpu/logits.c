@@ -63,6 +63,50 @@ enum vs_code vs_cpu_argmax(struct vs_dev *dev, const float *logits, uint64_t n, 
     return VS_OK;
 }
 
+/* ---- the id to write ---- */
+
+#define PIECES 64u
+
+struct choose_job { const float *logits; uint64_t n, first, step; const uint8_t *row_class; struct vs_f_best *out; }; /* step: of a piece */
+
+VS_BODY uint64_t eligible_word(const uint8_t *row_class, uint32_t n)
+{
+    uint64_t use = 0;
+    for (uint32_t i = 0; i < n; i++)
+        use |= (uint64_t)(row_class[i] <= VS_F_NEW) << i;
+    return use;
+}
+
+VS_BODY void choose_body(const void *job, uint64_t begin, uint64_t end)
+{
+    const struct choose_job *j = job;
+    for (uint64_t p = begin; p < end; p++) {
+        const uint64_t to = j->n - p * j->step < j->step ? j->n : (p + 1) * j->step;
+        struct vs_k_max r = {.index = UINT64_MAX};
+        int32_t best = INT32_MIN;
+        for (uint64_t at = p * j->step; at < to; at += 64) {
+            const uint32_t n = to - at < 64 ? (uint32_t)(to - at) : 64;
+            argmax_word(j->logits, at, n, eligible_word(j->row_class + at, n), &best, &r);
+        }
+        j->out[p] = (struct vs_f_best){r.index == UINT64_MAX ? UINT64_MAX : j->first + r.index, r.value};
+    }
+}
+VS_CPU_KERNEL(choose)
+
+enum vs_code vs_cpu_choose(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
+                           const uint8_t *row_class, struct vs_f_best *best, struct vs_err *err)
+{
+    struct vs_f_best parts[PIECES];
+    const uint64_t step = (n + 64 * PIECES - 1) / (64 * PIECES) * 64, count = (n + step - 1) / step;
+    for (uint64_t row = 0; row < m; row++) {
+        const struct choose_job job = {logits + row * stride, n, first, step, row_class, parts};
+        vs_cpu_for(dev, choose, &job, count, 1);
+        for (uint64_t p = 0; p < count; p++)
+            vs_best_add(&best[row], parts[p]);
+    }
+    return VS_OK;
+}
+
 /* ---- classes of rows ---- */
 
 struct tile_job { const float *logits; uint64_t stride, n, first; const uint8_t *row_class; struct vs_f_logit_stats *out; };

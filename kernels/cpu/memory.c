@@ -91,5 +91,6 @@ const struct vs_forward vs_cpu_forward = {
     .put_back = vs_cpu_put_back,
     .look = vs_cpu_look,
     .logit_tile = vs_cpu_logit_tile,
+    .choose = vs_cpu_choose,
     .compare = vs_cpu_compare,
 };

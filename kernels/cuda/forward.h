@@ -36,6 +36,8 @@ enum vs_code vs_cuda_put_back(struct vs_dev *dev, float *x, const uint32_t *rows
 enum vs_code vs_cuda_look(struct vs_dev *dev, const float *x, uint64_t n, struct vs_f_stats *out, struct vs_err *err);
 enum vs_code vs_cuda_logit_tile(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
                                 const uint8_t *row_class, struct vs_f_logit_stats *stats, struct vs_err *err);
+enum vs_code vs_cuda_choose(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
+                            const uint8_t *row_class, struct vs_f_best *best, struct vs_err *err);
 enum vs_code vs_cuda_compare(struct vs_dev *dev, const float *reference, uint64_t ref_stride, const float *x, uint64_t x_stride,
                              uint64_t m, uint64_t n, struct vs_f_diff *out, struct vs_err *err);
 

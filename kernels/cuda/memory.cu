@@ -143,5 +143,5 @@ void vs_cuda_forward_close(struct vs_cuda *cuda)
 const struct vs_forward vs_cuda_forward = {
     alloc, release, memory, put, get, wait, reserve, vs_cuda_fast, host_alloc, host_free, send, arrived, used, sent, vs_cuda_linear,
     vs_cuda_norm, vs_cuda_rope, vs_cuda_attention_scores, vs_cuda_attend, vs_cuda_act, vs_cuda_add, vs_cuda_scale, vs_cuda_take, vs_cuda_put_back,
-    vs_cuda_look, vs_cuda_logit_tile, vs_cuda_compare,
+    vs_cuda_look, vs_cuda_logit_tile, vs_cuda_choose, vs_cuda_compare,
 };

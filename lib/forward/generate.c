@@ -23,8 +23,8 @@ struct writer {
     uint32_t *ids, *last_rows;
     struct vs_sequence *sequences;
     float *last, *logits;                       /* device: [n][hidden], [n][tile rows] */
-    uint32_t *rows; uint8_t *classes;           /* device */
-    struct vs_f_logit_stats *stats;
+    uint32_t *rows; uint8_t *classes;           /* device: [n], [rows of the head] */
+    struct vs_f_best *best;                     /* [n] */
     bool *ended;
     uint64_t tokens, longest;
 };
@@ -32,19 +32,7 @@ struct writer {
 static enum vs_code head_tile(void *user, const float *logits, uint64_t stride, uint64_t first, uint64_t rows, struct vs_err *err)
 {
     struct writer *k = user;
-    enum vs_code code = vs_dev_put(k->j->dev, k->classes, k->j->row_class + first, rows, err);
-    return code ? code : vs_f_logit_tile(k->j->dev, logits, stride, k->n, rows, first, k->classes, k->stats, err);
-}
-
-/* The highest logit among ids that exist; VS_NO_ID when every one is NaN. */
-static uint32_t best(const struct vs_f_logit_stats *s)
-{
-    const struct vs_f_logit_class *a = &s->of[VS_F_OLD], *b = &s->of[VS_F_NEW];
-    bool have_a = a->count > a->nan, have_b = b->count > b->nan;
-    if (!have_a && !have_b)
-        return VS_NO_ID;
-    bool second = have_b && (!have_a || b->max > a->max || (b->max == a->max && b->id < a->id));
-    return (uint32_t)(second ? b->id : a->id);
+    return vs_f_choose(k->j->dev, logits, stride, k->n, rows, first, k->classes + first, k->best, err);
 }
 
 static bool is_eos(const struct vs_forward_job *j, uint32_t id)
@@ -55,17 +43,17 @@ static bool is_eos(const struct vs_forward_job *j, uint32_t id)
     return false;
 }
 
-/* One id for each prompt that goes on. */
+/* One id for each prompt that goes on; none where every logit is NaN. */
 static void take_best(struct writer *k, bool *any)
 {
     *any = false;
     for (uint32_t s = 0; s < k->n; s++) {
-        uint32_t id = best(&k->stats[s]);
+        const uint64_t id = k->best[s].id;
         if (k->ended[s])
             continue;
-        k->ended[s] = id == VS_NO_ID || is_eos(k->j, id);
-        if (id != VS_NO_ID)
-            k->out[(uint64_t)s * k->j->q->generate + k->step[s]++] = id;
+        k->ended[s] = id == UINT64_MAX || is_eos(k->j, (uint32_t)id);
+        if (id != UINT64_MAX)
+            k->out[(uint64_t)s * k->j->q->generate + k->step[s]++] = (uint32_t)id;
         *any = *any || !k->ended[s];
     }
 }
@@ -74,9 +62,10 @@ static void take_best(struct writer *k, bool *any)
 static enum vs_code choose(struct writer *k, struct vs_weights *head, bool *any, struct vs_err *err)
 {
     const struct vs_arch *a = &k->j->model->arch;
-    for (uint32_t s = 0; s < k->n; s++)
+    for (uint32_t s = 0; s < k->n; s++) {
         k->last_rows[s] = k->sequences[s].begin + k->sequences[s].count - 1;
-    memset(k->stats, 0, k->n * sizeof *k->stats);
+        k->best[s] = (struct vs_f_best){.id = UINT64_MAX};
+    }
     enum vs_code code = vs_dev_put(k->j->dev, k->rows, k->last_rows, k->n * sizeof *k->last_rows, err);
     if (!code)
         code = vs_f_take(k->j->dev, vs_pass_hidden(k->pass), k->rows, k->n, a->hidden, k->last, err);
@@ -117,6 +106,7 @@ static enum vs_code make_room(struct writer *k, struct vs_weights *head, struct 
 {
     const struct vs_arch *a = &k->j->model->arch;
     struct vs_dev *dev = k->j->dev;
+    const uint64_t rows = k->j->model->binding.model[VS_W_HEAD].weight.rows;
     uint64_t n = k->n, tile = vs_weights_tile_rows(head), width = (uint64_t)a->kv_heads * a->head_dim;
     k->cache.slots = k->tokens + n * k->j->q->generate;
     uint64_t cache = a->layers * k->cache.slots * width * sizeof(float);
@@ -126,17 +116,19 @@ static enum vs_code make_room(struct writer *k, struct vs_weights *head, struct 
     k->ids = vs_arena_array(arena, k->tokens + n, sizeof *k->ids);
     k->last_rows = vs_arena_array(arena, n + 1, sizeof *k->last_rows);
     k->sequences = vs_arena_array(arena, n + 1, sizeof *k->sequences);
-    k->stats = vs_arena_array(arena, n + 1, sizeof *k->stats);
+    k->best = vs_arena_array(arena, n + 1, sizeof *k->best);
     k->ended = vs_arena_array(arena, n + 1, sizeof *k->ended);
     k->cache.slot = vs_arena_array(arena, n + 1, sizeof *k->cache.slot);
-    if (!k->lengths || !k->out || !k->step || !k->ids || !k->last_rows || !k->sequences || !k->stats || !k->ended || !k->cache.slot)
+    if (!k->lengths || !k->out || !k->step || !k->ids || !k->last_rows || !k->sequences || !k->best || !k->ended || !k->cache.slot)
         return vs_enomem(err, "a continuation", n * k->j->q->generate * sizeof *k->out);
     const struct { void *out; uint64_t bytes; } wanted[] = {
         {&k->cache.k, cache}, {&k->cache.v, cache}, {&k->last, n * a->hidden * 4}, {&k->logits, n * tile * 4}, {&k->rows, n * 4},
-        {&k->classes, tile}};
+        {&k->classes, rows}};
     enum vs_code code = VS_OK;
     for (size_t i = 0; !code && i < sizeof wanted / sizeof *wanted; i++)
         code = vs_dev_alloc(dev, wanted[i].bytes + 4, wanted[i].out, err);
+    if (!code)
+        code = vs_dev_put(dev, k->classes, k->j->row_class, rows, err);
     const uint64_t keys = k->longest > k->tokens ? k->longest : k->tokens;
     return code ? code : vs_pass_open(dev, k->j->model, (uint32_t)k->tokens, (uint32_t)keys, &k->pass, err);
 }

@@ -240,8 +240,11 @@ static enum vs_code post_norm(struct vs_pass *p, const struct vs_weight *w, stru
     return code ? code : vs_norm(p, &w[VS_W_FFN_POST_NORM], p->x, m, p->x, err);
 }
 
+/* Of a continuation nobody asks, and a device would wait for the answer at every layer of every token. */
 static enum vs_code look(struct vs_pass *p, uint32_t at, const float *x, struct vs_err *err)
 {
+    if (p->cache)
+        return VS_OK;
     uint64_t h = p->a->hidden, m = p->batch->count, split = p->split < m ? p->split : m;
     enum vs_code code = vs_f_look(p->dev, x, split * h, &p->looks[at], err);
     return code ? code : vs_f_look(p->dev, x + split * h, (m - split) * h, &p->looks[p->a->layers + 2u + at], err);

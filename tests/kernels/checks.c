@@ -238,7 +238,7 @@ const struct check checks[] = {
     {"quant_golden", check_quant_golden}, {"dequant", check_dequant}, {"dequant_mxfp4", check_dequant_mxfp4},
     {"quant_refused", check_quant_refused}, {"elementary", check_elementary}, {"linear", check_linear}, {"together", check_together}, {"fast", check_fast}, {"norm", check_norm},
     {"rope", check_rope}, {"attend", check_attend}, {"attend_fast", check_attend_fast}, {"act", check_act}, {"add_scale", check_add_scale},
-    {"move_rows", check_move_rows}, {"route", check_route}, {"look", check_look}, {"logit_tile", check_logit_tile}, {"compare", check_compare},
+    {"move_rows", check_move_rows}, {"route", check_route}, {"look", check_look}, {"logit_tile", check_logit_tile}, {"choose", check_choose}, {"compare", check_compare},
     {"memory", check_memory}, {"forward_refused", check_forward_refused}, {"forward_golden", check_forward_golden},
 };
 const unsigned check_count = sizeof checks / sizeof *checks;

@@ -45,6 +45,7 @@ void check_move_rows(struct run *r);
 void check_route(struct run *r);
 void check_look(struct run *r);
 void check_logit_tile(struct run *r);
+void check_choose(struct run *r);
 void check_compare(struct run *r);
 void check_memory(struct run *r);
 void check_forward_refused(struct run *r);

@@ -36,6 +36,26 @@ static void same_class(struct run *r, const struct vs_f_logit_class *a, const st
     same(r, "sum of exponentials", &a->sum_exp, &b->sum_exp, sizeof a->sum_exp);
 }
 
+/* One tile of several positions, on the host and on the device. */
+struct tile { uint64_t m, n, stride; const float *logits, *on_device; const uint8_t *class, *class_on_device; };
+
+/* Values with ties; classes below `classes`, or all alike. */
+static struct tile make_tile(struct run *r, uint64_t m, uint64_t n, enum fill how, uint32_t classes, uint8_t alike)
+{
+    struct tile t = {.m = m, .n = n, .stride = n + below(r, 4)};
+    float *logits = floats(r, m * t.stride, how);
+    uint8_t *class = take(r, n);
+    for (uint64_t i = 0; i < n; i++)
+        class[i] = (uint8_t)(classes ? below(r, classes) : alike);
+    for (uint64_t i = 0; i < m * t.stride && how == FILL_VALUES; i += 1 + below(r, 5))
+        logits[i] = logits[below(r, i + 1)];
+    t.logits = logits;
+    t.class = class;
+    t.on_device = to_device(r, logits, m * t.stride * 4);
+    t.class_on_device = to_device(r, class, n);
+    return t;
+}
+
 /* Tiles of one position after another; row_class mostly 0, or any. */
 static void logit_case(struct run *r, uint64_t m, uint64_t n, enum fill how, bool mixed)
 {
@@ -44,17 +64,9 @@ static void logit_case(struct run *r, uint64_t m, uint64_t n, enum fill how, boo
     memset(b, 0, m * sizeof *b);
     describe(r, "%llu positions, tiles of %llu, data %u, %s", (unsigned long long)m, (unsigned long long)n, how, mixed ? "all classes" : "one class");
     for (uint64_t tile = 0; tile < 3; tile++) {
-        const uint64_t stride = n + below(r, 4);
-        float *logits = floats(r, m * stride, how);
-        uint8_t *class = take(r, n);
-        for (uint64_t i = 0; i < n; i++)
-            class[i] = (uint8_t)(mixed ? below(r, 3) : tile == 2);
-        for (uint64_t i = 0; i < m * stride && how == FILL_VALUES; i += 1 + below(r, 5))
-            logits[i] = logits[below(r, i + 1)]; /* ties */
-        const float *dlogits = to_device(r, logits, m * stride * 4);
-        const uint8_t *dclass = to_device(r, class, n);
-        BOTH(r, vs_f_logit_tile(r->ref, logits, stride, m, n, tile * n, class, a, &err_),
-             vs_f_logit_tile(r->dev, dlogits, stride, m, n, tile * n, dclass, b, &err_));
+        const struct tile t = make_tile(r, m, n, how, mixed ? 3 : 0, tile == 2);
+        BOTH(r, vs_f_logit_tile(r->ref, t.logits, t.stride, m, n, tile * n, t.class, a, &err_),
+             vs_f_logit_tile(r->dev, t.on_device, t.stride, m, n, tile * n, t.class_on_device, b, &err_));
     }
     for (uint64_t i = 0; i < m; i++)
         for (int c = 0; c < VS_F_CLASSES; c++)
@@ -67,6 +79,33 @@ void check_logit_tile(struct run *r)
     for (unsigned i = 0; i < 30; i++)
         logit_case(r, 1 + below(r, 7), 1 + below(r, i % 3 ? 150 : 2000),
                    (enum fill)(i % 5 == 3 ? FILL_EDGES : i % 5 == 4 ? FILL_BITS : FILL_VALUES), i % 2);
+}
+
+static void choose_case(struct run *r, uint64_t m, uint64_t n, enum fill how, uint32_t classes)
+{
+    struct vs_f_best *a = take(r, m * sizeof *a), *b = take(r, m * sizeof *b);
+    for (uint64_t i = 0; i < m; i++)
+        a[i] = b[i] = (struct vs_f_best){.id = UINT64_MAX};
+    describe(r, "%llu positions, tiles of %llu, data %u, %u classes", (unsigned long long)m, (unsigned long long)n, how, classes);
+    for (uint64_t tile = 0; tile < 3; tile++) {
+        const struct tile t = make_tile(r, m, n, how, classes, tile ? VS_F_OLD : VS_F_SURPLUS);
+        BOTH(r, vs_f_choose(r->ref, t.logits, t.stride, m, n, tile * n, t.class, a, &err_),
+             vs_f_choose(r->dev, t.on_device, t.stride, m, n, tile * n, t.class_on_device, b, &err_));
+    }
+    for (uint64_t i = 0; i < m; i++) {
+        expect(r, "id", a[i].id == b[i].id);
+        same(r, "logit", &a[i].value, &b[i].value, sizeof a->value);
+    }
+    release(r);
+}
+
+void check_choose(struct run *r)
+{
+    static const uint32_t sizes[] = {1, 63, 64, 65, 255, 257, 2047, 2048, 2049, 5000};
+    for (unsigned i = 0; i < 5 * sizeof sizes / sizeof *sizes; i++)
+        choose_case(r, 1 + below(r, 7), sizes[i / 5], (enum fill)(i % 5 == 3 ? FILL_EDGES : i % 5 == 4 ? FILL_BITS : FILL_VALUES), i % 2 * VS_F_CLASSES);
+    choose_case(r, 1, 64 * 2048 + 1001, FILL_VALUES, VS_F_CLASSES); /* pieces of more than the least */
+    choose_case(r, 67000, 1, FILL_EDGES, VS_F_CLASSES);             /* more rows than results are fetched of at a time */
 }
 
 void check_compare(struct run *r)

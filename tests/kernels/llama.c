@@ -14,6 +14,7 @@ struct llama {
     struct vs_mat head;
     float *start, *x, *h, *q, *attended, *gate, *up, *scores, *cos_sin, *logits, *before;
     uint32_t *positions;
+    uint8_t *classes;                 /* of rows of the head: all have a token */
     uint64_t scores_count, weight_bytes, launches;
     double ms;                        /* these two: before the operation at hand */
     struct llama_part parts[LLAMA_PARTS];
@@ -83,6 +84,8 @@ static enum vs_code make_buffers(struct llama *l, struct vs_err *err)
         {&l->up, n * s->inner}, {&l->scores, l->scores_count}, {&l->cos_sin, n * s->dim}, {&l->logits, s->vocabulary}, {&l->before, s->vocabulary},
     };
     enum vs_code code = room(l, n * 4, &l->positions, err);
+    if (!code)
+        code = room(l, s->vocabulary, &l->classes, err);
     for (unsigned i = 0; i < sizeof all / sizeof *all && !code; i++)
         code = room(l, all[i].floats * 4, all[i].p, err);
     return code;
@@ -94,7 +97,8 @@ static enum vs_code send_inputs(struct llama *l, struct vs_err *err)
     const uint64_t n = l->s.context, width = l->s.width, pairs = l->s.dim / 2;
     float *x = malloc(n * width * 4), *table = malloc(n * pairs * 8);
     uint32_t *positions = malloc(n * 4);
-    enum vs_code code = x && table && positions ? VS_OK : vs_fail(err, VS_ENOMEM, "no memory for the inputs of the test");
+    uint8_t *classes = calloc(l->s.vocabulary, 1); /* VS_F_OLD */
+    enum vs_code code = x && table && positions && classes ? VS_OK : vs_fail(err, VS_ENOMEM, "no memory for the inputs of the test");
     for (uint64_t i = 0; i < n * width && !code; i++)
         x[i] = (float)((double)(vs_mix64(i) >> 40) * 0x1p-23 - 1);
     for (uint64_t i = 0; i < n * pairs && !code; i++) {
@@ -110,6 +114,9 @@ static enum vs_code send_inputs(struct llama *l, struct vs_err *err)
         code = vs_dev_put(l->dev, l->cos_sin, table, n * pairs * 8, err);
     if (!code)
         code = vs_dev_put(l->dev, l->positions, positions, n * 4, err);
+    if (!code)
+        code = vs_dev_put(l->dev, l->classes, classes, l->s.vocabulary, err);
+    free(classes);
     free(x);
     free(table);
     free(positions);
@@ -227,12 +234,14 @@ enum vs_code llama_run(struct llama *l, uint32_t at, uint32_t n, struct vs_err *
         TRY(run_layer(l, &l->layers[i], at, n, err));
     OP(l, LLAMA_NORM, 8 * width, 0, vs_f_norm(l->dev, VS_F_RMS, l->x + (n - 1) * width, 1, width, NULL, NULL, 1e-5, l->h, err));
     TRY(product(l, LLAMA_HEAD, &l->head, l->h, 1, l->logits, err));
-    return vs_dev_wait(l->dev, err);
+    struct vs_f_best best = {.id = UINT64_MAX};
+    OP(l, LLAMA_CHOICE, 5 * l->head.rows, 0, vs_f_choose(l->dev, l->logits, l->head.rows, 1, l->head.rows, 0, l->classes, &best, err));
+    return best.id < l->head.rows ? VS_OK : vs_fail(err, VS_EDEVICE, "every logit of the test's model is NaN");
 }
 
 enum vs_code llama_parts(struct llama *l, uint32_t at, uint32_t n, struct llama_part out[LLAMA_PARTS], struct vs_err *err)
 {
-    static const char *const names[LLAMA_PARTS] = {"take", "norm", "q_k_v", "rope", "attention", "o", "add", "gate_up", "act", "down", "head"};
+    static const char *const names[LLAMA_PARTS] = {"take", "norm", "q_k_v", "rope", "attention", "o", "add", "gate_up", "act", "down", "head", "choice"};
     memset(l->parts, 0, sizeof l->parts);
     vs_cuda_tune(l->dev, 0, true);
     const enum vs_code code = llama_run(l, at, n, err);

@@ -12,15 +12,15 @@ struct llama;
 
 enum vs_code llama_open(struct vs_dev *dev, const struct llama_shape *shape, struct llama **out, struct vs_err *err);
 void llama_close(struct llama *l); /* accepts NULL */
-/* n tokens at positions [at, at + n), whose activations are made up, through all layers; logits of the last one stay on the
- * device. Waits. */
+/* n tokens at positions [at, at + n), whose activations are made up, through all layers; the id that the last one's logits give
+ * comes to the host, and they stay on the device. Waits. */
 enum vs_code llama_run(struct llama *l, uint32_t at, uint32_t n, struct vs_err *err);
 /* The logits now, beside those at the last call. */
 enum vs_code llama_compare(struct llama *l, struct vs_f_diff *out, struct vs_err *err);
 /* The same run, kernel by kernel: what each kind of operation took, from event to event, so that launches are in it. bytes:
  * weights, keys, values and activations, each once. */
 enum llama_part_number { LLAMA_TAKE, LLAMA_NORM, LLAMA_QKV, LLAMA_ROPE, LLAMA_ATTENTION, LLAMA_O, LLAMA_ADD, LLAMA_GATE_UP, LLAMA_ACT, LLAMA_DOWN,
-                         LLAMA_HEAD, LLAMA_PARTS };
+                         LLAMA_HEAD, LLAMA_CHOICE, LLAMA_PARTS };
 struct llama_part { const char *name; uint64_t launches; double ms, bytes, operations; };
 enum vs_code llama_parts(struct llama *l, uint32_t at, uint32_t n, struct llama_part out[LLAMA_PARTS], struct vs_err *err);
 enum vs_code llama_launches(struct llama *l, uint32_t n, struct vs_err *err); /* n of the smallest kernel. Waits. */

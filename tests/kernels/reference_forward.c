@@ -225,6 +225,19 @@ static enum vs_code logit_tile(struct vs_dev *dev, const float *logits, uint64_t
     return VS_OK;
 }
 
+static enum vs_code choose(struct vs_dev *dev, const float *logits, uint64_t stride, uint64_t m, uint64_t n, uint64_t first,
+                           const uint8_t *row_class, struct vs_f_best *best, struct vs_err *err)
+{
+    for (uint64_t i = 0; i < m * n; i++) {
+        const float x = logits[i / n * stride + i % n];
+        struct vs_f_best *b = &best[i / n];
+        const bool eligible = row_class[i % n] == VS_F_OLD || row_class[i % n] == VS_F_NEW;
+        if (eligible && !isnan(x) && (b->id == UINT64_MAX || x > b->value))
+            *b = (struct vs_f_best){first + i % n, x};
+    }
+    return VS_OK;
+}
+
 static enum vs_code compare(struct vs_dev *dev, const float *reference, uint64_t ref_stride, const float *x, uint64_t x_stride, uint64_t m,
                             uint64_t n, struct vs_f_diff *out, struct vs_err *err)
 {
@@ -252,5 +265,5 @@ static enum vs_code compare(struct vs_dev *dev, const float *reference, uint64_t
 
 const struct vs_forward reference_forward = {
     .linear = linear, .norm = norm, .rope = rope, .attention_scores = attention_scores, .attend = attend, .act = act, .add = add,
-    .scale = scale, .take = take_rows, .put_back = put_back, .look = look, .logit_tile = logit_tile, .compare = compare,
+    .scale = scale, .take = take_rows, .put_back = put_back, .look = look, .logit_tile = logit_tile, .choose = choose, .compare = compare,
 };

@@ -154,6 +154,25 @@ Test(device_memory, smaller_tiles)
     vst_cleanup();
 }
 
+/* Of a continuation, counted: what each further id costs is no matter of layers. */
+static uint64_t waits_of(const char *dir, uint32_t generate)
+{
+    const struct ask ask = {1, 6, generate, 1 << 20};
+    const uint64_t before = emu_waits;
+    const struct outcome o = check_on(dir, &ask, VS_DEVICE_CUDA, 0);
+    cr_assert(!o.code && o.on_device, "%s", o.err.message);
+    return emu_waits - before;
+}
+
+Test(device_memory, a_continuation_waits_for_its_ids_alone)
+{
+    const char *dir = make_tiny(&(struct tiny){.kind = QWEN2});
+    const uint64_t few = waits_of(dir, CONTINUED), more = waits_of(dir, CONTINUED + 4);
+    /* The rows of the ids, their positions, the last rows, the choice. */
+    cr_expect_eq(more - few, 4 * 4, "%llu waits for 4 ids", (unsigned long long)(more - few));
+    vst_cleanup();
+}
+
 /* All that is queued is done as late as may be. */
 Test(device_memory, late_device)
 {

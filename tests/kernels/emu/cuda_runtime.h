@@ -143,6 +143,7 @@ extern cudaError_t emu_device_count_error;
 extern unsigned emu_fail_malloc;
 extern size_t emu_memory_limit;
 extern int emu_capability, emu_ptx, emu_binary;
+extern uint64_t emu_waits; /* of the host for a stream */
 extern size_t emu_memory_peak; /* the most that was in use since a test set it to 0 */
 /* When queued work runs: as the environment says (EMU_PACE) or else mixed; as late as may be; at once. */
 extern enum emu_pace { EMU_UNSET, EMU_MIXED, EMU_LATE, EMU_EARLY } emu_pace;

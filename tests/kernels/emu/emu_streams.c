@@ -119,8 +119,11 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream)
     return cudaStreamCreateWithFlags(stream, 0);
 }
 
+uint64_t emu_waits;
+
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
+    emu_waits++;
     go_on();
     run_to(check(stream), stream->queued);
     return cudaSuccess;
