@@ -57,25 +57,10 @@ enum vs_code vs_load_add(struct vs_load *l, const struct vs_added *token, struct
 
 /* ---- the loader, simulated ---- */
 
-static uint32_t first_free(const struct vs_load *l, uint32_t from)
-{
-    const struct vs_tokenizer *t = l->t;
-    uint32_t count = l->impl->vocab.count, top = 0;
-    bool any = false;
-    for (uint32_t i = 0; i < from; i++) {
-        if (t->added[i].effective == VS_NO_ID)
-            continue;
-        any = true;
-        if (t->added[i].effective > top)
-            top = t->added[i].effective;
-    }
-    return any && (top >= count || count == 0) ? top + 1 : count;
-}
-
 enum vs_code vs_assign_ids(struct vs_load *l, uint32_t from, struct vs_err *err)
 {
     struct vs_tokenizer *t = l->t;
-    uint32_t next = first_free(l, from);
+    uint32_t next = l->past_added > l->impl->vocab.count ? l->past_added : l->impl->vocab.count;
     for (uint32_t i = from; i < t->added_count; i++) {
         struct vs_added *a = &t->added[i];
         uint32_t entry = vs_vocab_find(&l->impl->vocab, a->content), first = vs_map_get(&l->impl->added, a->content);
@@ -86,6 +71,8 @@ enum vs_code vs_assign_ids(struct vs_load *l, uint32_t from, struct vs_err *err)
             a->effective = t->added[first].effective;
         else
             a->effective = a->in_model ? l->impl->vocab.ids[entry] : next++;
+        if (a->effective >= l->past_added)
+            l->past_added = a->effective + 1;
         if (first == VS_NONE && !vs_map_put(&l->impl->added, a->content, i, NULL))
             return vs_enomem(err, "added tokens", 0);
     }

@@ -22,6 +22,7 @@ struct vs_load {
     struct vs_tokenizer *t;     /* &impl->t */
     bool lenient, repeats, holes, ids_only;
     const volatile sig_atomic_t *cancel;
+    uint32_t past_added;        /* one more than the highest id that an added token has so far; 0: there is none */
     struct vs_json j;
     struct vs_arena scratch;    /* strings with escapes; freed with the text */
 };
