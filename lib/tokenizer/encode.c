@@ -184,8 +184,9 @@ static bool stands_alone(struct vs_str s, const struct hit *hit)
     return !(hit->begin && vs_is_word(char_before(s, hit->begin))) && !(hit->end < s.n && vs_is_word(char_at(s, hit->end)));
 }
 
-/* lstrip and rstrip take the white space beside the token with it; what the token before took stays taken. */
-static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, struct hit *hit)
+/* lstrip and rstrip take the white space beside the token with it; what the token before took stays taken. *blank: up to where there is
+ * nothing but white space, as an earlier token has seen; tokens among it would look through it once each. */
+static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, size_t *blank, struct hit *hit)
 {
     const struct vs_added *a = &t->added[hit->added];
     if (a->lstrip && hit->begin < from)
@@ -194,10 +195,13 @@ static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, st
         do
             hit->begin--;
         while (hit->begin > from && (s.p[hit->begin] & 0xc0) == 0x80);
+    if (a->rstrip && hit->end < *blank)
+        hit->end = *blank;
     while (a->rstrip && hit->end < s.n && vs_is_space(char_at(s, hit->end))) {
         uint32_t cp;
         hit->end += vs_utf8_next(s.p + hit->end, s.p + s.n, &cp);
     }
+    *blank = a->rstrip ? hit->end : *blank;
 }
 
 struct encoding {
@@ -214,7 +218,7 @@ typedef enum vs_code (*encode_rest)(struct encoding *e, struct vs_str text, bool
  * that does not stand alone hides those inside it, and the search goes on behind the token, not behind the blanks it took. */
 static enum vs_code cut_added(struct encoding *e, const struct vs_prefix *set, struct vs_str s, bool first, encode_rest rest)
 {
-    size_t done = 0;
+    size_t done = 0, blank = 0;
     enum vs_code code = VS_OK;
     for (size_t at = 0; !code && set->count && at < s.n;) {
         struct hit hit = {0, 0, 0};
@@ -225,7 +229,7 @@ static enum vs_code cut_added(struct encoding *e, const struct vs_prefix *set, s
         at = hit.end;
         if (e->t->added[hit.added].single_word && !stands_alone(s, &hit))
             continue;
-        widen(e->t, s, done, &hit);
+        widen(e->t, s, done, &blank, &hit);
         if (hit.begin > done)
             code = rest(e, (struct vs_str){s.p + done, hit.begin - done}, first && done == 0);
         if (!code && hit.begin < hit.end)

@@ -9,6 +9,27 @@
 #define SECONDS 30
 #define LETTERS "{\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": []}"
 
+static const char *repeated(const char *s, size_t n)
+{
+    struct vs_buf b = {0};
+    for (size_t i = 0; i < n; i++)
+        vs_buf_puts(&b, s);
+    const char *out = vst_format("%s", b.p);
+    vs_buf_free(&b);
+    return out;
+}
+
+/* How many ids a text has. */
+static size_t count(const struct vs_tokenizer *t, const char *text)
+{
+    struct vs_ids ids = {0};
+    struct vs_err err;
+    cr_expect_eq(vs_encode(t, vs_cstr(text), &ids, &err), VS_OK, "%s", err.message);
+    const size_t n = ids.count;
+    vs_ids_free(&ids);
+    return n;
+}
+
 /* Each of them begins a run of its own, and the ids of a run go on behind all before it. */
 Test(hostile, tokens_beside_that_are_special_in_turn, .timeout = SECONDS)
 {
@@ -22,5 +43,16 @@ Test(hostile, tokens_beside_that_are_special_in_turn, .timeout = SECONDS)
     cr_expect_eq(t->max_id, N + 1);
     cr_expect_eq(t->moved_count, 0);
     vs_buf_free(&b);
+    tok_end();
+}
+
+/* Each takes all that follow it along; the next one begins behind the first all the same. */
+Test(hostile, blanks_that_take_blanks_along, .timeout = SECONDS)
+{
+    enum { N = 400000 };
+    static const struct added tokens[] = {{" ", "r", 2}, {"\\t", "", 3}};
+    const struct vs_tokenizer *t = tok_open(tok_document(tok_added(tokens, 2), NULL, NULL, LETTERS));
+    cr_expect_eq(count(t, vst_format("a%sb", repeated(" ", N))), N + 2);
+    cr_expect_eq(count(t, vst_format("a%sb", repeated(" \t", N / 2))), N + 2);
     tok_end();
 }
