@@ -33,15 +33,19 @@ struct rewrite {
     struct vs_str in;
     size_t at;
     struct vs_buf out;
-    unsigned in_class; /* 1 inside [...] */
+    bool in_class; /* inside [...] */
+    bool unclosed; /* no } follows: it is not looked for again */
     const char *refused;
 };
 
 /* \p{Name}: scripts are meant as Script, not Script_Extensions; PCRE2 wants that said. */
 static void property(struct rewrite *r)
 {
-    const char *p = r->in.p + r->at, *end = r->in.p + r->in.n, *close = memchr(p, '}', (size_t)(end - p));
-    if (end - p < 4 || p[2] != '{' || !close) {
+    const char *p = r->in.p + r->at, *end = r->in.p + r->in.n;
+    const bool braced = end - p >= 4 && p[2] == '{' && !r->unclosed;
+    const char *close = braced ? memchr(p, '}', (size_t)(end - p)) : NULL;
+    r->unclosed |= braced && !close;
+    if (!close) {
         vs_buf_add(&r->out, p, 2);
         r->at += 2;
         return;
@@ -129,7 +133,7 @@ static void in_class(struct rewrite *r)
         return;
     }
     if (*p == ']')
-        r->in_class = 0;
+        r->in_class = false;
     vs_buf_add(&r->out, p, 1);
     r->at++;
 }
@@ -143,7 +147,7 @@ static void open_class(struct rewrite *r)
         r->refused = "a class that begins with ]";
     vs_buf_add(&r->out, r->in.p + r->at, n);
     r->at += n;
-    r->in_class = 1;
+    r->in_class = true;
 }
 
 /* (?m) of Ruby lets . match line feeds, which PCRE2 writes (?s). */

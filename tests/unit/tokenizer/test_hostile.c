@@ -56,3 +56,14 @@ Test(hostile, blanks_that_take_blanks_along, .timeout = SECONDS)
     cr_expect_eq(count(t, vst_format("a%sb", repeated(" \t", N / 2))), N + 2);
     tok_end();
 }
+
+Test(hostile, patterns_of_properties, .timeout = SECONDS)
+{
+    static const char *const parts[] = {"\\\\pL", "\\\\p{"};
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        const char *replace = vst_format("{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"%s\"}, \"content\": \"\"}", repeated(parts[i], 1000000));
+        const char *found = tok_normal(tok_open(tok_document(NULL, replace, NULL, LETTERS)), "a");
+        cr_expect(strstr(found, "cannot be compiled"), "found %s", found);
+    }
+    tok_end();
+}
