@@ -37,9 +37,4 @@ void vs_bpe_take_back(struct vs_bpe *b, uint32_t mark); /* newest first; only wh
 /* Merges symbols[0 .. *n) in place until no pair is left, lowest rank first, leftmost on ties; *n is the new length. */
 enum vs_code vs_bpe_merge(const struct vs_bpe *b, uint32_t *symbols, uint32_t *n, struct vs_err *err) VS_NODISCARD;
 
-/* Initial symbols of one token: its characters with continuing_subword_prefix and end_of_word_suffix where the model has
- * them. out holds symbols here, not ids. A character that is no entry is VS_EMISMATCH; *bad (may be NULL) is then its text. */
-enum vs_code vs_bpe_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_str *bad,
-                            struct vs_err *err) VS_NODISCARD;
-
 #endif

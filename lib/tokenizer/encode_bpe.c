@@ -131,27 +131,3 @@ enum vs_code vs_bpe_clone(const struct vs_tokenizer *t, struct vs_bpe **out, str
                        t->kind == VS_TOK_BPE ? "opened for ids only" : "it is not a BPE tokenizer");
     return vs_bpe_copy(t->impl->bpe, out, err);
 }
-
-enum vs_code vs_bpe_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_str *bad,
-                            struct vs_err *err)
-{
-    const char *end = token.p + token.n;
-    char shown[200], whole[200];
-    for (const char *p = token.p; p < end;) {
-        uint32_t cp, entry;
-        struct vs_str c = {p, vs_utf8_next(p, end, &cp)};
-        enum vs_code code = symbol_at(t->impl, c, cp, p == token.p, p + c.n == end, &entry, err);
-        if (code == VS_OK && entry == VS_NO_ENTRY) {
-            if (bad)
-                *bad = c;
-            code = vs_fail(err, VS_EMISMATCH, "%s: the symbol \"%s\" of \"%s\" is not in model.vocab", t->path,
-                           vs_escape(shown, sizeof shown, c), vs_escape(whole, sizeof whole, token));
-        }
-        if (code == VS_OK)
-            code = vs_ids_add(out, entry, err);
-        if (code)
-            return code;
-        p += c.n;
-    }
-    return VS_OK;
-}
