@@ -92,6 +92,11 @@ static enum vs_code pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline
     return code;
 }
 
+static enum vs_code need_encoder(const struct vs_tokenizer *t, struct vs_err *err)
+{
+    return t->impl->encoder ? VS_OK : vs_fail(err, VS_EUSAGE, "%s: opened for ids only", t->path);
+}
+
 /* ---- the model ---- */
 
 static enum vs_code encode_word(const struct vs_tokenizer_impl *impl, struct vs_str piece, struct vs_ids *out, struct vs_err *err)
@@ -130,8 +135,10 @@ enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token
     bool inside = t->kind == VS_TOK_WORDPIECE && m->prefix.n && vs_str_starts(token, m->prefix) && token.n > m->prefix.n;
     struct vs_str bare = inside ? (struct vs_str){token.p + m->prefix.n, token.n - m->prefix.n} : token;
     char shown[200];
-    enum vs_code code = t->kind == VS_TOK_BPE ? vs_encode_bpe(impl, token, false, out, err) :
-                        t->kind == VS_TOK_WORDPIECE ? vs_encode_wordpiece(impl, bare, inside, out, err) : vs_model_encode(impl, token, out, err);
+    enum vs_code code = need_encoder(t, err);
+    if (!code)
+        code = t->kind == VS_TOK_BPE ? vs_encode_bpe(impl, token, false, out, err) :
+               t->kind == VS_TOK_WORDPIECE ? vs_encode_wordpiece(impl, bare, inside, out, err) : vs_model_encode(impl, token, out, err);
     if (code)
         return code;
     for (size_t i = from; i < out->count; i++)
@@ -268,9 +275,9 @@ enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct 
     size_t valid = vs_utf8_valid(text.p, text.n);
     if (valid != text.n)
         return vs_fail(err, VS_EFORMAT, "text: byte %zu is not valid UTF-8", valid);
-    if (!t->impl->encoder)
-        return vs_fail(err, VS_EUSAGE, "%s: opened for ids only", t->path);
-    enum vs_code code = pipeline_of(t, &e.p, err);
+    enum vs_code code = need_encoder(t, err);
+    if (!code)
+        code = pipeline_of(t, &e.p, err);
     if (!code)
         code = cut_added(&e, &e.p->raw, text, true, encode_raw);
     vs_pieces_free(&e.pieces);

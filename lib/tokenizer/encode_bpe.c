@@ -15,9 +15,7 @@ struct symbols {
 
 static uint32_t entry_of(const struct vs_tokenizer_impl *impl, struct vs_str s, uint32_t cp)
 {
-    if (cp < VS_CHAR_TABLE && impl->encoder)
-        return impl->encoder->chars[cp];
-    return vs_vocab_find(&impl->vocab, s);
+    return cp < VS_CHAR_TABLE ? impl->encoder->chars[cp] : vs_vocab_find(&impl->vocab, s);
 }
 
 /* The entry of the character [p, p + n), with the prefix and suffix that its place asks for. */

@@ -130,3 +130,21 @@ Test(encode, a_text_is_utf8)
     cr_expect(strstr(tok_ids(t, "a\xc3"), "text: byte 1 is not valid UTF-8"));
     tok_end();
 }
+
+/* What was opened for its ids alone has nothing to encode with. */
+Test(encode, ids_only)
+{
+    static const char *const models[] = {BPE("", ABC, "\"a b\""), WORDPIECE(100), UNIGRAM("", ""),
+                                         "{\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0}}"};
+    for (size_t i = 0; i < COUNT(models); i++) {
+        const char *path = vst_path(vst_tempdir(), "tokenizer.json");
+        struct vs_tokenizer *t;
+        struct vs_err err;
+        vst_write_text(path, tok_document(NULL, NULL, NULL, models[i]));
+        cr_assert_eq(vs_tokenizer_open(path, &(struct vs_tokenizer_options){.ids_only = true}, &t, &err), VS_OK, "%s", err.message);
+        cr_expect(strstr(tok_ids(t, "ab"), "opened for ids only"), "%s: found %s", models[i], tok_ids(t, "ab"));
+        cr_expect(strstr(tok_symbols(t, "ab"), "opened for ids only"), "%s: found %s", models[i], tok_symbols(t, "ab"));
+        vs_tokenizer_close(t);
+    }
+    tok_end();
+}
