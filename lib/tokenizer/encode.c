@@ -40,21 +40,12 @@ static void open_chars(struct vs_encoder *e, const struct vs_tokenizer_impl *imp
     }
 }
 
-static enum vs_code open_unigram(struct vs_encoder *e, const struct vs_tokenizer_impl *impl, struct vs_err *err)
+static double score_of_unknown(const double *scores, uint32_t count)
 {
-    uint32_t count = impl->t.base_count;
-    struct vs_prefix_item *items = vs_calloc(count + 1u, sizeof *items);
-    double least = 0;
-    if (!items)
-        return vs_enomem(err, "the pieces", 0);
-    for (uint32_t i = 0; i < count; i++) {
-        struct vs_str s = vs_vocab_text(&impl->vocab, i);
-        items[i] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
-        least = i == 0 || impl->model.scores[i] < least ? impl->model.scores[i] : least;
-    }
-    e->unk_score = least - 10; /* huggingface/tokenizers models/unigram: K_UNK_PENALTY */
-    vs_prefix_build(&e->pieces, items, count);
-    return VS_OK;
+    double least = count ? scores[0] : 0;
+    for (uint32_t i = 1; i < count; i++)
+        least = scores[i] < least ? scores[i] : least;
+    return least - 10; /* huggingface/tokenizers models/unigram: K_UNK_PENALTY */
 }
 
 enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err)
@@ -62,17 +53,13 @@ enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err)
     struct vs_encoder *e = vs_calloc(1, sizeof *e);
     if (!e)
         return vs_enomem(err, "the encoder", sizeof *e);
-    enum vs_code code = VS_OK;
     open_bytes(impl);
     if (impl->t.kind == VS_TOK_BPE)
         open_chars(e, impl);
-    else if (impl->t.kind == VS_TOK_UNIGRAM)
-        code = open_unigram(e, impl, err);
-    if (code)
-        vs_encoder_close(e);
-    else
-        impl->encoder = e;
-    return code;
+    if (impl->t.kind == VS_TOK_UNIGRAM)
+        e->unk_score = score_of_unknown(impl->model.scores, impl->vocab.count);
+    impl->encoder = e;
+    return VS_OK;
 }
 
 void vs_encoder_close(struct vs_encoder *e)
@@ -81,6 +68,22 @@ void vs_encoder_close(struct vs_encoder *e)
         return;
     vs_prefix_free(&e->pieces);
     vs_free(e);
+}
+
+enum vs_code vs_sort_pieces(const struct vs_tokenizer_impl *impl, struct vs_err *err)
+{
+    const struct vs_vocab *v = &impl->vocab;
+    if (impl->encoder->pieces.items)
+        return VS_OK;
+    struct vs_prefix_item *items = vs_realloc_array(NULL, v->count, sizeof *items);
+    if (!items)
+        return vs_enomem(err, "the pieces", 0);
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct vs_str s = vs_vocab_text(v, i);
+        items[i] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
+    }
+    vs_prefix_build(&impl->encoder->pieces, items, v->count);
+    return VS_OK;
 }
 
 /* The parts of the pipeline are opened when they are first used: a file with a component that is not handled can still be

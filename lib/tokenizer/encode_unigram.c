@@ -110,7 +110,7 @@ enum vs_code vs_encode_unigram(const struct vs_tokenizer_impl *impl, struct vs_s
     if (!nodes)
         return vs_enomem(err, "the best path over a text", (piece.n + 1) * sizeof *nodes);
     nodes[0].reached = true;
-    enum vs_code code = VS_OK;
+    enum vs_code code = vs_sort_pieces(impl, err);
     for (uint32_t at = 0; at < piece.n && code == VS_OK;) {
         uint32_t cp, len = vs_utf8_next(piece.p + at, piece.p + piece.n, &cp);
         code = extend(impl, piece, nodes, at, len, err);

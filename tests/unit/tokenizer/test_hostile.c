@@ -67,3 +67,15 @@ Test(hostile, patterns_of_properties, .timeout = SECONDS)
     }
     tok_end();
 }
+
+/* Pieces are short, words are not: no more of a word is looked at than a piece could have. */
+Test(hostile, words_of_any_length, .timeout = SECONDS)
+{
+    enum { N = 40000 };
+    const struct vs_tokenizer *t = tok_open(tok_document(NULL, NULL, NULL, "{\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", "
+                                            "\"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 1000000, "
+                                            "\"vocab\": {\"[UNK]\": 0, \"a\": 1, \"##a\": 2}}"));
+    cr_expect_eq(count(t, repeated("a", N)), N);
+    cr_expect_eq(count(t, vst_format("%sb", repeated("a", N))), 1);
+    tok_end();
+}
