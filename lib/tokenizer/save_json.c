@@ -169,40 +169,36 @@ static void put_added(struct vs_buf *b, struct vs_str text, const struct places 
         vs_buf_puts(b, "],");
 }
 
-static enum vs_code splice(struct vs_edits *edits, size_t at, const struct vs_buf *b, struct vs_err *err)
+static enum vs_code insert(struct vs_edits *edits, size_t at, struct vs_buf *b, struct vs_err *err)
 {
-    if (b->failed)
-        return vs_enomem(err, "tokenizer.json", b->n);
-    return b->n ? vs_edit(edits, at, at, (struct vs_str){b->p, b->n}, err) : VS_OK;
+    return vs_save_splice(edits, at, at, b, "tokenizer.json", err);
 }
 
 enum vs_code vs_save_tokenizer_json(const char *file, struct vs_str text, const struct vs_save *s, struct vs_buf *out, struct vs_err *err)
 {
     struct places p;
     struct vs_edits edits = {0};
-    struct vs_buf vocab = {0}, merges = {0}, added = {0};
+    struct vs_buf b = {0};
     enum vs_code code = find_places(file, text, &p, err);
     if (!code && (!p.has_vocab || (s->merge_count && !p.has_merges)))
         code = vs_fail(err, VS_EFORMAT, "%s: /model: no %s", file, p.has_vocab ? "merges" : "vocab");
     if (!code && s->entry_count) {
-        put_entries(&vocab, text, &p, s);
-        code = splice(&edits, p.vocab.at, &vocab, err);
+        put_entries(&b, text, &p, s);
+        code = insert(&edits, p.vocab.at, &b, err);
     }
     if (!code && s->merge_count)
-        code = put_merges(&merges, file, text, &p.merges, s, err);
+        code = put_merges(&b, file, text, &p.merges, s, err);
     if (!code && s->merge_count)
-        code = splice(&edits, p.merges.at, &merges, err);
+        code = insert(&edits, p.merges.at, &b, err);
     if (!code && s->added_count) {
-        put_added(&added, text, &p, s);
-        code = splice(&edits, p.has_added ? p.added.at : p.top, &added, err);
+        put_added(&b, text, &p, s);
+        code = insert(&edits, p.has_added ? p.added.at : p.top, &b, err);
     }
     if (!code && s->special_count)
         code = promote(file, text, s, &edits, err);
     if (!code)
         code = vs_edits_apply(&edits, file, text, out, err);
     vs_edits_free(&edits);
-    vs_buf_free(&vocab);
-    vs_buf_free(&merges);
-    vs_buf_free(&added);
+    vs_buf_free(&b);
     return code;
 }

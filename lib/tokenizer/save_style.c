@@ -3,6 +3,7 @@
  * The layout of a container, so that what is appended looks like what was there.
  */
 #include <string.h>
+#include "json/edit.h"
 #include "json/scan.h"
 #include "tokenizer/save.h"
 
@@ -52,6 +53,15 @@ bool vs_save_tail(struct vs_json *j, struct vs_tail *tail)
     if (object && !tail->empty)
         tail->colon = colon_before((struct vs_str){j->text, j->n}, tail->last_value);
     return !j->failed;
+}
+
+enum vs_code vs_save_splice(struct vs_edits *edits, size_t begin, size_t end, struct vs_buf *b, const char *file, struct vs_err *err)
+{
+    enum vs_code code = b->failed ? vs_enomem(err, file, b->n) : VS_OK;
+    if (!code && b->n)
+        code = vs_edit(edits, begin, end, (struct vs_str){b->p, b->n}, err);
+    vs_buf_free(b);
+    return code;
 }
 
 void vs_save_joint(struct vs_buf *b, const struct vs_tail *tail, bool first)
