@@ -228,6 +228,8 @@ static enum vs_code cuts(const struct vs_pipeline *p, const struct vs_step *s, s
         break;
     default: break;
     }
+    if (!code && b.failed)
+        code = vs_enomem(err, "normalised text", b.n);
     vs_buf_free(&b);
     return code;
 }
