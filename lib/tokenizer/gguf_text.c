@@ -362,7 +362,7 @@ enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir,
     if (!code)
         code = vs_tokenizer_from_gguf(g, cancel, &t, err);
     if (!code) {
-        x.l = (struct vs_load){.impl = t->impl, .t = t, .cancel = cancel};
+        x.l = (struct vs_load){.impl = t->impl, .t = t, .wish = {.cancel = cancel}};
         code = teach(&x);
     }
     vs_jdoc_free(&x.data);

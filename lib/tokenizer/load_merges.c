@@ -217,7 +217,7 @@ enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_st
         if (build(l, b, span.begin, err))
             l->j.at = after;
     }
-    if (l->ids_only) { /* built for the checks alone */
+    if (l->wish.ids_only) { /* built for the checks alone */
         vs_bpe_free(l->impl->bpe);
         l->impl->bpe = NULL;
     }
