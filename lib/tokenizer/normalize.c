@@ -115,26 +115,21 @@ static void bert_clean(const struct vs_step *s, struct vs_str text, struct vs_bu
     }
 }
 
-static struct vs_str of(const struct vs_buf *b)
-{
-    return (struct vs_str){b->p ? b->p : "", b->n};
-}
-
 static enum vs_code bert(const struct vs_step *s, struct vs_str text, struct vs_buf *out, struct vs_err *err)
 {
     struct vs_buf a = {0}, b = {0};
     enum vs_code code = VS_OK;
     bert_clean(s, text, &a);
     if (s->accents) {
-        code = normal_form(of(&a), UTF8PROC_DECOMPOSE, &b, err);
+        code = normal_form(vs_buf_view(&a), UTF8PROC_DECOMPOSE, &b, err);
         a.n = 0;
         if (!code)
-            strip_marks(of(&b), vs_is_nonspacing, &a);
+            strip_marks(vs_buf_view(&b), vs_is_nonspacing, &a);
     }
     if (!code && s->lower)
-        lowercase(of(&a), out);
+        lowercase(vs_buf_view(&a), out);
     else if (!code)
-        vs_buf_str(out, of(&a));
+        vs_buf_str(out, vs_buf_view(&a));
     out->failed |= a.failed || b.failed;
     vs_buf_free(&a);
     vs_buf_free(&b);
@@ -249,7 +244,7 @@ enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, 
             code = run_step(p, &p->normalizer.items[i], text, b, err);
         if (!code && b->failed)
             code = vs_enomem(err, "normalised text", b->n);
-        text = of(b);
+        text = vs_buf_view(b);
     }
     if (!code)
         vs_buf_str(out, text);
