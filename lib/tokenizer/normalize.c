@@ -138,15 +138,12 @@ static enum vs_code bert(const struct vs_step *s, struct vs_str text, struct vs_
 
 static void replace_string(const struct vs_step *s, struct vs_str text, struct vs_buf *out)
 {
-    for (size_t at = 0; at < text.n;) {
-        struct vs_str rest = {text.p + at, text.n - at};
-        bool hit = s->pattern.n && vs_str_starts(rest, s->pattern);
-        if (hit)
-            vs_buf_str(out, s->with);
-        else
-            vs_buf_add(out, rest.p, 1);
-        at += hit ? s->pattern.n : 1;
+    const char *at = text.p, *end = text.p + text.n;
+    for (const char *hit; at < end && s->pattern.n && (hit = memmem(at, (size_t)(end - at), s->pattern.p, s->pattern.n)); at = hit + s->pattern.n) {
+        vs_buf_add(out, at, (size_t)(hit - at));
+        vs_buf_str(out, s->with);
     }
+    vs_buf_add(out, at, (size_t)(end - at));
 }
 
 static enum vs_code replace(const struct vs_pipeline *p, const struct vs_step *s, struct vs_str text, struct vs_buf *out, struct vs_err *err)

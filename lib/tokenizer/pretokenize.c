@@ -94,17 +94,15 @@ static enum vs_code split_regex(struct cutter *c, const struct vs_regex *re, str
 static enum vs_code split_string(struct cutter *c, struct vs_str text)
 {
     struct runs r = {.c = c, .text = text};
+    const struct vs_str pattern = c->s->pattern;
     size_t done = 0;
     enum vs_code code = VS_OK;
-    for (size_t at = 0; !code && c->s->pattern.n && at + c->s->pattern.n <= text.n;) {
-        if (memcmp(text.p + at, c->s->pattern.p, c->s->pattern.n) != 0) {
-            at++;
-            continue;
-        }
+    for (const char *hit; !code && done < text.n && pattern.n && (hit = memmem(text.p + done, text.n - done, pattern.p, pattern.n));) {
+        const size_t at = (size_t)(hit - text.p);
         code = add_run(&r, done, at, c->s->invert);
         if (!code)
-            code = add_run(&r, at, at + c->s->pattern.n, !c->s->invert);
-        done = at += c->s->pattern.n;
+            code = add_run(&r, at, at + pattern.n, !c->s->invert);
+        done = at + pattern.n;
     }
     if (!code)
         code = add_run(&r, done, text.n, c->s->invert);

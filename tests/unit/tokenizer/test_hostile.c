@@ -79,3 +79,14 @@ Test(hostile, words_of_any_length, .timeout = SECONDS)
     cr_expect_eq(count(t, vst_format("%sb", repeated("a", N))), 1);
     tok_end();
 }
+
+/* The text nearly has the pattern, at every place. */
+Test(hostile, a_long_plain_pattern, .timeout = SECONDS)
+{
+    enum { N = 1500000 };
+    const char *pattern = vst_format("\"pattern\": {\"String\": \"%sb\"}", repeated("a", N)), *text = repeated("a", 2 * N);
+    const char *replace = vst_format("{\"type\": \"Replace\", %s, \"content\": \"\"}", pattern);
+    const char *split = vst_format("{\"type\": \"Split\", %s, \"behavior\": \"Isolated\", \"invert\": false}", pattern);
+    cr_expect_eq(count(tok_open(tok_document(NULL, replace, split, LETTERS)), text), 2 * N);
+    tok_end();
+}
