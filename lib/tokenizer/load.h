@@ -57,6 +57,10 @@ enum vs_code vs_measure_ids(struct vs_tokenizer_impl *impl, struct vs_err *err) 
 /* Append to t->added, t->named and t->repeats; VS_ENOMEM only. Texts must live as long as the tokenizer. */
 enum vs_code vs_load_add(struct vs_load *l, const struct vs_added *token, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_load_named(struct vs_load *l, const struct vs_named_token *n, struct vs_err *err) VS_NODISCARD;
+/* Each token under a name carries it: a name of a megabyte over a list of as many would take a terabyte. What has a longer one is not read,
+ * and that is a finding. */
+#define VS_NAME_MAX 255u
+enum vs_code vs_load_long_name(struct vs_load *l, const char *file, struct vs_str name, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_load_repeat(struct vs_load *l, const struct vs_repeat *r, struct vs_err *err) VS_NODISCARD;
 /* Adds to the scanner's message where in the document it failed. Returns false. */
 bool vs_load_where(struct vs_load *l, const char *fmt, ...) VS_PRINTF(2, 3);

@@ -164,13 +164,15 @@ static enum vs_code name_tokens(struct siblings *s, const char *file, const stru
 {
     enum vs_code code = VS_OK;
     for (const struct vs_jval *v = doc->root->child; v && code == VS_OK; v = v->next) {
-        if (vs_str_ends(v->key, VS_LIT("_token")))
-            code = name_one(s, file, v, v->key, -1, err);
-        if (!vs_str_ends(v->key, VS_LIT("_special_tokens")) || v->type != VS_JSON_ARRAY)
-            continue;
+        const bool one = vs_str_ends(v->key, VS_LIT("_token")), list = vs_str_ends(v->key, VS_LIT("_special_tokens")) && v->type == VS_JSON_ARRAY;
         int place = 0;
-        for (const struct vs_jval *c = v->child; c && code == VS_OK; c = c->next)
-            code = name_one(s, file, c, v->key, place++, err);
+        if ((one || list) && v->key.n > VS_NAME_MAX)
+            code = vs_load_long_name(s->l, file, v->key, err);
+        else if (one)
+            code = name_one(s, file, v, v->key, -1, err);
+        else
+            for (const struct vs_jval *c = list ? v->child : NULL; c && code == VS_OK; c = c->next)
+                code = name_one(s, file, c, v->key, place++, err);
     }
     return code;
 }
