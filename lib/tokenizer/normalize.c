@@ -2,7 +2,7 @@
  *
  * Normalizers, one after the other, each from one buffer into another.
  */
-#include <stdlib.h>
+#include <string.h>
 #include "tokenizer/alphabet.h"
 #include "tokenizer/steps.h"
 #include "tokenizer/unicode.h"
@@ -21,22 +21,72 @@ static bool is_ascii(struct vs_str s)
     return true;
 }
 
+static unsigned class_of(utf8proc_int32_t cp)
+{
+    return utf8proc_get_property(cp)->combining_class;
+}
+
+/* Marks by their class, those of one class as they stand. */
+static bool sort_marks(utf8proc_int32_t *marks, size_t n)
+{
+    size_t places[257] = {0};
+    utf8proc_int32_t *sorted = vs_realloc_array(NULL, n, sizeof *sorted);
+    for (size_t i = 0; sorted && i < n; i++)
+        places[class_of(marks[i]) + 1]++;
+    for (unsigned c = 0; c < 256; c++)
+        places[c + 1] += places[c];
+    for (size_t i = 0; sorted && i < n; i++)
+        sorted[places[class_of(marks[i])]++] = marks[i];
+    if (sorted)
+        memcpy(marks, sorted, n * sizeof *marks);
+    vs_free(sorted);
+    return sorted;
+}
+
+/* Each run of marks: utf8proc_decompose, which exchanges neighbours, takes the square of its length. */
+static bool order_marks(utf8proc_int32_t *cp, size_t n)
+{
+    for (size_t i = 0, begin; i < n; i++) {
+        bool in_order = true;
+        for (begin = i; i < n && class_of(cp[i]); i++)
+            in_order = in_order && (i == begin || class_of(cp[i - 1]) <= class_of(cp[i]));
+        if (!in_order && !sort_marks(cp + begin, i - begin))
+            return false;
+    }
+    return true;
+}
+
 /* utf8proc's normal forms. Its tables are newer than those of the Rust library (Unicode 9): characters that came later are
  * composed here and left alone there. */
 static enum vs_code normal_form(struct vs_str text, utf8proc_option_t form, struct vs_buf *out, struct vs_err *err)
 {
-    utf8proc_uint8_t *result = NULL;
+    const utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_STABLE | form);
+    struct vs_buf wide = {0}; /* of code points */
+    enum vs_code code = VS_OK;
     if (is_ascii(text)) {
         vs_buf_str(out, text);
         return VS_OK;
     }
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n, &result,
-                                      (utf8proc_option_t)(UTF8PROC_STABLE | form));
-    if (n < 0)
-        return n == UTF8PROC_ERROR_NOMEM ? vs_enomem(err, "normalised text", text.n) : vs_fail(err, VS_EFORMAT, "text: %s", utf8proc_errmsg(n));
-    vs_buf_add(out, result, (size_t)n);
-    free(result); /* utf8proc's own block */
-    return VS_OK;
+    for (const char *p = text.p, *end = p + text.n; !code && p < end;) {
+        utf8proc_int32_t parts[32]; /* the longest there are have 18 */
+        int boundary = 0;
+        uint32_t cp;
+        p += vs_utf8_next(p, end, &cp);
+        utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)cp, parts, 32, options, &boundary);
+        if (n < 0)
+            code = vs_fail(err, VS_EFORMAT, "text: %s", utf8proc_errmsg(n));
+        else
+            vs_buf_add(&wide, parts, (size_t)n * sizeof *parts);
+    }
+    utf8proc_int32_t *points = (utf8proc_int32_t *)(void *)wide.p;
+    utf8proc_ssize_t count = (utf8proc_ssize_t)(wide.n / sizeof *points);
+    if (!code && (wide.failed || !order_marks(points, (size_t)count)))
+        code = vs_enomem(err, "normalised text", text.n);
+    count = code ? 0 : utf8proc_normalize_utf32(points, count, options);
+    for (utf8proc_ssize_t i = 0; i < count; i++)
+        put_char(out, (uint32_t)points[i]);
+    vs_buf_free(&wide);
+    return code;
 }
 
 static void lowercase(struct vs_str text, struct vs_buf *out)

@@ -90,3 +90,18 @@ Test(hostile, a_long_plain_pattern, .timeout = SECONDS)
     cr_expect_eq(count(tok_open(tok_document(NULL, replace, split, LETTERS)), text), 2 * N);
     tok_end();
 }
+
+/* Above and below in turn: in order they are all those above behind all those below. */
+Test(hostile, marks_upon_marks, .timeout = SECONDS)
+{
+    enum { N = 300000 };
+    static const char *const forms[] = {"NFC", "NFD", "NFKC", "NFKD"};
+    const char *text = vst_format("a%s", repeated("\xcc\x81\xcc\xa7", N)); /* U+0301 of class 230, U+0327 of 202 */
+    const char *composed = vst_format("\xc3\xa1%s%s", repeated("\xcc\xa7", N), repeated("\xcc\x81", N - 1));
+    const char *apart = vst_format("a%s%s", repeated("\xcc\xa7", N), repeated("\xcc\x81", N));
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        const struct vs_tokenizer *t = tok_open(tok_document(NULL, vst_format("{\"type\": \"%s\"}", forms[i]), NULL, LETTERS));
+        cr_expect(strcmp(tok_normal(t, text), forms[i][strlen(forms[i]) - 1] == 'C' ? composed : apart) == 0, "%s", forms[i]);
+    }
+    tok_end();
+}
