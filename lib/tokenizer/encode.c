@@ -23,12 +23,12 @@ enum vs_code vs_ids_reserve(struct vs_ids *ids, size_t more, struct vs_err *err)
 
 /* ---- the encoder ---- */
 
-static void open_bytes(struct vs_tokenizer_impl *impl)
+static void open_bytes(struct vs_encoder *e, const struct vs_tokenizer_impl *impl)
 {
     for (unsigned byte = 0; byte < 256; byte++) {
         char name[8];
         int n = snprintf(name, sizeof name, "<0x%02X>", byte);
-        impl->model.byte_entry[byte] = vs_vocab_find(&impl->vocab, (struct vs_str){name, (size_t)n});
+        e->bytes[byte] = vs_vocab_find(&impl->vocab, (struct vs_str){name, (size_t)n});
     }
 }
 
@@ -53,7 +53,8 @@ enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err)
     struct vs_encoder *e = vs_calloc(1, sizeof *e);
     if (!e)
         return vs_enomem(err, "the encoder", sizeof *e);
-    open_bytes(impl);
+    if (impl->t.byte_fallback)
+        open_bytes(e, impl);
     if (impl->t.kind == VS_TOK_BPE)
         open_chars(e, impl);
     if (impl->t.kind == VS_TOK_UNIGRAM)
@@ -103,6 +104,18 @@ static enum vs_code encode_word(const struct vs_tokenizer_impl *impl, struct vs_
         return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is no token, and there is no unknown token", impl->t.path,
                        vs_escape(shown, sizeof shown, piece));
     return vs_ids_add(out, entry, err);
+}
+
+enum vs_code vs_encode_bytes(const struct vs_tokenizer_impl *impl, struct vs_str s, struct vs_ids *out, bool *done, struct vs_err *err)
+{
+    const uint32_t *entries = impl->encoder->bytes;
+    enum vs_code code = VS_OK;
+    *done = impl->t.byte_fallback;
+    for (size_t i = 0; i < s.n && *done; i++)
+        *done = entries[(unsigned char)s.p[i]] != VS_NO_ENTRY;
+    for (size_t i = 0; i < s.n && *done && code == VS_OK; i++)
+        code = vs_ids_add(out, entries[(unsigned char)s.p[i]], err);
+    return code;
 }
 
 enum vs_code vs_model_encode(const struct vs_tokenizer_impl *impl, struct vs_str piece, struct vs_ids *out, struct vs_err *err)

@@ -48,26 +48,13 @@ static enum vs_code flush_unk(struct symbols *s)
     return vs_ids_add(s->out, s->impl->model.unk, s->err);
 }
 
-/* All bytes of the character have a token: they are written, and an unknown token that waits stays behind them, as in
- * the Rust library. */
-static enum vs_code byte_tokens(struct symbols *s, struct vs_str c, bool *done)
-{
-    const uint32_t *entries = s->impl->model.byte_entry;
-    *done = s->impl->t.byte_fallback;
-    for (size_t i = 0; i < c.n && *done; i++)
-        *done = entries[(unsigned char)c.p[i]] != VS_NO_ENTRY;
-    enum vs_code code = VS_OK;
-    for (size_t i = 0; i < c.n && *done && code == VS_OK; i++)
-        code = vs_ids_add(s->out, entries[(unsigned char)c.p[i]], s->err);
-    return code;
-}
-
+/* Its bytes, and an unknown token that waits stays behind them, as in the Rust library; or the unknown token. */
 static enum vs_code unknown(struct symbols *s, struct vs_str c)
 {
     const struct vs_model *m = &s->impl->model;
     bool done;
     char shown[200];
-    enum vs_code code = byte_tokens(s, c, &done);
+    enum vs_code code = vs_encode_bytes(s->impl, c, s->out, &done, s->err);
     if (code || done || !m->unk_token.p)
         return code; /* without an unknown token the character is dropped */
     if (m->unk == VS_NO_ENTRY)

@@ -22,7 +22,6 @@ struct vs_model {
     uint64_t max_chars;                      /* WordPiece: max_input_chars_per_word */
     struct vs_str word_begin;                /* WordPiece: what the vocabulary spells in front of a word; a continuation has prefix */
     double *scores;                          /* Unigram: one per entry */
-    uint32_t byte_entry[256];                /* of <0x00> ... <0xFF>, or VS_NO_ENTRY; filled with byte_fallback */
 };
 
 /* Who has an id: an entry, or an added token where ADDED is set. */

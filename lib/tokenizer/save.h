@@ -50,6 +50,7 @@ enum vs_code vs_save_list_specials(struct vs_json *j, const struct vs_save *s, b
                                    struct vs_err *err) VS_NODISCARD;
 /* Has the document a list of special tokens? Any other text has none. VS_ENOMEM only. */
 enum vs_code vs_save_names_specials(struct vs_str text, bool *yes, struct vs_err *err) VS_NODISCARD;
+static inline struct vs_str vs_save_part(struct vs_str text, size_t begin, size_t end) { return (struct vs_str){text.p + begin, end - begin}; }
 bool vs_save_tail(struct vs_json *j, struct vs_tail *tail); /* consumes the container that comes next */
 /* Puts the text of b, of which file says whose it is when memory is short, in the place of [begin, end); an empty one changes nothing. Frees b. */
 enum vs_code vs_save_splice(struct vs_edits *edits, size_t begin, size_t end, struct vs_buf *b, const char *file, struct vs_err *err) VS_NODISCARD;

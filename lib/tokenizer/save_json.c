@@ -68,11 +68,6 @@ static enum vs_code promote(const char *file, struct vs_str text, const struct v
     return code;
 }
 
-static struct vs_str part(struct vs_str text, size_t begin, size_t end)
-{
-    return (struct vs_str){text.p + begin, end - begin};
-}
-
 /* A list [a, b]: what stands after the bracket, between the two, and before the closing one. */
 struct pair_style { struct vs_str open, join, close; };
 
@@ -88,9 +83,9 @@ static struct pair_style style_of_pair(struct vs_str list)
     while (n < 2 && vs_json_item(&j) && vs_json_skip(&j, &items[n]))
         n++;
     if (n == 2) {
-        style.open = part(list, 1, items[0].begin);
-        style.join = part(list, items[0].end, items[1].begin);
-        style.close = part(list, items[1].end, list.n - 1);
+        style.open = vs_save_part(list, 1, items[0].begin);
+        style.join = vs_save_part(list, items[0].end, items[1].begin);
+        style.close = vs_save_part(list, items[1].end, list.n - 1);
     }
     vs_arena_free(&scratch);
     return style;
@@ -99,7 +94,7 @@ static struct pair_style style_of_pair(struct vs_str list)
 static void put_entries(struct vs_buf *b, struct vs_str text, const struct places *p, const struct vs_save *s)
 {
     const struct vs_tail *tail = &p->vocab;
-    struct pair_style pair = style_of_pair(p->vocab_is_list && !tail->empty ? part(text, tail->last_begin, tail->last_end) : VS_LIT("[]"));
+    struct pair_style pair = style_of_pair(p->vocab_is_list && !tail->empty ? vs_save_part(text, tail->last_begin, tail->last_end) : VS_LIT("[]"));
     for (uint32_t i = 0; i < s->entry_count; i++) {
         vs_save_joint(b, tail, i == 0);
         if (p->vocab_is_list) {
@@ -127,7 +122,7 @@ static enum vs_code put_merges(struct vs_buf *b, const char *file, struct vs_str
                                struct vs_err *err)
 {
     bool strings = !tail->empty && text.p[tail->last_begin] == '"';
-    struct pair_style pair = style_of_pair(tail->empty || strings ? VS_LIT("[]") : part(text, tail->last_begin, tail->last_end));
+    struct pair_style pair = style_of_pair(tail->empty || strings ? VS_LIT("[]") : vs_save_part(text, tail->last_begin, tail->last_end));
     for (uint32_t i = 0; i < s->merge_count; i++) {
         const struct vs_save_merge *m = &s->merges[i];
         vs_save_joint(b, tail, i == 0);
@@ -158,7 +153,7 @@ static enum vs_code put_merges(struct vs_buf *b, const char *file, struct vs_str
 static void put_added(struct vs_buf *b, struct vs_str text, const struct places *p, const struct vs_save *s)
 {
     const struct vs_tail *tail = &p->added;
-    struct vs_object_style style = vs_save_object_style(!tail->empty ? part(text, tail->last_begin, tail->last_end) : VS_LIT(""));
+    struct vs_object_style style = vs_save_object_style(!tail->empty ? vs_save_part(text, tail->last_begin, tail->last_end) : VS_LIT(""));
     if (!p->has_added)
         vs_buf_puts(b, "\"added_tokens\": [");
     for (uint32_t i = 0; i < s->added_count; i++) {

@@ -31,7 +31,7 @@ static enum vs_code append_decoder(struct sibling *x, struct vs_json *j, struct 
     }
     if (!vs_save_tail(j, &tail))
         return VS_OK; /* the scanner has the error */
-    struct vs_str last = tail.empty ? VS_LIT("") : (struct vs_str){x->text.p + tail.last_value, tail.last_end - tail.last_value};
+    struct vs_str last = tail.empty ? VS_LIT("") : vs_save_part(x->text, tail.last_value, tail.last_end);
     struct vs_object_style style = vs_save_object_style(last);
     for (uint32_t i = 0; i < x->save->added_count; i++) {
         vs_save_joint(&b, &tail, b.n == 0);

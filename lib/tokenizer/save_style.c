@@ -7,19 +7,14 @@
 #include "json/scan.h"
 #include "tokenizer/save.h"
 
-static struct vs_str between(struct vs_str s, size_t from, size_t to)
-{
-    return (struct vs_str){s.p + from, to - from};
-}
-
 /* What stands before an element: behind the comma, or for the first one behind the bracket. A lone element on the line
  * of its bracket does not tell, so a space is taken. */
 static struct vs_str space_before(struct vs_str s, size_t from, size_t begin, bool first)
 {
     const char *comma = first ? NULL : memchr(s.p + from, ',', begin - from);
     if (comma)
-        return between(s, (size_t)(comma - s.p) + 1, begin);
-    return begin > from ? between(s, from, begin) : VS_LIT(" ");
+        return vs_save_part(s, (size_t)(comma - s.p) + 1, begin);
+    return begin > from ? vs_save_part(s, from, begin) : VS_LIT(" ");
 }
 
 /* From the end of a key to its value. */
@@ -28,7 +23,7 @@ static struct vs_str colon_before(struct vs_str s, size_t value)
     size_t key_end = value;
     while (key_end > 0 && s.p[key_end - 1] != '"')
         key_end--;
-    return between(s, key_end, value);
+    return vs_save_part(s, key_end, value);
 }
 
 bool vs_save_tail(struct vs_json *j, struct vs_tail *tail)
@@ -91,12 +86,12 @@ struct vs_object_style vs_save_object_style(struct vs_str object)
         size_t begin = (size_t)(quote - object.p);
         style.space = space_before(object, previous_end, begin, members == 0);
         if (members++ == 0)
-            style.open = between(object, 1, begin);
+            style.open = vs_save_part(object, 1, begin);
         style.colon = colon_before(object, value.begin);
         previous_end = value.end;
     }
     if (members)
-        style.close = between(object, previous_end, object.n - 1);
+        style.close = vs_save_part(object, previous_end, object.n - 1);
     if (vs_json_end(&j, &ignored) != VS_OK) /* the caller has scanned it before; a layout is never worth an error */
         style = (struct vs_object_style){VS_LIT(""), VS_LIT(" "), VS_LIT(": "), VS_LIT("")};
     vs_arena_free(&scratch);
