@@ -21,8 +21,6 @@ struct vs_bpe_merge { uint32_t left, right, product; };
 
 /* VS_EUSAGE when t is not BPE or was opened with ids_only. */
 enum vs_code vs_bpe_clone(const struct vs_tokenizer *t, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
-/* An empty table with room for count pairs. */
-enum vs_code vs_bpe_new(uint64_t count, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
 /* A table of a whole merge list. ranks: one for each merge; NULL: its place in the list. *twin is the place of the
  * first pair that repeats an earlier one (*out is NULL then), or count. */
 enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, const uint32_t *ranks, uint64_t count, struct vs_bpe **out, uint64_t *twin,

@@ -21,6 +21,12 @@ enum vs_code vs_ids_reserve(struct vs_ids *ids, size_t more, struct vs_err *err)
     return VS_OK;
 }
 
+void vs_ids_free(struct vs_ids *ids)
+{
+    vs_free(ids->ids);
+    *ids = (struct vs_ids){0};
+}
+
 /* ---- the encoder ---- */
 
 static void open_bytes(struct vs_encoder *e, const struct vs_tokenizer_impl *impl)

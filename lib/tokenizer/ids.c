@@ -197,7 +197,9 @@ static enum vs_code refuse_holes(struct vs_load *l, struct vs_err *err)
     uint32_t missing = 0;
     for (uint32_t i = 0; i < t->hole_count; i++)
         missing += t->holes[i].end - t->holes[i].begin;
-    return l->wish.holes || !missing ? VS_OK : refuse(l, err, "%u id%s below %u belong%s to no token, the first is %u: a count of tokens is not the number of rows",
+    if (l->wish.holes || !missing)
+        return VS_OK;
+    return refuse(l, err, "%u id%s below %u belong%s to no token, the first is %u: a count of tokens is not the number of rows",
                   missing, missing == 1 ? "" : "s", t->rows_needed, missing == 1 ? "s" : "", t->holes[0].begin);
 }
 

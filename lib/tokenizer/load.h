@@ -41,8 +41,8 @@ static inline enum vs_code vs_load_look(const struct vs_load *l, uint64_t at, st
 
 enum vs_code vs_load_json(struct vs_load *l, const char *path, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_load_model(struct vs_load *l, struct vs_err *err) VS_NODISCARD; /* the scanner stands before the object */
-/* Resolves the merge list at span of the scanner's text; product = left + right without its first prefix.n bytes. */
-enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_str prefix, struct vs_err *err) VS_NODISCARD;
+/* Resolves the merge list that begins at a byte of the scanner's text; product = left + right without continuing_subword_prefix. */
+enum vs_code vs_load_merges(struct vs_load *l, size_t begin, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_load_siblings(struct vs_load *l, const char *dir, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_load_embedded(struct vs_load *l, struct vs_err *err) VS_NODISCARD; /* ids in post_processor and padding */
 

@@ -203,18 +203,18 @@ static bool build(struct vs_load *l, struct batch *b, size_t begin, struct vs_er
                         vs_escape(right, sizeof right, vs_vocab_text(v, m->right)), (unsigned long long)first, (unsigned long long)twin);
 }
 
-enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_str prefix, struct vs_err *err)
+enum vs_code vs_load_merges(struct vs_load *l, size_t begin, struct vs_err *err)
 {
-    l->j.at = span.begin;
+    l->j.at = begin;
     struct batch *b = vs_calloc(1, sizeof *b);
     if (!b)
         return vs_enomem(err, "the merges", sizeof *b);
     b->l = l;
-    b->prefix = prefix.n;
+    b->prefix = l->impl->model.prefix.n;
     const bool read = read_list(l, b);
     if (read) {
         size_t after = l->j.at;
-        if (build(l, b, span.begin, err))
+        if (build(l, b, begin, err))
             l->j.at = after;
     }
     if (l->wish.ids_only) { /* built for the checks alone */

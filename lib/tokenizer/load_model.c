@@ -22,7 +22,7 @@ struct state {
     bool vocab_is_list, resolved;
     uint64_t unk_id;
     bool has_unk_id;
-    struct vs_span merges;
+    struct vs_span merges;      /* of the list, until it is resolved */
 };
 
 static bool no_memory(struct vs_json *j)
@@ -184,8 +184,7 @@ static bool merges(struct vs_load *l, struct state *s, struct vs_err *err)
     if ((s->seen & needs) != needs || s->vocab_is_list)
         return vs_json_skip(&l->j, &s->merges);
     s->resolved = true;
-    s->merges.begin = l->j.at;
-    return vs_load_merges(l, s->merges, l->impl->model.prefix, err) == VS_OK;
+    return vs_load_merges(l, l->j.at, err) == VS_OK;
 }
 
 static bool unk_id(struct vs_load *l, struct state *s)
@@ -287,7 +286,7 @@ enum vs_code vs_load_model(struct vs_load *l, struct vs_err *err)
     bool ok = fields(l, &s, err) && complete(l, &s) && unknown_token(l, &s);
     if (ok && l->t->kind == VS_TOK_BPE && !s.resolved) {
         size_t after = l->j.at;
-        ok = vs_load_merges(l, s.merges, l->impl->model.prefix, err) == VS_OK;
+        ok = vs_load_merges(l, s.merges.begin, err) == VS_OK;
         l->j.at = after;
     }
     if (l->j.failed)

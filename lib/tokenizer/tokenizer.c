@@ -217,9 +217,3 @@ uint32_t vs_used_id(const struct vs_tokenizer *t, uint32_t position)
 {
     return t->impl->owners[position].id;
 }
-
-void vs_ids_free(struct vs_ids *ids)
-{
-    vs_free(ids->ids);
-    *ids = (struct vs_ids){0};
-}
