@@ -28,42 +28,32 @@ static void find_in_model(struct vs_json *j, struct places *p)
     }
 }
 
-static enum vs_code find_places(const char *file, struct vs_str text, struct places *p, struct vs_err *err)
+/* Where something is put, and the flags of the tokens that are there already. */
+static enum vs_code find_places(const char *file, struct vs_str text, const struct vs_save *s, struct places *p, struct vs_edits *edits,
+                                struct vs_err *err)
 {
-    struct vs_json j;
+    struct vs_json j, twin;
+    enum vs_code code = VS_OK;
     struct vs_arena scratch = {0};
     struct vs_str key;
     *p = (struct places){.added = {.empty = true, .space = VS_LIT(" ")}};
     vs_json_begin(&j, file, text.p, text.n, &scratch);
     vs_json_object(&j);
     p->top = j.at;
-    while (vs_json_key(&j, &key)) {
-        if (vs_str_is(key, "model"))
-            find_in_model(&j, p);
-        else if (vs_str_is(key, "added_tokens"))
-            p->has_added = vs_save_tail(&j, &p->added);
-        else
-            vs_json_skip(&j, NULL);
-    }
-    enum vs_code code = vs_json_end(&j, err);
-    vs_arena_free(&scratch);
-    return code;
-}
-
-static enum vs_code promote(const char *file, struct vs_str text, const struct vs_save *s, struct vs_edits *edits, struct vs_err *err)
-{
-    struct vs_json j;
-    struct vs_arena scratch = {0};
-    struct vs_str key;
-    enum vs_code code = VS_OK;
-    vs_json_begin(&j, file, text.p, text.n, &scratch);
-    vs_json_object(&j);
     while (!code && vs_json_key(&j, &key)) {
-        if (vs_str_is(key, "added_tokens"))
-            code = vs_save_promote(&j, s, edits, err);
-        else
+        twin = j;
+        if (vs_str_is(key, "model")) {
+            find_in_model(&j, p);
+        } else if (vs_str_is(key, "added_tokens")) {
+            p->has_added = vs_save_tail(&j, &p->added);
+            if (p->has_added && s->special_count)
+                code = vs_save_promote(&twin, s, edits, err);
+        } else {
             vs_json_skip(&j, NULL);
+        }
     }
+    if (!code)
+        code = vs_json_end(&j, err);
     vs_arena_free(&scratch);
     return code;
 }
@@ -174,7 +164,7 @@ enum vs_code vs_save_tokenizer_json(const char *file, struct vs_str text, const 
     struct places p;
     struct vs_edits edits = {0};
     struct vs_buf b = {0};
-    enum vs_code code = find_places(file, text, &p, err);
+    enum vs_code code = find_places(file, text, s, &p, &edits, err);
     if (!code && (!p.has_vocab || (s->merge_count && !p.has_merges)))
         code = vs_fail(err, VS_EFORMAT, "%s: /model: no %s", file, p.has_vocab ? "merges" : "vocab");
     if (!code && s->entry_count) {
@@ -189,8 +179,6 @@ enum vs_code vs_save_tokenizer_json(const char *file, struct vs_str text, const 
         put_added(&b, text, &p, s);
         code = insert(&edits, p.has_added ? p.added.at : p.top, &b, err);
     }
-    if (!code && s->special_count)
-        code = promote(file, text, s, &edits, err);
     if (!code)
         code = vs_edits_apply(&edits, file, text, out, err);
     vs_edits_free(&edits);
