@@ -2,7 +2,7 @@
  *
  * The only malloc of ours. An arena owns everything that one opened object points to; freeing the arena frees it all.
  *
- * PCRE2 allocates through here too, by a context for each object. cJSON, libcrypto, utf8proc and the C library do not: hooks,
+ * PCRE2 allocates through here too, by a context for each object. cJSON, libcrypto and the C library do not: hooks,
  * where they have any, are one set for the whole process, which a library must not change under its host. What they return is
  * checked all the same, but vs_mem_fail_at does not reach it.
  */

@@ -35,6 +35,7 @@ void vs_buf_str(struct vs_buf *b, struct vs_str s);
 void vs_buf_puts(struct vs_buf *b, const char *s);
 void vs_buf_printf(struct vs_buf *b, const char *fmt, ...) VS_PRINTF(2, 3);
 void vs_buf_free(struct vs_buf *b); /* accepts {0}; leaves {0} */
+static inline struct vs_str vs_buf_view(const struct vs_buf *b) { return (struct vs_str){b->p ? b->p : "", b->n}; } /* until the next append */
 
 /* Token text for people: control characters, invalid UTF-8, bidi and invisible characters as \xHH or \u{HHHH}; backslash as \\. */
 void vs_buf_escaped(struct vs_buf *b, struct vs_str s);

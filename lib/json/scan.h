@@ -4,7 +4,7 @@
  * byte order mark, invalid UTF-8, raw control characters, lone surrogates, NUL in names, depth above VS_JSON_DEPTH,
  * anything but white space after the document, NaN and Infinity. Errors say file, byte, line, what was found.
  *
- * Errors stick: after the first one every call returns false, so a caller checks vs_json_code() once at the end.
+ * Errors stick: after the first one every call returns false, so a caller asks vs_json_end() once.
  *
  *     vs_json_begin(&j, file, text, n, arena);
  *     vs_json_object(&j);

@@ -66,7 +66,8 @@ static enum vs_code look_at_map(struct vs_merge *m, struct vs_err *err)
     if (!path)
         return vs_enomem(err, "a path", 0);
     enum vs_code code = vs_path_exists(path) ? vs_read_all(path, TOKENIZER_FILE_MAX, &text, &n, err) : VS_OK;
-    m->save.map_names_specials = text && vs_save_names_specials((struct vs_str){text, n});
+    if (text)
+        code = vs_save_names_specials((struct vs_str){text, n}, &m->save.map_names_specials, err);
     vs_free(text);
     return code;
 }

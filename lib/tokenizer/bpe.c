@@ -32,7 +32,8 @@ static bool slots_new(struct vs_bpe *b, uint64_t count)
     return true;
 }
 
-enum vs_code vs_bpe_new(uint64_t count, struct vs_bpe **out, struct vs_err *err)
+/* An empty table with room for count pairs. */
+static enum vs_code new_table(uint64_t count, struct vs_bpe **out, struct vs_err *err)
 {
     *out = NULL;
     if (count >= 1u << 30)
@@ -102,7 +103,7 @@ enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, const uint32_t *ran
 {
     struct vs_bpe *b;
     *twin = count;
-    enum vs_code code = vs_bpe_new(count, &b, err);
+    enum vs_code code = new_table(count, &b, err);
     *out = b;
     if (code)
         return code;

@@ -21,8 +21,6 @@ struct vs_bpe_merge { uint32_t left, right, product; };
 
 /* VS_EUSAGE when t is not BPE or was opened with ids_only. */
 enum vs_code vs_bpe_clone(const struct vs_tokenizer *t, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
-/* An empty table with room for count pairs. */
-enum vs_code vs_bpe_new(uint64_t count, struct vs_bpe **out, struct vs_err *err) VS_NODISCARD;
 /* A table of a whole merge list. ranks: one for each merge; NULL: its place in the list. *twin is the place of the
  * first pair that repeats an earlier one (*out is NULL then), or count. */
 enum vs_code vs_bpe_build(const struct vs_bpe_merge *merges, const uint32_t *ranks, uint64_t count, struct vs_bpe **out, uint64_t *twin,
@@ -36,10 +34,5 @@ void vs_bpe_take_back(struct vs_bpe *b, uint32_t mark); /* newest first; only wh
 
 /* Merges symbols[0 .. *n) in place until no pair is left, lowest rank first, leftmost on ties; *n is the new length. */
 enum vs_code vs_bpe_merge(const struct vs_bpe *b, uint32_t *symbols, uint32_t *n, struct vs_err *err) VS_NODISCARD;
-
-/* Initial symbols of one token: its characters with continuing_subword_prefix and end_of_word_suffix where the model has
- * them. out holds symbols here, not ids. A character that is no entry is VS_EMISMATCH; *bad (may be NULL) is then its text. */
-enum vs_code vs_bpe_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_str *bad,
-                            struct vs_err *err) VS_NODISCARD;
 
 #endif

@@ -131,7 +131,7 @@ enum vs_code vs_bpe_by_score(const struct vs_vocab *v, const float *scores, cons
     uint64_t twin;
     *out = NULL;
     if (!v->count)
-        return vs_bpe_new(0, out, err);
+        return vs_bpe_build(NULL, NULL, 0, out, &twin, err);
     enum vs_code code = rank(&x, scores);
     if (!code)
         code = index_texts(&x);

@@ -19,6 +19,13 @@ enum vs_code vs_load_named(struct vs_load *l, const struct vs_named_token *n, st
     return VS_OK;
 }
 
+enum vs_code vs_load_long_name(struct vs_load *l, const char *file, struct vs_str name, struct vs_err *err)
+{
+    char shown[64];
+    return vs_load_finding(l, err, "%s: \"%s\" has %zu bytes, expected %u at most: the tokens under this name are not read", file,
+                           vs_escape(shown, sizeof shown, name), name.n, VS_NAME_MAX);
+}
+
 static enum vs_code name(struct vs_load *l, const struct vs_jdoc *doc, const struct vs_buf *at, const char *last, struct vs_str name,
                          const struct vs_jval *token, const struct vs_jval *id, struct vs_err *err)
 {
@@ -43,6 +50,10 @@ static enum vs_code template_tokens(struct vs_load *l, const struct vs_jdoc *doc
     for (const struct vs_jval *t = all ? all->child : NULL; t && code == VS_OK; t = t->next) {
         const struct vs_jval *tokens = vs_jget(t, "tokens"), *ids = vs_jget(t, "ids");
         const struct vs_jval *token = tokens ? tokens->child : NULL, *id = ids ? ids->child : NULL;
+        if (t->key.n > VS_NAME_MAX) {
+            code = vs_load_long_name(l, "tokenizer.json", t->key, err);
+            continue;
+        }
         for (unsigned i = 0; token && id && code == VS_OK; token = token->next, id = id->next, i++) {
             size_t n = at->n;
             char last[32];

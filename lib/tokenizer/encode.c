@@ -21,14 +21,20 @@ enum vs_code vs_ids_reserve(struct vs_ids *ids, size_t more, struct vs_err *err)
     return VS_OK;
 }
 
+void vs_ids_free(struct vs_ids *ids)
+{
+    vs_free(ids->ids);
+    *ids = (struct vs_ids){0};
+}
+
 /* ---- the encoder ---- */
 
-static void open_bytes(struct vs_tokenizer_impl *impl)
+static void open_bytes(struct vs_encoder *e, const struct vs_tokenizer_impl *impl)
 {
     for (unsigned byte = 0; byte < 256; byte++) {
         char name[8];
         int n = snprintf(name, sizeof name, "<0x%02X>", byte);
-        impl->model.byte_entry[byte] = vs_vocab_find(&impl->vocab, (struct vs_str){name, (size_t)n});
+        e->bytes[byte] = vs_vocab_find(&impl->vocab, (struct vs_str){name, (size_t)n});
     }
 }
 
@@ -40,21 +46,12 @@ static void open_chars(struct vs_encoder *e, const struct vs_tokenizer_impl *imp
     }
 }
 
-static enum vs_code open_unigram(struct vs_encoder *e, const struct vs_tokenizer_impl *impl, struct vs_err *err)
+static double score_of_unknown(const double *scores, uint32_t count)
 {
-    uint32_t count = impl->t.base_count;
-    struct vs_prefix_item *items = vs_calloc(count + 1u, sizeof *items);
-    double least = 0;
-    if (!items)
-        return vs_enomem(err, "the pieces", 0);
-    for (uint32_t i = 0; i < count; i++) {
-        struct vs_str s = vs_vocab_text(&impl->vocab, i);
-        items[i] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
-        least = i == 0 || impl->model.scores[i] < least ? impl->model.scores[i] : least;
-    }
-    e->unk_score = least - 10; /* huggingface/tokenizers models/unigram: K_UNK_PENALTY */
-    vs_prefix_build(&e->pieces, items, count);
-    return VS_OK;
+    double least = count ? scores[0] : 0;
+    for (uint32_t i = 1; i < count; i++)
+        least = scores[i] < least ? scores[i] : least;
+    return least - 10; /* huggingface/tokenizers models/unigram: K_UNK_PENALTY */
 }
 
 enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err)
@@ -62,17 +59,14 @@ enum vs_code vs_encoder_open(struct vs_tokenizer_impl *impl, struct vs_err *err)
     struct vs_encoder *e = vs_calloc(1, sizeof *e);
     if (!e)
         return vs_enomem(err, "the encoder", sizeof *e);
-    enum vs_code code = VS_OK;
-    open_bytes(impl);
+    if (impl->t.byte_fallback)
+        open_bytes(e, impl);
     if (impl->t.kind == VS_TOK_BPE)
         open_chars(e, impl);
-    else if (impl->t.kind == VS_TOK_UNIGRAM)
-        code = open_unigram(e, impl, err);
-    if (code)
-        vs_encoder_close(e);
-    else
-        impl->encoder = e;
-    return code;
+    if (impl->t.kind == VS_TOK_UNIGRAM)
+        e->unk_score = score_of_unknown(impl->model.scores, impl->vocab.count);
+    impl->encoder = e;
+    return VS_OK;
 }
 
 void vs_encoder_close(struct vs_encoder *e)
@@ -83,18 +77,25 @@ void vs_encoder_close(struct vs_encoder *e)
     vs_free(e);
 }
 
-/* The parts of the pipeline are opened when they are first used: a file with a component that is not handled can still be
- * extended by its symbols. That it is not is found out once: until then much may have been read (a charsmap, patterns). */
-static enum vs_code pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline **out, struct vs_err *err)
+enum vs_code vs_sort_pieces(const struct vs_tokenizer_impl *impl, struct vs_err *err)
 {
-    struct vs_tokenizer_impl *impl = t->impl;
-    if (impl->no_pipeline)
-        return vs_fail(err, VS_EUNSUPPORTED, "%s", impl->no_pipeline);
-    enum vs_code code = impl->pipeline ? VS_OK : vs_pipeline_open(impl, &impl->pipeline, err);
-    if (code == VS_EUNSUPPORTED)
-        impl->no_pipeline = vs_arena_dup(&impl->arena, err->message, strlen(err->message));
-    *out = impl->pipeline;
-    return code;
+    const struct vs_vocab *v = &impl->vocab;
+    if (impl->encoder->pieces.items)
+        return VS_OK;
+    struct vs_prefix_item *items = vs_realloc_array(NULL, v->count, sizeof *items);
+    if (!items)
+        return vs_enomem(err, "the pieces", 0);
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct vs_str s = vs_vocab_text(v, i);
+        items[i] = (struct vs_prefix_item){s.p, (uint32_t)s.n, i};
+    }
+    vs_prefix_build(&impl->encoder->pieces, items, v->count);
+    return VS_OK;
+}
+
+static enum vs_code need_encoder(const struct vs_tokenizer *t, struct vs_err *err)
+{
+    return t->impl->encoder ? VS_OK : vs_fail(err, VS_EUSAGE, "%s: opened for ids only", t->path);
 }
 
 /* ---- the model ---- */
@@ -109,6 +110,18 @@ static enum vs_code encode_word(const struct vs_tokenizer_impl *impl, struct vs_
         return vs_fail(err, VS_EMISMATCH, "%s: \"%s\" is no token, and there is no unknown token", impl->t.path,
                        vs_escape(shown, sizeof shown, piece));
     return vs_ids_add(out, entry, err);
+}
+
+enum vs_code vs_encode_bytes(const struct vs_tokenizer_impl *impl, struct vs_str s, struct vs_ids *out, bool *done, struct vs_err *err)
+{
+    const uint32_t *entries = impl->encoder->bytes;
+    enum vs_code code = VS_OK;
+    *done = impl->t.byte_fallback;
+    for (size_t i = 0; i < s.n && *done; i++)
+        *done = entries[(unsigned char)s.p[i]] != VS_NO_ENTRY;
+    for (size_t i = 0; i < s.n && *done && code == VS_OK; i++)
+        code = vs_ids_add(out, entries[(unsigned char)s.p[i]], err);
+    return code;
 }
 
 enum vs_code vs_model_encode(const struct vs_tokenizer_impl *impl, struct vs_str piece, struct vs_ids *out, struct vs_err *err)
@@ -135,8 +148,10 @@ enum vs_code vs_encode_symbols(const struct vs_tokenizer *t, struct vs_str token
     bool inside = t->kind == VS_TOK_WORDPIECE && m->prefix.n && vs_str_starts(token, m->prefix) && token.n > m->prefix.n;
     struct vs_str bare = inside ? (struct vs_str){token.p + m->prefix.n, token.n - m->prefix.n} : token;
     char shown[200];
-    enum vs_code code = t->kind == VS_TOK_BPE ? vs_encode_bpe(impl, token, false, out, err) :
-                        t->kind == VS_TOK_WORDPIECE ? vs_encode_wordpiece(impl, bare, inside, out, err) : vs_model_encode(impl, token, out, err);
+    enum vs_code code = need_encoder(t, err);
+    if (!code)
+        code = t->kind == VS_TOK_BPE ? vs_encode_bpe(impl, token, false, out, err) :
+               t->kind == VS_TOK_WORDPIECE ? vs_encode_wordpiece(impl, bare, inside, out, err) : vs_model_encode(impl, token, out, err);
     if (code)
         return code;
     for (size_t i = from; i < out->count; i++)
@@ -189,8 +204,9 @@ static bool stands_alone(struct vs_str s, const struct hit *hit)
     return !(hit->begin && vs_is_word(char_before(s, hit->begin))) && !(hit->end < s.n && vs_is_word(char_at(s, hit->end)));
 }
 
-/* lstrip and rstrip take the white space beside the token with it; what the token before took stays taken. */
-static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, struct hit *hit)
+/* lstrip and rstrip take the white space beside the token with it; what the token before took stays taken. *blank: up to where there is
+ * nothing but white space, as an earlier token has seen; tokens among it would look through it once each. */
+static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, size_t *blank, struct hit *hit)
 {
     const struct vs_added *a = &t->added[hit->added];
     if (a->lstrip && hit->begin < from)
@@ -199,10 +215,13 @@ static void widen(const struct vs_tokenizer *t, struct vs_str s, size_t from, st
         do
             hit->begin--;
         while (hit->begin > from && (s.p[hit->begin] & 0xc0) == 0x80);
+    if (a->rstrip && hit->end < *blank)
+        hit->end = *blank;
     while (a->rstrip && hit->end < s.n && vs_is_space(char_at(s, hit->end))) {
         uint32_t cp;
         hit->end += vs_utf8_next(s.p + hit->end, s.p + s.n, &cp);
     }
+    *blank = a->rstrip ? hit->end : *blank;
 }
 
 struct encoding {
@@ -219,7 +238,7 @@ typedef enum vs_code (*encode_rest)(struct encoding *e, struct vs_str text, bool
  * that does not stand alone hides those inside it, and the search goes on behind the token, not behind the blanks it took. */
 static enum vs_code cut_added(struct encoding *e, const struct vs_prefix *set, struct vs_str s, bool first, encode_rest rest)
 {
-    size_t done = 0;
+    size_t done = 0, blank = 0;
     enum vs_code code = VS_OK;
     for (size_t at = 0; !code && set->count && at < s.n;) {
         struct hit hit = {0, 0, 0};
@@ -230,7 +249,7 @@ static enum vs_code cut_added(struct encoding *e, const struct vs_prefix *set, s
         at = hit.end;
         if (e->t->added[hit.added].single_word && !stands_alone(s, &hit))
             continue;
-        widen(e->t, s, done, &hit);
+        widen(e->t, s, done, &blank, &hit);
         if (hit.begin > done)
             code = rest(e, (struct vs_str){s.p + done, hit.begin - done}, first && done == 0);
         if (!code && hit.begin < hit.end)
@@ -258,7 +277,7 @@ static enum vs_code encode_raw(struct encoding *e, struct vs_str text, bool firs
     bool cut;
     enum vs_code code = vs_run_normalizer(e->p, text, &b, &cut, e->err);
     if (!code)
-        code = cut_added(e, &e->p->normalized, (struct vs_str){b.p ? b.p : "", b.n}, first && !cut, encode_normalized);
+        code = cut_added(e, &e->p->normalized, vs_buf_view(&b), first && !cut, encode_normalized);
     vs_buf_free(&b);
     return code;
 }
@@ -269,94 +288,11 @@ enum vs_code vs_encode(const struct vs_tokenizer *t, struct vs_str text, struct 
     size_t valid = vs_utf8_valid(text.p, text.n);
     if (valid != text.n)
         return vs_fail(err, VS_EFORMAT, "text: byte %zu is not valid UTF-8", valid);
-    if (!t->impl->encoder)
-        return vs_fail(err, VS_EUSAGE, "%s: opened for ids only", t->path);
-    enum vs_code code = pipeline_of(t, &e.p, err);
+    enum vs_code code = need_encoder(t, err);
+    if (!code)
+        code = vs_pipeline_of(t, &e.p, err);
     if (!code)
         code = cut_added(&e, &e.p->raw, text, true, encode_raw);
     vs_pieces_free(&e.pieces);
-    return code;
-}
-
-/* ---- parts of it ---- */
-
-enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, struct vs_buf *out, struct vs_err *err)
-{
-    struct vs_pipeline *p = NULL;
-    enum vs_code code = pipeline_of(t, &p, err);
-    bool cut;
-    return code ? code : vs_run_normalizer(p, text, out, &cut, err);
-}
-
-/* The length of the blank that s begins with: a space, or what stands for one. */
-static size_t blank_at(struct vs_str s)
-{
-    return vs_str_starts(s, VS_LIT(" ")) ? 1 : vs_str_starts(s, VS_LIT("\xe2\x96\x81")) ? 3 : 0;
-}
-
-static bool blank(struct vs_str s)
-{
-    size_t at = 0, n = 1;
-    for (; n && at < s.n; at += n)
-        n = blank_at((struct vs_str){s.p + at, s.n - at});
-    return at == s.n && n;
-}
-
-const char *vs_added_left(struct vs_str content, struct vs_str normal)
-{
-    /* of blanks, of which one is left */
-    const bool run = content.n > normal.n && vs_str_starts(content, normal) && normal.n == blank_at(normal);
-    return normal.n == 0 ? "nothing" : blank(normal) && (run || !blank(content)) ? "a blank" : NULL;
-}
-
-enum vs_code vs_pretokenize(const struct vs_tokenizer *t, struct vs_str text, struct vs_pieces *out, struct vs_err *err)
-{
-    struct vs_pipeline *p = NULL;
-    struct vs_buf b = {0};
-    bool cut = false;
-    enum vs_code code = pipeline_of(t, &p, err);
-    if (!code)
-        code = vs_run_normalizer(p, text, &b, &cut, err);
-    if (!code)
-        code = vs_run_pretokenizer(p, (struct vs_str){b.p ? b.p : "", b.n}, !cut, out, err);
-    vs_buf_free(&b);
-    return code;
-}
-
-static bool one_holds(const struct vs_pieces *pieces, struct vs_str spelled)
-{
-    for (size_t i = 0; i < pieces->count; i++) {
-        const char *p = pieces->text.p + pieces->items[i].begin;
-        if (memmem(p, pieces->items[i].end - pieces->items[i].begin, spelled.p, spelled.n))
-            return true;
-    }
-    return false;
-}
-
-enum vs_code vs_text_reaches(const struct vs_tokenizer *t, struct vs_str text, struct vs_str spelled, bool *stable, bool *atomic, struct vs_err *err)
-{
-    static const char *const around[] = {"", " ", "a", "1", ".", "\n"};
-    struct vs_pipeline *p = NULL;
-    struct vs_buf b = {0}, normal = {0};
-    struct vs_pieces pieces = {0};
-    bool cut = false;
-    enum vs_code code = pipeline_of(t, &p, err);
-    *stable = *atomic = false;
-    for (int k = 0; !code && !*atomic && k < 36; k++) {
-        b.n = normal.n = 0;
-        vs_buf_puts(&b, around[k / 6]);
-        vs_buf_str(&b, text);
-        vs_buf_puts(&b, around[k % 6]);
-        code = b.failed ? vs_enomem(err, "a text", b.n) : vs_run_normalizer(p, (struct vs_str){b.p, b.n}, &normal, &cut, err);
-        struct vs_str n = {normal.p ? normal.p : "", normal.n};
-        /* A normalizer may spell spaces its own way; the token is unchanged when text or spelling is still in there. */
-        *stable = *stable || (!code && (memmem(n.p, n.n, text.p, text.n) || memmem(n.p, n.n, spelled.p, spelled.n)));
-        if (!code && *stable)
-            code = vs_run_pretokenizer(p, n, !cut, &pieces, err);
-        *atomic = !code && *stable && one_holds(&pieces, spelled);
-    }
-    vs_buf_free(&b);
-    vs_buf_free(&normal);
-    vs_pieces_free(&pieces);
     return code;
 }

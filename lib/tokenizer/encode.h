@@ -12,8 +12,9 @@ enum { VS_CHAR_TABLE = 0x250 }; /* code points whose entry is looked up without 
 
 struct vs_encoder {
     uint32_t chars[VS_CHAR_TABLE]; /* BPE: entry of a one-character token, or VS_NO_ENTRY */
-    struct vs_prefix pieces;       /* Unigram: entries by text */
-    double unk_score;
+    uint32_t bytes[256];           /* byte_fallback: entries of <0x00> ... <0xFF>, or VS_NO_ENTRY */
+    struct vs_prefix pieces;       /* Unigram, WordPiece: entries by text, from vs_sort_pieces on */
+    double unk_score;              /* Unigram */
 };
 
 /* Appends the entries (not ids) of one pre-token, in the model's own alphabet. */
@@ -24,6 +25,10 @@ enum vs_code vs_encode_unigram(const struct vs_tokenizer_impl *impl, struct vs_s
 /* inside: the piece continues a word, so its first part takes the prefix too. */
 enum vs_code vs_encode_wordpiece(const struct vs_tokenizer_impl *impl, struct vs_str piece, bool inside, struct vs_ids *out,
                                  struct vs_err *err) VS_NODISCARD;
+
+/* The tokens of the bytes of s, for what is unknown: with byte_fallback, and when there is one for each of them. *done: they are appended. */
+enum vs_code vs_encode_bytes(const struct vs_tokenizer_impl *impl, struct vs_str s, struct vs_ids *out, bool *done, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_sort_pieces(const struct vs_tokenizer_impl *impl, struct vs_err *err) VS_NODISCARD; /* once; before pieces are used */
 
 enum vs_code vs_ids_reserve(struct vs_ids *ids, size_t more, struct vs_err *err) VS_NODISCARD;
 

@@ -15,9 +15,7 @@ struct symbols {
 
 static uint32_t entry_of(const struct vs_tokenizer_impl *impl, struct vs_str s, uint32_t cp)
 {
-    if (cp < VS_CHAR_TABLE && impl->encoder)
-        return impl->encoder->chars[cp];
-    return vs_vocab_find(&impl->vocab, s);
+    return cp < VS_CHAR_TABLE ? impl->encoder->chars[cp] : vs_vocab_find(&impl->vocab, s);
 }
 
 /* The entry of the character [p, p + n), with the prefix and suffix that its place asks for. */
@@ -50,26 +48,13 @@ static enum vs_code flush_unk(struct symbols *s)
     return vs_ids_add(s->out, s->impl->model.unk, s->err);
 }
 
-/* All bytes of the character have a token: they are written, and an unknown token that waits stays behind them, as in
- * the Rust library. */
-static enum vs_code byte_tokens(struct symbols *s, struct vs_str c, bool *done)
-{
-    const uint32_t *entries = s->impl->model.byte_entry;
-    *done = s->impl->t.byte_fallback;
-    for (size_t i = 0; i < c.n && *done; i++)
-        *done = entries[(unsigned char)c.p[i]] != VS_NO_ENTRY;
-    enum vs_code code = VS_OK;
-    for (size_t i = 0; i < c.n && *done && code == VS_OK; i++)
-        code = vs_ids_add(s->out, entries[(unsigned char)c.p[i]], s->err);
-    return code;
-}
-
+/* Its bytes, and an unknown token that waits stays behind them, as in the Rust library; or the unknown token. */
 static enum vs_code unknown(struct symbols *s, struct vs_str c)
 {
     const struct vs_model *m = &s->impl->model;
     bool done;
     char shown[200];
-    enum vs_code code = byte_tokens(s, c, &done);
+    enum vs_code code = vs_encode_bytes(s->impl, c, s->out, &done, s->err);
     if (code || done || !m->unk_token.p)
         return code; /* without an unknown token the character is dropped */
     if (m->unk == VS_NO_ENTRY)
@@ -130,28 +115,4 @@ enum vs_code vs_bpe_clone(const struct vs_tokenizer *t, struct vs_bpe **out, str
         return vs_fail(err, VS_EUSAGE, "%s: its merge table is not there: %s", t->path,
                        t->kind == VS_TOK_BPE ? "opened for ids only" : "it is not a BPE tokenizer");
     return vs_bpe_copy(t->impl->bpe, out, err);
-}
-
-enum vs_code vs_bpe_symbols(const struct vs_tokenizer *t, struct vs_str token, struct vs_ids *out, struct vs_str *bad,
-                            struct vs_err *err)
-{
-    const char *end = token.p + token.n;
-    char shown[200], whole[200];
-    for (const char *p = token.p; p < end;) {
-        uint32_t cp, entry;
-        struct vs_str c = {p, vs_utf8_next(p, end, &cp)};
-        enum vs_code code = symbol_at(t->impl, c, cp, p == token.p, p + c.n == end, &entry, err);
-        if (code == VS_OK && entry == VS_NO_ENTRY) {
-            if (bad)
-                *bad = c;
-            code = vs_fail(err, VS_EMISMATCH, "%s: the symbol \"%s\" of \"%s\" is not in model.vocab", t->path,
-                           vs_escape(shown, sizeof shown, c), vs_escape(whole, sizeof whole, token));
-        }
-        if (code == VS_OK)
-            code = vs_ids_add(out, entry, err);
-        if (code)
-            return code;
-        p += c.n;
-    }
-    return VS_OK;
 }

@@ -48,19 +48,12 @@ static enum vs_code extend(const struct vs_tokenizer_impl *impl, struct vs_str t
 /* An unknown stretch: its own entry if it has one, its bytes with byte_fallback, else the unknown token. */
 static enum vs_code write_unknown(const struct vs_tokenizer_impl *impl, struct vs_str s, struct vs_ids *out, struct vs_err *err)
 {
-    const uint32_t *bytes = impl->model.byte_entry;
     uint32_t entry = vs_vocab_find(&impl->vocab, s);
+    bool done;
     if (entry != VS_NO_ENTRY)
         return vs_ids_add(out, entry, err);
-    bool all = impl->t.byte_fallback;
-    for (size_t i = 0; i < s.n && all; i++)
-        all = bytes[(unsigned char)s.p[i]] != VS_NO_ENTRY;
-    if (!all)
-        return vs_ids_add(out, impl->model.unk, err);
-    enum vs_code code = VS_OK;
-    for (size_t i = 0; i < s.n && code == VS_OK; i++)
-        code = vs_ids_add(out, bytes[(unsigned char)s.p[i]], err);
-    return code;
+    enum vs_code code = vs_encode_bytes(impl, s, out, &done, err);
+    return code || done ? code : vs_ids_add(out, impl->model.unk, err);
 }
 
 /* Turns the best path round; returns where its first piece ends. */
@@ -110,7 +103,7 @@ enum vs_code vs_encode_unigram(const struct vs_tokenizer_impl *impl, struct vs_s
     if (!nodes)
         return vs_enomem(err, "the best path over a text", (piece.n + 1) * sizeof *nodes);
     nodes[0].reached = true;
-    enum vs_code code = VS_OK;
+    enum vs_code code = vs_sort_pieces(impl, err);
     for (uint32_t at = 0; at < piece.n && code == VS_OK;) {
         uint32_t cp, len = vs_utf8_next(piece.p + at, piece.p + piece.n, &cp);
         code = extend(impl, piece, nodes, at, len, err);

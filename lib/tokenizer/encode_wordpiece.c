@@ -21,42 +21,39 @@ static size_t count_chars(struct vs_str s)
     return n;
 }
 
-/* The longest piece that begins at text.p; prefix.p precedes the text in one buffer. Returns its bytes, 0 for none. */
-static size_t longest(const struct vs_tokenizer_impl *impl, const char *begin, size_t prefix, size_t n, uint32_t *entry)
+/* How many bytes of the text the longest piece takes, 0 when none begins there. before: what the vocabulary spells in front of it. */
+static size_t longest(const struct vs_prefix *pieces, struct vs_str before, struct vs_str text, uint32_t *entry)
 {
-    const size_t most = impl->model.longest ? impl->model.longest : n;
-    for (size_t end = n < most ? n : most; end > 0;) {
-        *entry = vs_vocab_find(&impl->vocab, (struct vs_str){begin, prefix + end});
-        if (*entry != VS_NO_ENTRY)
-            return end;
-        for (end--; end > 0 && (begin[prefix + end] & 0xc0) == 0x80; end--)
-            ;
+    struct vs_prefix_walk w = vs_prefix_begin(pieces);
+    size_t found = 0;
+    for (size_t i = 0; i < before.n; i++)
+        if (!vs_prefix_step(pieces, &w, (unsigned char)before.p[i]))
+            return 0;
+    for (size_t n = 0; n < text.n && vs_prefix_step(pieces, &w, (unsigned char)text.p[n]);) {
+        n++;
+        const bool whole = n == text.n || (text.p[n] & 0xc0) != 0x80; /* a piece does not end inside of a character */
+        if (whole && vs_prefix_match(pieces, &w, entry))
+            found = n;
     }
-    return 0;
+    return found;
 }
 
 enum vs_code vs_encode_wordpiece(const struct vs_tokenizer_impl *impl, struct vs_str piece, bool inside, struct vs_ids *out,
                                  struct vs_err *err)
 {
     const struct vs_model *m = &impl->model;
-    size_t from = out->count, at = 0, n = piece.n + (inside ? 0 : m->word_begin.n);
+    size_t from = out->count, at = 0;
     if (count_chars(piece) > m->max_chars)
         return unknown_word(impl, out, err);
-    /* word[0 .. prefix.n) is room for the prefix in front of whatever is left of the word. */
     struct vs_buf word = {0};
-    vs_buf_str(&word, m->prefix);
     if (!inside)
         vs_buf_str(&word, m->word_begin);
     vs_buf_str(&word, piece);
-    enum vs_code code = word.failed ? vs_enomem(err, "a word", piece.n) : VS_OK;
-    while (code == VS_OK && at < n) {
+    enum vs_code code = word.failed ? vs_enomem(err, "a word", piece.n) : vs_sort_pieces(impl, err);
+    while (code == VS_OK && at < word.n) {
         uint32_t entry;
-        size_t used;
-        char *begin = word.p + m->prefix.n + at;
-        size_t prefix = at || inside ? m->prefix.n : 0;
-        if (prefix)
-            memcpy(begin -= prefix, m->prefix.p, prefix); /* over what has been matched already */
-        used = longest(impl, begin, prefix, n - at, &entry);
+        const struct vs_str before = at || inside ? m->prefix : VS_LIT(""), rest = {word.p + at, word.n - at};
+        const size_t used = longest(&impl->encoder->pieces, before, rest, &entry);
         if (used == 0) {
             out->count = from;
             code = unknown_word(impl, out, err);

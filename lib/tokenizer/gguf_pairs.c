@@ -17,12 +17,6 @@ struct reading {
     struct vs_err *err;
 };
 
-/* Before merge or token number at. */
-static enum vs_code look(const struct reading *x, uint64_t at)
-{
-    return at % VS_LOOK_EVERY == 0 && vs_load_cancelled(x->l) ? vs_fail(x->err, VS_ECANCELED, "interrupted") : VS_OK;
-}
-
 /* ---- merges ---- */
 
 static enum vs_code no_part(const struct reading *x, uint64_t i, const char *role, struct vs_str text)
@@ -64,7 +58,7 @@ enum vs_code vs_gguf_read_merges(const struct vs_gguf *g, const struct vs_load *
     struct vs_bpe_merge *merges = vs_realloc_array(NULL, kv->count + 1, sizeof *merges);
     enum vs_code code = merges ? VS_OK : vs_enomem(err, "merges", kv->count * sizeof *merges);
     while (!code && vs_gguf_next(kv, &at, &s)) {
-        code = look(&x, n);
+        code = vs_load_look(l, n, err);
         if (!code)
             code = read_merge(&x, n, s, &product, &merges[n]);
         n++;
@@ -88,7 +82,7 @@ static enum vs_code read_scores(const struct reading *x, float *scores, bool *ap
     for (uint32_t i = 0; i < v->count; i++) {
         double score = 0;
         int64_t whole;
-        const enum vs_code code = look(x, i);
+        const enum vs_code code = vs_load_look(x->l, i, x->err);
         if (code)
             return code;
         if (kv && vs_gguf_item_i64(kv, v->ids[i], &whole))
@@ -111,7 +105,7 @@ enum vs_code vs_gguf_read_scores(const struct vs_gguf *g, const struct vs_load *
     bool *apart = vs_realloc_array(NULL, count + (size_t)1, sizeof *apart);
     enum vs_code code = scores && apart ? read_scores(&x, scores, apart) : vs_enomem(err, "scores", count * (uint64_t)sizeof *scores);
     if (!code)
-        code = vs_bpe_by_score(&l->impl->vocab, scores, apart, l->cancel, &l->impl->bpe, err);
+        code = vs_bpe_by_score(&l->impl->vocab, scores, apart, l->wish.cancel, &l->impl->bpe, err);
     if (code == VS_ELIMIT)
         code = vs_gguf_no_text(g, err, P "tokens", "%s", err->message);
     vs_free(scores);

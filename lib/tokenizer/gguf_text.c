@@ -317,8 +317,8 @@ static enum vs_code teach_scores(struct teaching *x)
     return code ? code : vs_gguf_read_scores(x->g, &x->l, x->err);
 }
 
-/* A word begins with U+2581 in the vocabulary, and what goes on has nothing in front; no word is too long. Every length of a piece up to the
- * longest token is looked up at every byte of a word: that one is bounded instead. */
+/* A word begins with U+2581 in the vocabulary, and what goes on has nothing in front; no word is too long. At every byte of a word as much
+ * of it is looked at as the longest token has: that one is bounded instead. */
 static enum vs_code teach_words(struct teaching *x)
 {
     const struct vs_vocab *v = &x->l.impl->vocab;
@@ -330,7 +330,6 @@ static enum vs_code teach_words(struct teaching *x)
         if (n > WORD_MAX)
             return vs_gguf_no_text(x->g, x->err, P "tokens", "token %u has %zu bytes, expected %u at most where words are cut",
                                    v->ids[i], n, WORD_MAX);
-        m->longest = n > m->longest ? n : m->longest;
     }
     return spell_words(x);
 }
@@ -363,7 +362,7 @@ enum vs_code vs_encoder_from_gguf(const struct vs_gguf *g, const char *data_dir,
     if (!code)
         code = vs_tokenizer_from_gguf(g, cancel, &t, err);
     if (!code) {
-        x.l = (struct vs_load){.impl = t->impl, .t = t, .cancel = cancel};
+        x.l = (struct vs_load){.impl = t->impl, .t = t, .wish = {.cancel = cancel}};
         code = teach(&x);
     }
     vs_jdoc_free(&x.data);

@@ -15,7 +15,7 @@ static enum vs_code refuse(struct vs_load *l, struct vs_err *err, const char *fm
 {
     char text[VS_ERR_MAX / 2];
     va_list args;
-    if (l->lenient)
+    if (l->wish.lenient)
         return VS_OK;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -31,7 +31,7 @@ enum vs_code vs_load_finding(struct vs_load *l, struct vs_err *err, const char *
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (!l->lenient)
+    if (!l->wish.lenient)
         return vs_fail(err, VS_EMISMATCH, "%s: %s", t->path, text);
     const char **all = vs_list_room(t->findings, t->finding_count, sizeof *all);
     if (!all)
@@ -55,27 +55,23 @@ enum vs_code vs_load_add(struct vs_load *l, const struct vs_added *token, struct
     return VS_OK;
 }
 
-/* ---- the loader, simulated ---- */
-
-static uint32_t first_free(const struct vs_load *l, uint32_t from)
+enum vs_code vs_load_repeat(struct vs_load *l, const struct vs_repeat *r, struct vs_err *err)
 {
-    const struct vs_tokenizer *t = l->t;
-    uint32_t count = l->impl->vocab.count, top = 0;
-    bool any = false;
-    for (uint32_t i = 0; i < from; i++) {
-        if (t->added[i].effective == VS_NO_ID)
-            continue;
-        any = true;
-        if (t->added[i].effective > top)
-            top = t->added[i].effective;
-    }
-    return any && (top >= count || count == 0) ? top + 1 : count;
+    struct vs_tokenizer *t = l->t;
+    struct vs_repeat *all = vs_list_room(t->repeats, t->repeat_count, sizeof *all);
+    if (!all)
+        return vs_enomem(err, "repeated tokens", 0);
+    t->repeats = all;
+    t->repeats[t->repeat_count++] = *r;
+    return VS_OK;
 }
+
+/* ---- the loader, simulated ---- */
 
 enum vs_code vs_assign_ids(struct vs_load *l, uint32_t from, struct vs_err *err)
 {
     struct vs_tokenizer *t = l->t;
-    uint32_t next = first_free(l, from);
+    uint32_t next = l->past_added > l->impl->vocab.count ? l->past_added : l->impl->vocab.count;
     for (uint32_t i = from; i < t->added_count; i++) {
         struct vs_added *a = &t->added[i];
         uint32_t entry = vs_vocab_find(&l->impl->vocab, a->content), first = vs_map_get(&l->impl->added, a->content);
@@ -86,6 +82,8 @@ enum vs_code vs_assign_ids(struct vs_load *l, uint32_t from, struct vs_err *err)
             a->effective = t->added[first].effective;
         else
             a->effective = a->in_model ? l->impl->vocab.ids[entry] : next++;
+        if (a->effective >= l->past_added)
+            l->past_added = a->effective + 1;
         if (first == VS_NONE && !vs_map_put(&l->impl->added, a->content, i, NULL))
             return vs_enomem(err, "added tokens", 0);
     }
@@ -173,26 +171,35 @@ static enum vs_code find_owners(struct vs_load *l, struct vs_err *err)
 
 /* ---- facts ---- */
 
-static enum vs_code find_holes(struct vs_load *l, struct vs_err *err)
+enum vs_code vs_measure_ids(struct vs_tokenizer_impl *impl, struct vs_err *err)
 {
-    const struct vs_owner *owners = l->impl->owners;
-    struct vs_tokenizer *t = l->t;
-    uint32_t n = 0, next = 0, missing = 0;
-    for (uint32_t i = 0; i < l->impl->owner_count; next = owners[i++].id + 1)
+    const struct vs_owner *owners = impl->owners;
+    struct vs_tokenizer *t = &impl->t;
+    uint32_t n = 0, next = 0;
+    t->max_id = impl->owner_count ? owners[impl->owner_count - 1].id : VS_NO_ID;
+    t->rows_needed = t->max_id + 1; /* 0 when there are no ids at all */
+    for (uint32_t i = 0; i < impl->owner_count; next = owners[i++].id + 1)
         n += owners[i].id != next;
     t->hole_count = n;
-    if (n == 0)
-        return VS_OK;
-    t->holes = vs_arena_array(&l->impl->arena, n, sizeof *t->holes);
+    t->holes = vs_arena_array(&impl->arena, n, sizeof *t->holes);
     if (!t->holes)
-        return vs_enomem(err, "holes", 0);
+        return vs_enomem(err, "holes", n * (uint64_t)sizeof *t->holes);
     n = next = 0;
-    for (uint32_t i = 0; i < l->impl->owner_count; next = owners[i++].id + 1)
-        if (owners[i].id != next) {
+    for (uint32_t i = 0; i < impl->owner_count; next = owners[i++].id + 1)
+        if (owners[i].id != next)
             t->holes[n++] = (struct vs_id_range){next, owners[i].id};
-            missing += owners[i].id - next;
-        }
-    return l->holes ? VS_OK : refuse(l, err, "%u id%s below %u belong%s to no token, the first is %u: a count of tokens is not the number of rows",
+    return VS_OK;
+}
+
+static enum vs_code refuse_holes(struct vs_load *l, struct vs_err *err)
+{
+    const struct vs_tokenizer *t = l->t;
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < t->hole_count; i++)
+        missing += t->holes[i].end - t->holes[i].begin;
+    if (l->wish.holes || !missing)
+        return VS_OK;
+    return refuse(l, err, "%u id%s below %u belong%s to no token, the first is %u: a count of tokens is not the number of rows",
                   missing, missing == 1 ? "" : "s", t->rows_needed, missing == 1 ? "s" : "", t->holes[0].begin);
 }
 
@@ -234,8 +241,6 @@ static void count(struct vs_load *l)
             t->max_base_id = impl->vocab.ids[i];
     for (uint32_t i = 0; i < t->added_count; i++)
         t->len += !t->added[i].in_model && vs_map_get(&impl->added, t->added[i].content) == i;
-    t->max_id = impl->owner_count ? impl->owners[impl->owner_count - 1].id : VS_NO_ID;
-    t->rows_needed = t->max_id + 1; /* 0 when there are no ids at all */
 }
 
 enum vs_code vs_finish_ids(struct vs_load *l, struct vs_err *err)
@@ -244,7 +249,9 @@ enum vs_code vs_finish_ids(struct vs_load *l, struct vs_err *err)
     if (code)
         return code;
     count(l);
-    code = find_holes(l, err);
+    code = vs_measure_ids(l->impl, err);
+    if (code == VS_OK)
+        code = refuse_holes(l, err);
     if (code == VS_OK)
         code = find_moved(l, err);
     for (uint32_t i = 0; i < l->t->named_count; i++)

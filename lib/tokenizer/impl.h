@@ -21,9 +21,7 @@ struct vs_model {
     uint32_t unk;                            /* entry of the unknown token, or VS_NO_ENTRY */
     uint64_t max_chars;                      /* WordPiece: max_input_chars_per_word */
     struct vs_str word_begin;                /* WordPiece: what the vocabulary spells in front of a word; a continuation has prefix */
-    size_t longest;                          /* WordPiece: bytes of the longest entry; 0: not known */
     double *scores;                          /* Unigram: one per entry */
-    uint32_t byte_entry[256];                /* of <0x00> ... <0xFF>, or VS_NO_ENTRY; filled with byte_fallback */
 };
 
 /* Who has an id: an entry, or an added token where ADDED is set. */

@@ -59,12 +59,6 @@ static enum vs_code bad(struct loading *x, const char *key, const char *fmt, ...
     return vs_fail(x->err, VS_EFORMAT, "%s: %s: %s", x->g->path, key, text);
 }
 
-/* Before token or merge number at. */
-static enum vs_code look(const struct loading *x, uint64_t at)
-{
-    return at % VS_LOOK_EVERY == 0 && vs_load_cancelled(&x->l) ? vs_fail(x->err, VS_ECANCELED, "interrupted") : VS_OK;
-}
-
 static const char *shown_type(const struct vs_gguf_kv *kv, char *out, size_t n)
 {
     snprintf(out, n, kv->type == VS_GGUF_ARRAY ? "array of %s" : "%s",
@@ -90,17 +84,6 @@ static enum vs_code read_model(struct loading *x)
 }
 
 /* ---- tokens ---- */
-
-static enum vs_code repeat(struct loading *x, struct vs_str token, uint32_t first, uint32_t last)
-{
-    struct vs_tokenizer *t = x->l.t;
-    struct vs_repeat *list = vs_list_room(t->repeats, t->repeat_count, sizeof *list);
-    if (!list)
-        return vs_enomem(x->err, "repeated tokens", 0);
-    t->repeats = list;
-    t->repeats[t->repeat_count++] = (struct vs_repeat){token, first, last};
-    return VS_OK;
-}
 
 static enum vs_code add_owner(struct loading *x, uint32_t id, uint32_t entry, struct vs_str token)
 {
@@ -133,7 +116,7 @@ static enum vs_code add_token(struct loading *x, uint32_t id, struct vs_str toke
     }
     enum vs_code code = vs_vocab_add(&impl->vocab, token, id, &twin, x->err);
     if (!code && twin != VS_NO_ENTRY)
-        code = repeat(x, token, impl->vocab.ids[twin], id);
+        code = vs_load_repeat(&x->l, &(struct vs_repeat){token, impl->vocab.ids[twin], id}, x->err);
     return code ? code : add_owner(x, id, twin == VS_NO_ENTRY ? impl->vocab.count - 1 : VS_NO_ENTRY, token);
 }
 
@@ -151,7 +134,7 @@ static enum vs_code read_tokens(struct loading *x)
     x->l.impl->owners = vs_realloc_array(NULL, (size_t)kv->count + 1, sizeof *x->l.impl->owners);
     enum vs_code code = x->l.impl->owners ? VS_OK : vs_enomem(x->err, "token ids", (kv->count + 1) * sizeof *x->l.impl->owners);
     for (; !code && vs_gguf_next(kv, &at, &token); id++) {
-        code = look(x, id);
+        code = vs_load_look(&x->l, id, x->err);
         if (!code)
             code = add_token(x, id, token);
     }
@@ -172,7 +155,7 @@ static enum vs_code check_merges(struct loading *x)
     if (!vs_gguf_is_array(kv, VS_GGUF_STRING))
         return bad(x, MERGES, "found %s, expected an array of string", shown_type(kv, text, sizeof text));
     for (uint64_t i = 0; vs_gguf_next(kv, &at, &s); i++) {
-        const enum vs_code code = look(x, i);
+        const enum vs_code code = vs_load_look(&x->l, i, x->err);
         if (code)
             return code;
         if (s.n < 3 || !memchr(s.p + 1, ' ', s.n - 1))
@@ -204,21 +187,12 @@ static enum vs_code check_charsmap(struct loading *x)
 
 static enum vs_code count(struct loading *x)
 {
-    const struct vs_tokenizer_impl *impl = x->l.impl;
     struct vs_tokenizer *t = x->l.t;
-    uint32_t next = 0, n = 0;
-    t->base_count = impl->owner_count;
-    t->len = impl->vocab.count;
-    t->max_id = t->max_base_id = impl->owner_count ? impl->owners[impl->owner_count - 1].id : VS_NO_ID;
-    t->rows_needed = t->max_id + 1; /* 0 when there are no tokens at all */
-    t->holes = vs_arena_array(&x->l.impl->arena, impl->owner_count + 1u, sizeof *t->holes);
-    if (!t->holes)
-        return vs_enomem(x->err, "holes", (impl->owner_count + (uint64_t)1) * sizeof *t->holes);
-    for (uint32_t i = 0; i < impl->owner_count; next = impl->owners[i++].id + 1)
-        if (impl->owners[i].id != next)
-            t->holes[n++] = (struct vs_id_range){next, impl->owners[i].id};
-    t->hole_count = n;
-    return VS_OK;
+    enum vs_code code = vs_measure_ids(x->l.impl, x->err);
+    t->base_count = x->l.impl->owner_count;
+    t->len = x->l.impl->vocab.count;
+    t->max_base_id = t->max_id;
+    return code;
 }
 
 enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, const volatile sig_atomic_t *cancel, struct vs_tokenizer **out,
@@ -228,7 +202,7 @@ enum vs_code vs_tokenizer_from_gguf(const struct vs_gguf *g, const volatile sig_
     *out = NULL;
     if (!impl)
         return vs_enomem(err, "a tokenizer", sizeof *impl);
-    struct loading x = {.g = g, .l = {.impl = impl, .t = &impl->t, .lenient = true, .ids_only = true, .cancel = cancel}, .err = err};
+    struct loading x = {.g = g, .l = {.impl = impl, .t = &impl->t, .wish = {.lenient = true, .ids_only = true, .cancel = cancel}}, .err = err};
     impl->t.impl = impl;
     impl->t.path = g->path;
     enum vs_code code = read_model(&x);

@@ -34,37 +34,42 @@ static bool copy_str(struct vs_load *l, struct vs_str *s)
     return s->p || no_memory(&l->j);
 }
 
-/* One member of an added token. *seen gets a bit per known member. */
-static bool added_member(struct vs_load *l, struct vs_str key, struct vs_added *a, unsigned *seen)
+/* What an added token has, all of it required. */
+enum { A_ID, A_CONTENT, A_SINGLE_WORD, A_LSTRIP, A_RSTRIP, A_NORMALIZED, A_SPECIAL, A_MEMBERS };
+static const char *const added_names[A_MEMBERS] = {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"};
+
+static bool added_id(struct vs_json *j, uint32_t *declared)
 {
-    static const char *const names[] = {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"};
-    bool *const flags[] = {NULL, NULL, &a->single_word, &a->lstrip, &a->rstrip, &a->normalized, &a->special};
-    struct vs_json *j = &l->j;
-    unsigned at = 0;
-    while (at < 7 && !vs_str_is(key, names[at]))
-        at++;
-    if (at == 7)
-        return vs_json_skip(j, NULL);
-    if (*seen & 1u << at)
-        return vs_json_fail(j, VS_EFORMAT, "\"%s\" appears twice", names[at]);
-    *seen |= 1u << at;
-    if (at == 1)
-        return vs_json_string(j, &a->content) && copy_str(l, &a->content);
-    if (at > 1)
-        return vs_json_bool(j, flags[at]);
     uint64_t id;
     if (!vs_json_u64(j, &id))
         return false;
-    if (id > VS_ID_MAX)
-        return vs_json_fail(j, id > UINT32_MAX ? VS_EFORMAT : VS_ELIMIT, "found id %llu: at most %u expected",
-                            (unsigned long long)id, VS_ID_MAX);
-    a->declared = (uint32_t)id;
-    return true;
+    *declared = (uint32_t)id;
+    return id <= VS_ID_MAX || vs_json_fail(j, id > UINT32_MAX ? VS_EFORMAT : VS_ELIMIT, "found id %llu: at most %u expected",
+                                           (unsigned long long)id, VS_ID_MAX);
+}
+
+/* *seen gets a bit per known member. */
+static bool added_member(struct vs_load *l, struct vs_str key, struct vs_added *a, unsigned *seen)
+{
+    bool *const flags[A_MEMBERS] = {NULL, NULL, &a->single_word, &a->lstrip, &a->rstrip, &a->normalized, &a->special};
+    struct vs_json *j = &l->j;
+    unsigned at = 0;
+    while (at < A_MEMBERS && !vs_str_is(key, added_names[at]))
+        at++;
+    if (at == A_MEMBERS)
+        return vs_json_skip(j, NULL);
+    if (*seen & 1u << at)
+        return vs_json_fail(j, VS_EFORMAT, "\"%s\" appears twice", added_names[at]);
+    *seen |= 1u << at;
+    if (at == A_ID)
+        return added_id(j, &a->declared);
+    if (at == A_CONTENT)
+        return vs_json_string(j, &a->content) && copy_str(l, &a->content);
+    return vs_json_bool(j, flags[at]);
 }
 
 static bool added_token(struct vs_load *l, struct vs_err *err)
 {
-    static const char *const names[] = {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"};
     struct vs_added a = {.declared = VS_NO_ID, .effective = VS_NO_ID};
     struct vs_str key;
     unsigned seen = 0;
@@ -75,9 +80,9 @@ static bool added_token(struct vs_load *l, struct vs_err *err)
             return false;
     if (l->j.failed)
         return false;
-    for (unsigned at = 0; at < 7; at++)
+    for (unsigned at = 0; at < A_MEMBERS; at++)
         if (!(seen & 1u << at))
-            return vs_json_fail(&l->j, VS_EFORMAT, "\"%s\" is missing from the object that ends here", names[at]);
+            return vs_json_fail(&l->j, VS_EFORMAT, "\"%s\" is missing from the object that ends here", added_names[at]);
     return vs_load_add(l, &a, err) == VS_OK || no_memory(&l->j);
 }
 

@@ -3,7 +3,6 @@
  * The merge list. Three lookups a merge, each a chain of cache misses: so BATCH merges go through the steps of a lookup
  * together and wait for memory at the same time (fast-encoding.md, section 7).
  */
-#include <stdio.h>
 #include "tokenizer/load.h"
 
 enum { BATCH = 64 };
@@ -21,24 +20,13 @@ struct batch {
     size_t prefix;                  /* bytes of continuing_subword_prefix */
 };
 
-static bool fail_at(struct vs_load *l, size_t at, enum vs_code code, const char *fmt, ...) VS_PRINTF(4, 5);
-static bool fail_at(struct vs_load *l, size_t at, enum vs_code code, const char *fmt, ...)
-{
-    char what[1024];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(what, sizeof what, fmt, args);
-    va_end(args);
-    l->j.at = at;
-    return vs_json_fail(&l->j, code, "%s", what);
-}
-
 /* ---- one merge from the text ---- */
 
 static bool bad_form(struct vs_load *l, uint64_t at, size_t place, const char *found)
 {
-    return fail_at(l, place, VS_EFORMAT, "model.merges[%llu]: found %s: \"left right\" with one space, or [left, right], expected",
-                   (unsigned long long)at, found);
+    l->j.at = place;
+    return vs_json_fail(&l->j, VS_EFORMAT, "model.merges[%llu]: found %s: \"left right\" with one space, or [left, right], expected",
+                        (unsigned long long)at, found);
 }
 
 static bool pair_form(struct vs_load *l, uint64_t at, size_t place, struct vs_str *left, struct vs_str *right)
@@ -113,9 +101,9 @@ static bool unknown(struct batch *b, unsigned at)
 {
     static const char *const roles[] = {"left part", "right part", "product"};
     char shown[200];
-    return fail_at(b->l, b->places[at / 3], VS_EFORMAT, "model.merges[%llu]: its %s \"%s\" is not in model.vocab",
-                   (unsigned long long)(b->merge_count + at / 3), roles[at % 3],
-                   vs_escape(shown, sizeof shown, b->look[at].s));
+    b->l->j.at = b->places[at / 3];
+    return vs_json_fail(&b->l->j, VS_EFORMAT, "model.merges[%llu]: its %s \"%s\" is not in model.vocab",
+                        (unsigned long long)(b->merge_count + at / 3), roles[at % 3], vs_escape(shown, sizeof shown, b->look[at].s));
 }
 
 static bool flush(struct batch *b)
@@ -209,26 +197,27 @@ static bool build(struct vs_load *l, struct batch *b, size_t begin, struct vs_er
     while (b->merges[first].left != m->left || b->merges[first].right != m->right)
         first++;
     const struct vs_vocab *v = &l->impl->vocab;
-    return fail_at(l, begin, VS_EFORMAT, "model.merges: the pair \"%s\" \"%s\" stands at [%llu] and again at [%llu]: loaders keep the "
-                   "last, which demotes the merge", vs_escape(left, sizeof left, vs_vocab_text(v, m->left)),
-                   vs_escape(right, sizeof right, vs_vocab_text(v, m->right)), (unsigned long long)first, (unsigned long long)twin);
+    l->j.at = begin;
+    return vs_json_fail(&l->j, VS_EFORMAT, "model.merges: the pair \"%s\" \"%s\" stands at [%llu] and again at [%llu]: loaders keep the "
+                        "last, which demotes the merge", vs_escape(left, sizeof left, vs_vocab_text(v, m->left)),
+                        vs_escape(right, sizeof right, vs_vocab_text(v, m->right)), (unsigned long long)first, (unsigned long long)twin);
 }
 
-enum vs_code vs_load_merges(struct vs_load *l, struct vs_span span, struct vs_str prefix, struct vs_err *err)
+enum vs_code vs_load_merges(struct vs_load *l, size_t begin, struct vs_err *err)
 {
-    l->j.at = span.begin;
+    l->j.at = begin;
     struct batch *b = vs_calloc(1, sizeof *b);
     if (!b)
         return vs_enomem(err, "the merges", sizeof *b);
     b->l = l;
-    b->prefix = prefix.n;
+    b->prefix = l->impl->model.prefix.n;
     const bool read = read_list(l, b);
     if (read) {
         size_t after = l->j.at;
-        if (build(l, b, span.begin, err))
+        if (build(l, b, begin, err))
             l->j.at = after;
     }
-    if (l->ids_only) { /* built for the checks alone */
+    if (l->wish.ids_only) { /* built for the checks alone */
         vs_bpe_free(l->impl->bpe);
         l->impl->bpe = NULL;
     }

@@ -22,14 +22,8 @@ struct state {
     bool vocab_is_list, resolved;
     uint64_t unk_id;
     bool has_unk_id;
-    struct vs_span merges;
+    struct vs_span merges;      /* of the list, until it is resolved */
 };
-
-static bool interrupted(struct vs_err *err)
-{
-    vs_fail(err, VS_ECANCELED, "interrupted");
-    return false;
-}
 
 static bool no_memory(struct vs_json *j)
 {
@@ -88,29 +82,23 @@ static bool twin(struct vs_load *l, uint32_t first, uint32_t id, size_t at)
 }
 
 /* As loaders do: the last id stays. */
-static bool repeated(struct vs_load *l, uint32_t first, uint32_t id)
+static bool repeated(struct vs_load *l, uint32_t first, uint32_t id, struct vs_err *err)
 {
-    struct vs_tokenizer *t = l->t;
     struct vs_vocab *v = &l->impl->vocab;
-    struct vs_repeat *list = vs_list_room(t->repeats, t->repeat_count, sizeof *list);
-    if (!list)
-        return no_memory(&l->j);
-    t->repeats = list;
-    struct vs_str token = vs_vocab_text(v, first); /* moves when the vocabulary grows: a copy is kept */
-    token.p = vs_arena_dup(&l->impl->arena, token.p, token.n);
-    t->repeats[t->repeat_count++] = (struct vs_repeat){token, v->ids[first], id};
+    struct vs_repeat r = {vs_vocab_text(v, first), v->ids[first], id};
+    r.token.p = vs_arena_dup(&l->impl->arena, r.token.p, r.token.n); /* entries move when the vocabulary grows */
     v->ids[first] = id;
-    return token.p || no_memory(&l->j);
+    return (r.token.p && vs_load_repeat(l, &r, err) == VS_OK) || no_memory(&l->j);
 }
 
 static bool add_entry(struct vs_load *l, struct vs_str token, uint32_t id, size_t at, bool may_repeat, struct vs_err *err)
 {
     uint32_t first;
-    if (l->impl->vocab.count % VS_LOOK_EVERY == 0 && vs_load_cancelled(l))
-        return interrupted(err);
+    if (vs_load_look(l, l->impl->vocab.count, err))
+        return false;
     if (vs_vocab_add(&l->impl->vocab, token, id, &first, err))
         return no_memory(&l->j);
-    return first == VS_NO_ENTRY || (may_repeat ? repeated(l, first, id) : twin(l, first, id, at));
+    return first == VS_NO_ENTRY || (may_repeat ? repeated(l, first, id, err) : twin(l, first, id, at));
 }
 
 static bool entry_id(struct vs_load *l, struct vs_str token, uint32_t *id)
@@ -136,7 +124,7 @@ static bool vocab_map(struct vs_load *l, struct vs_err *err)
         return false;
     while (vs_json_key(&l->j, &token)) {
         size_t at = l->j.key_span.begin;
-        if (!entry_id(l, token, &id) || !add_entry(l, token, id, at, l->repeats, err))
+        if (!entry_id(l, token, &id) || !add_entry(l, token, id, at, l->wish.repeats, err))
             return false;
     }
     return !l->j.failed;
@@ -196,8 +184,7 @@ static bool merges(struct vs_load *l, struct state *s, struct vs_err *err)
     if ((s->seen & needs) != needs || s->vocab_is_list)
         return vs_json_skip(&l->j, &s->merges);
     s->resolved = true;
-    s->merges.begin = l->j.at;
-    return vs_load_merges(l, s->merges, l->impl->model.prefix, err) == VS_OK;
+    return vs_load_merges(l, l->j.at, err) == VS_OK;
 }
 
 static bool unk_id(struct vs_load *l, struct state *s)
@@ -299,7 +286,7 @@ enum vs_code vs_load_model(struct vs_load *l, struct vs_err *err)
     bool ok = fields(l, &s, err) && complete(l, &s) && unknown_token(l, &s);
     if (ok && l->t->kind == VS_TOK_BPE && !s.resolved) {
         size_t after = l->j.at;
-        ok = vs_load_merges(l, s.merges, l->impl->model.prefix, err) == VS_OK;
+        ok = vs_load_merges(l, s.merges.begin, err) == VS_OK;
         l->j.at = after;
     }
     if (l->j.failed)

@@ -2,7 +2,7 @@
  *
  * Normalizers, one after the other, each from one buffer into another.
  */
-#include <stdlib.h>
+#include <string.h>
 #include "tokenizer/alphabet.h"
 #include "tokenizer/steps.h"
 #include "tokenizer/unicode.h"
@@ -21,22 +21,72 @@ static bool is_ascii(struct vs_str s)
     return true;
 }
 
+static unsigned class_of(utf8proc_int32_t cp)
+{
+    return utf8proc_get_property(cp)->combining_class;
+}
+
+/* Marks by their class, those of one class as they stand. */
+static bool sort_marks(utf8proc_int32_t *marks, size_t n)
+{
+    size_t places[257] = {0};
+    utf8proc_int32_t *sorted = vs_realloc_array(NULL, n, sizeof *sorted);
+    for (size_t i = 0; sorted && i < n; i++)
+        places[class_of(marks[i]) + 1]++;
+    for (unsigned c = 0; c < 256; c++)
+        places[c + 1] += places[c];
+    for (size_t i = 0; sorted && i < n; i++)
+        sorted[places[class_of(marks[i])]++] = marks[i];
+    if (sorted)
+        memcpy(marks, sorted, n * sizeof *marks);
+    vs_free(sorted);
+    return sorted;
+}
+
+/* Each run of marks: utf8proc_decompose, which exchanges neighbours, takes the square of its length. */
+static bool order_marks(utf8proc_int32_t *cp, size_t n)
+{
+    for (size_t i = 0, begin; i < n; i++) {
+        bool in_order = true;
+        for (begin = i; i < n && class_of(cp[i]); i++)
+            in_order = in_order && (i == begin || class_of(cp[i - 1]) <= class_of(cp[i]));
+        if (!in_order && !sort_marks(cp + begin, i - begin))
+            return false;
+    }
+    return true;
+}
+
 /* utf8proc's normal forms. Its tables are newer than those of the Rust library (Unicode 9): characters that came later are
  * composed here and left alone there. */
 static enum vs_code normal_form(struct vs_str text, utf8proc_option_t form, struct vs_buf *out, struct vs_err *err)
 {
-    utf8proc_uint8_t *result = NULL;
+    const utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_STABLE | form);
+    struct vs_buf wide = {0}; /* of code points */
+    enum vs_code code = VS_OK;
     if (is_ascii(text)) {
         vs_buf_str(out, text);
         return VS_OK;
     }
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text.p, (utf8proc_ssize_t)text.n, &result,
-                                      (utf8proc_option_t)(UTF8PROC_STABLE | form));
-    if (n < 0)
-        return n == UTF8PROC_ERROR_NOMEM ? vs_enomem(err, "normalised text", text.n) : vs_fail(err, VS_EFORMAT, "text: %s", utf8proc_errmsg(n));
-    vs_buf_add(out, result, (size_t)n);
-    free(result); /* utf8proc's own block */
-    return VS_OK;
+    for (const char *p = text.p, *end = p + text.n; !code && p < end;) {
+        utf8proc_int32_t parts[32]; /* the longest there are have 18 */
+        int boundary = 0;
+        uint32_t cp;
+        p += vs_utf8_next(p, end, &cp);
+        utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)cp, parts, 32, options, &boundary);
+        if (n < 0)
+            code = vs_fail(err, VS_EFORMAT, "text: %s", utf8proc_errmsg(n));
+        else
+            vs_buf_add(&wide, parts, (size_t)n * sizeof *parts);
+    }
+    utf8proc_int32_t *points = (utf8proc_int32_t *)(void *)wide.p;
+    utf8proc_ssize_t count = (utf8proc_ssize_t)(wide.n / sizeof *points);
+    if (!code && (wide.failed || !order_marks(points, (size_t)count)))
+        code = vs_enomem(err, "normalised text", text.n);
+    count = code ? 0 : utf8proc_normalize_utf32(points, count, options);
+    for (utf8proc_ssize_t i = 0; i < count; i++)
+        put_char(out, (uint32_t)points[i]);
+    vs_buf_free(&wide);
+    return code;
 }
 
 static void lowercase(struct vs_str text, struct vs_buf *out)
@@ -115,26 +165,21 @@ static void bert_clean(const struct vs_step *s, struct vs_str text, struct vs_bu
     }
 }
 
-static struct vs_str of(const struct vs_buf *b)
-{
-    return (struct vs_str){b->p ? b->p : "", b->n};
-}
-
 static enum vs_code bert(const struct vs_step *s, struct vs_str text, struct vs_buf *out, struct vs_err *err)
 {
     struct vs_buf a = {0}, b = {0};
     enum vs_code code = VS_OK;
     bert_clean(s, text, &a);
     if (s->accents) {
-        code = normal_form(of(&a), UTF8PROC_DECOMPOSE, &b, err);
+        code = normal_form(vs_buf_view(&a), UTF8PROC_DECOMPOSE, &b, err);
         a.n = 0;
         if (!code)
-            strip_marks(of(&b), vs_is_nonspacing, &a);
+            strip_marks(vs_buf_view(&b), vs_is_nonspacing, &a);
     }
     if (!code && s->lower)
-        lowercase(of(&a), out);
+        lowercase(vs_buf_view(&a), out);
     else if (!code)
-        vs_buf_str(out, of(&a));
+        vs_buf_str(out, vs_buf_view(&a));
     out->failed |= a.failed || b.failed;
     vs_buf_free(&a);
     vs_buf_free(&b);
@@ -143,15 +188,12 @@ static enum vs_code bert(const struct vs_step *s, struct vs_str text, struct vs_
 
 static void replace_string(const struct vs_step *s, struct vs_str text, struct vs_buf *out)
 {
-    for (size_t at = 0; at < text.n;) {
-        struct vs_str rest = {text.p + at, text.n - at};
-        bool hit = s->pattern.n && vs_str_starts(rest, s->pattern);
-        if (hit)
-            vs_buf_str(out, s->with);
-        else
-            vs_buf_add(out, rest.p, 1);
-        at += hit ? s->pattern.n : 1;
+    const char *at = text.p, *end = text.p + text.n;
+    for (const char *hit; at < end && s->pattern.n && (hit = memmem(at, (size_t)(end - at), s->pattern.p, s->pattern.n)); at = hit + s->pattern.n) {
+        vs_buf_add(out, at, (size_t)(hit - at));
+        vs_buf_str(out, s->with);
     }
+    vs_buf_add(out, at, (size_t)(end - at));
 }
 
 static enum vs_code replace(const struct vs_pipeline *p, const struct vs_step *s, struct vs_str text, struct vs_buf *out, struct vs_err *err)
@@ -228,6 +270,8 @@ static enum vs_code cuts(const struct vs_pipeline *p, const struct vs_step *s, s
         break;
     default: break;
     }
+    if (!code && b.failed)
+        code = vs_enomem(err, "normalised text", b.n);
     vs_buf_free(&b);
     return code;
 }
@@ -247,7 +291,7 @@ enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, 
             code = run_step(p, &p->normalizer.items[i], text, b, err);
         if (!code && b->failed)
             code = vs_enomem(err, "normalised text", b->n);
-        text = of(b);
+        text = vs_buf_view(b);
     }
     if (!code)
         vs_buf_str(out, text);

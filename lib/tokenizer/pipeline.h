@@ -9,7 +9,9 @@
 #include <vs/tokenizer.h>
 #include "base/str.h"
 
-/* The normalizer alone, on a text without added tokens. */
+/* Texts are valid UTF-8. */
+
+/* The normalizer alone, on a text without added tokens. Appends to *out. */
 enum vs_code vs_normalize(const struct vs_tokenizer *t, struct vs_str text, struct vs_buf *out, struct vs_err *err) VS_NODISCARD;
 
 /* What is left of the content of an added token that is looked for in normalised text (the flag normalized), given what the normalizer makes

@@ -94,17 +94,15 @@ static enum vs_code split_regex(struct cutter *c, const struct vs_regex *re, str
 static enum vs_code split_string(struct cutter *c, struct vs_str text)
 {
     struct runs r = {.c = c, .text = text};
+    const struct vs_str pattern = c->s->pattern;
     size_t done = 0;
     enum vs_code code = VS_OK;
-    for (size_t at = 0; !code && c->s->pattern.n && at + c->s->pattern.n <= text.n;) {
-        if (memcmp(text.p + at, c->s->pattern.p, c->s->pattern.n) != 0) {
-            at++;
-            continue;
-        }
+    for (const char *hit; !code && done < text.n && pattern.n && (hit = memmem(text.p + done, text.n - done, pattern.p, pattern.n));) {
+        const size_t at = (size_t)(hit - text.p);
         code = add_run(&r, done, at, c->s->invert);
         if (!code)
-            code = add_run(&r, at, at + c->s->pattern.n, !c->s->invert);
-        done = at += c->s->pattern.n;
+            code = add_run(&r, at, at + pattern.n, !c->s->invert);
+        done = at + pattern.n;
     }
     if (!code)
         code = add_run(&r, done, text.n, c->s->invert);
@@ -161,18 +159,17 @@ static enum vs_code byte_level(struct cutter *c, struct vs_str text)
     struct vs_pieces words = {0};
     struct vs_buf spaced = {0}, spelled = {0};
     struct cutter inner = {c->p, &isolated, &words, c->first, c->err};
-    enum vs_code code = VS_OK;
     if (c->s->left && text.n && text.p[0] != ' ') {
         vs_buf_puts(&spaced, " ");
         vs_buf_str(&spaced, text);
-        text = (struct vs_str){spaced.p ? spaced.p : "", spaced.n};
+        text = vs_buf_view(&spaced);
     }
-    code = spaced.failed ? vs_enomem(c->err, "text", text.n) :
-           c->s->right ? split_regex(&inner, c->p->byte_words, text, false) : add_piece(&inner, text);
+    enum vs_code code = spaced.failed ? vs_enomem(c->err, "text", text.n) :
+                        c->s->right ? split_regex(&inner, c->p->byte_words, text, false) : add_piece(&inner, text);
     for (size_t i = 0; !code && i < words.count; i++) {
         spelled.n = 0;
         vs_apply_bytes((struct vs_str){words.text.p + words.items[i].begin, words.items[i].end - words.items[i].begin}, &spelled);
-        code = spelled.failed ? vs_enomem(c->err, "text", spelled.n) : add_piece(c, (struct vs_str){spelled.p ? spelled.p : "", spelled.n});
+        code = spelled.failed ? vs_enomem(c->err, "text", spelled.n) : add_piece(c, vs_buf_view(&spelled));
     }
     vs_pieces_free(&words);
     vs_buf_free(&spaced);
@@ -200,7 +197,7 @@ static enum vs_code metaspace(struct cutter *c, struct vs_str text)
         vs_buf_free(&b);
         b = with;
     }
-    struct vs_str all = {b.p ? b.p : "", b.n};
+    struct vs_str all = vs_buf_view(&b);
     enum vs_code code = b.failed ? vs_enomem(c->err, "text", b.n) : c->s->split ? split_string(&inner, all) : add_piece(c, all);
     vs_buf_free(&b);
     return code;
@@ -228,14 +225,11 @@ enum vs_code vs_run_pretokenizer(const struct vs_pipeline *p, struct vs_str text
     struct cutter c = {.p = p, .out = to, .first = first, .err = err};
     enum vs_code code = add_piece(&c, text);
     for (uint32_t i = 0; !code && i < p->pre.count; i++) {
-        struct vs_step s = p->pre.items[i];
         struct vs_pieces *swap = from;
         from = to;
         to = swap;
         to->text.n = to->count = 0;
-        if (s.kind == VS_STEP_DIGITS)
-            s.behavior = s.left ? VS_ISOLATED : VS_CONTIGUOUS;
-        c = (struct cutter){.p = p, .s = &s, .out = to, .err = err};
+        c = (struct cutter){.p = p, .s = &p->pre.items[i], .out = to, .err = err};
         for (size_t k = 0; !code && k < from->count; k++) {
             c.first = first && k == 0;
             code = run_step(&c, (struct vs_str){from->text.p + from->items[k].begin, from->items[k].end - from->items[k].begin});

@@ -30,18 +30,23 @@ static const char latin_digits[] = "\\xb2\\xb3\\xb9\\xbc-\\xbe";
 static const char hex_class[] = "0-9A-Fa-f";
 
 struct rewrite {
+    pcre2_compile_context *context;
     struct vs_str in;
     size_t at;
     struct vs_buf out;
-    unsigned in_class; /* 1 inside [...] */
+    bool in_class; /* inside [...] */
+    bool unclosed; /* no } follows: it is not looked for again */
     const char *refused;
 };
 
 /* \p{Name}: scripts are meant as Script, not Script_Extensions; PCRE2 wants that said. */
 static void property(struct rewrite *r)
 {
-    const char *p = r->in.p + r->at, *end = r->in.p + r->in.n, *close = memchr(p, '}', (size_t)(end - p));
-    if (end - p < 4 || p[2] != '{' || !close) {
+    const char *p = r->in.p + r->at, *end = r->in.p + r->in.n;
+    const bool braced = end - p >= 4 && p[2] == '{' && !r->unclosed;
+    const char *close = braced ? memchr(p, '}', (size_t)(end - p)) : NULL;
+    r->unclosed |= braced && !close;
+    if (!close) {
         vs_buf_add(&r->out, p, 2);
         r->at += 2;
         return;
@@ -52,7 +57,8 @@ static void property(struct rewrite *r)
     int error;
     size_t place;
     snprintf(probe, sizeof probe, "\\p{sc:%.*s}", (int)(name.n < 64 ? name.n : 64), name.p);
-    pcre2_code *script = name.n > 2 ? pcre2_compile((PCRE2_SPTR)probe, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &error, &place, NULL) : NULL;
+    pcre2_code *script = name.n > 2 ? pcre2_compile((PCRE2_SPTR)probe, PCRE2_ZERO_TERMINATED, PCRE2_UTF, &error, &place, r->context) : NULL;
+    r->out.failed |= name.n > 2 && !script && error == PCRE2_ERROR_HEAP_FAILED;
     vs_buf_printf(&r->out, "\\%c{%s%s%.*s}", p[1], negated ? "^" : "", script ? "sc:" : "", (int)name.n, name.p);
     pcre2_code_free(script);
     r->at = (size_t)(close - r->in.p) + 1;
@@ -129,7 +135,7 @@ static void in_class(struct rewrite *r)
         return;
     }
     if (*p == ']')
-        r->in_class = 0;
+        r->in_class = false;
     vs_buf_add(&r->out, p, 1);
     r->at++;
 }
@@ -143,7 +149,7 @@ static void open_class(struct rewrite *r)
         r->refused = "a class that begins with ]";
     vs_buf_add(&r->out, r->in.p + r->at, n);
     r->at += n;
-    r->in_class = 1;
+    r->in_class = true;
 }
 
 /* (?m) of Ruby lets . match line feeds, which PCRE2 writes (?s). */
@@ -185,44 +191,42 @@ static void rewrite(struct rewrite *r)
 
 /* ---- compiling ---- */
 
-static enum vs_code compile(struct vs_str pattern, const struct vs_buf *rewritten, struct vs_regex *re, struct vs_err *err)
+static enum vs_code compile(const struct rewrite *r, struct vs_regex *re, struct vs_err *err)
 {
     char shown[200], why[128];
     int error;
     size_t at;
-    pcre2_general_context *memory = pcre2_general_context_create(take, give, NULL);
-    pcre2_compile_context *context = memory ? pcre2_compile_context_create(memory) : NULL;
-    enum vs_code code = context ? VS_OK : vs_enomem(err, "a pattern", pattern.n);
     /* ^ and $ match at every line in Ruby */
-    if (context)
-        re->code = pcre2_compile((PCRE2_SPTR)(rewritten->p ? rewritten->p : ""), rewritten->n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at,
-                                 context);
-    if (context && !re->code) {
-        pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);
-        code = vs_fail(err, VS_EUNSUPPORTED, "the pattern \"%s\" cannot be compiled: %s", vs_escape(shown, sizeof shown, pattern), why);
-    }
-    if (re->code)
+    re->code = pcre2_compile((PCRE2_SPTR)(r->out.p ? r->out.p : ""), r->out.n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &at, r->context);
+    if (re->code) {
         (void)pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE); /* without JIT it is slower, that is all */
-    pcre2_compile_context_free(context);
-    pcre2_general_context_free(memory);
-    return code;
+        return VS_OK;
+    }
+    if (error == PCRE2_ERROR_HEAP_FAILED)
+        return vs_enomem(err, "a pattern", r->in.n);
+    pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);
+    return vs_fail(err, VS_EUNSUPPORTED, "the pattern \"%s\" cannot be compiled: %s", vs_escape(shown, sizeof shown, r->in), why);
 }
 
 enum vs_code vs_regex_new(struct vs_str pattern, struct vs_regex **out, struct vs_err *err)
 {
-    struct rewrite r = {.in = pattern};
+    pcre2_general_context *memory = pcre2_general_context_create(take, give, NULL);
+    struct rewrite r = {.in = pattern, .context = memory ? pcre2_compile_context_create(memory) : NULL};
     char shown[200];
     enum vs_code code = VS_OK;
     *out = NULL;
-    rewrite(&r);
+    if (r.context)
+        rewrite(&r);
     if (r.refused)
         code = vs_fail(err, VS_EUNSUPPORTED, "the pattern \"%s\" uses %s, which is not handled",
                        vs_escape(shown, sizeof shown, pattern), r.refused);
-    else if (r.out.failed || !(*out = vs_calloc(1, sizeof **out)))
+    else if (!r.context || r.out.failed || !(*out = vs_calloc(1, sizeof **out)))
         code = vs_enomem(err, "a pattern", pattern.n);
     else
-        code = compile(pattern, &r.out, *out, err);
+        code = compile(&r, *out, err);
     vs_buf_free(&r.out);
+    pcre2_compile_context_free(r.context);
+    pcre2_general_context_free(memory);
     if (code) {
         vs_regex_free(*out);
         *out = NULL;

@@ -48,8 +48,12 @@ enum vs_code vs_save_promote(struct vs_json *j, const struct vs_save *s, struct 
 /* Names the special tokens in tokenizer_config.json (is_config) or special_tokens_map.json, which comes next as a whole. */
 enum vs_code vs_save_list_specials(struct vs_json *j, const struct vs_save *s, bool is_config, struct vs_edits *edits,
                                    struct vs_err *err) VS_NODISCARD;
-bool vs_save_names_specials(struct vs_str text); /* a document with a list of special tokens; false for any other text */
+/* Has the document a list of special tokens? Any other text has none. VS_ENOMEM only. */
+enum vs_code vs_save_names_specials(struct vs_str text, bool *yes, struct vs_err *err) VS_NODISCARD;
+static inline struct vs_str vs_save_part(struct vs_str text, size_t begin, size_t end) { return (struct vs_str){text.p + begin, end - begin}; }
 bool vs_save_tail(struct vs_json *j, struct vs_tail *tail); /* consumes the container that comes next */
+/* Puts the text of b, of which file says whose it is when memory is short, in the place of [begin, end); an empty one changes nothing. Frees b. */
+enum vs_code vs_save_splice(struct vs_edits *edits, size_t begin, size_t end, struct vs_buf *b, const char *file, struct vs_err *err) VS_NODISCARD;
 void vs_save_joint(struct vs_buf *b, const struct vs_tail *tail, bool first); /* before each new element */
 struct vs_object_style vs_save_object_style(struct vs_str object); /* a layout on one line for what is no object */
 void vs_save_added_object(struct vs_buf *b, const struct vs_object_style *style, const struct vs_save_added *a, bool with_id);

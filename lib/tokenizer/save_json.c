@@ -28,49 +28,34 @@ static void find_in_model(struct vs_json *j, struct places *p)
     }
 }
 
-static enum vs_code find_places(const char *file, struct vs_str text, struct places *p, struct vs_err *err)
+/* Where something is put, and the flags of the tokens that are there already. */
+static enum vs_code find_places(const char *file, struct vs_str text, const struct vs_save *s, struct places *p, struct vs_edits *edits,
+                                struct vs_err *err)
 {
-    struct vs_json j;
+    struct vs_json j, twin;
+    enum vs_code code = VS_OK;
     struct vs_arena scratch = {0};
     struct vs_str key;
     *p = (struct places){.added = {.empty = true, .space = VS_LIT(" ")}};
     vs_json_begin(&j, file, text.p, text.n, &scratch);
     vs_json_object(&j);
     p->top = j.at;
-    while (vs_json_key(&j, &key)) {
-        if (vs_str_is(key, "model"))
-            find_in_model(&j, p);
-        else if (vs_str_is(key, "added_tokens"))
-            p->has_added = vs_save_tail(&j, &p->added);
-        else
-            vs_json_skip(&j, NULL);
-    }
-    enum vs_code code = vs_json_end(&j, err);
-    vs_arena_free(&scratch);
-    return code;
-}
-
-static enum vs_code promote(const char *file, struct vs_str text, const struct vs_save *s, struct vs_edits *edits, struct vs_err *err)
-{
-    struct vs_json j;
-    struct vs_arena scratch = {0};
-    struct vs_str key;
-    enum vs_code code = VS_OK;
-    vs_json_begin(&j, file, text.p, text.n, &scratch);
-    vs_json_object(&j);
     while (!code && vs_json_key(&j, &key)) {
-        if (vs_str_is(key, "added_tokens"))
-            code = vs_save_promote(&j, s, edits, err);
-        else
+        twin = j;
+        if (vs_str_is(key, "model")) {
+            find_in_model(&j, p);
+        } else if (vs_str_is(key, "added_tokens")) {
+            p->has_added = vs_save_tail(&j, &p->added);
+            if (p->has_added && s->special_count)
+                code = vs_save_promote(&twin, s, edits, err);
+        } else {
             vs_json_skip(&j, NULL);
+        }
     }
+    if (!code)
+        code = vs_json_end(&j, err);
     vs_arena_free(&scratch);
     return code;
-}
-
-static struct vs_str part(struct vs_str text, size_t begin, size_t end)
-{
-    return (struct vs_str){text.p + begin, end - begin};
 }
 
 /* A list [a, b]: what stands after the bracket, between the two, and before the closing one. */
@@ -88,9 +73,9 @@ static struct pair_style style_of_pair(struct vs_str list)
     while (n < 2 && vs_json_item(&j) && vs_json_skip(&j, &items[n]))
         n++;
     if (n == 2) {
-        style.open = part(list, 1, items[0].begin);
-        style.join = part(list, items[0].end, items[1].begin);
-        style.close = part(list, items[1].end, list.n - 1);
+        style.open = vs_save_part(list, 1, items[0].begin);
+        style.join = vs_save_part(list, items[0].end, items[1].begin);
+        style.close = vs_save_part(list, items[1].end, list.n - 1);
     }
     vs_arena_free(&scratch);
     return style;
@@ -99,7 +84,7 @@ static struct pair_style style_of_pair(struct vs_str list)
 static void put_entries(struct vs_buf *b, struct vs_str text, const struct places *p, const struct vs_save *s)
 {
     const struct vs_tail *tail = &p->vocab;
-    struct pair_style pair = style_of_pair(p->vocab_is_list && !tail->empty ? part(text, tail->last_begin, tail->last_end) : VS_LIT("[]"));
+    struct pair_style pair = style_of_pair(p->vocab_is_list && !tail->empty ? vs_save_part(text, tail->last_begin, tail->last_end) : VS_LIT("[]"));
     for (uint32_t i = 0; i < s->entry_count; i++) {
         vs_save_joint(b, tail, i == 0);
         if (p->vocab_is_list) {
@@ -127,7 +112,7 @@ static enum vs_code put_merges(struct vs_buf *b, const char *file, struct vs_str
                                struct vs_err *err)
 {
     bool strings = !tail->empty && text.p[tail->last_begin] == '"';
-    struct pair_style pair = style_of_pair(tail->empty || strings ? VS_LIT("[]") : part(text, tail->last_begin, tail->last_end));
+    struct pair_style pair = style_of_pair(tail->empty || strings ? VS_LIT("[]") : vs_save_part(text, tail->last_begin, tail->last_end));
     for (uint32_t i = 0; i < s->merge_count; i++) {
         const struct vs_save_merge *m = &s->merges[i];
         vs_save_joint(b, tail, i == 0);
@@ -158,7 +143,7 @@ static enum vs_code put_merges(struct vs_buf *b, const char *file, struct vs_str
 static void put_added(struct vs_buf *b, struct vs_str text, const struct places *p, const struct vs_save *s)
 {
     const struct vs_tail *tail = &p->added;
-    struct vs_object_style style = vs_save_object_style(!tail->empty ? part(text, tail->last_begin, tail->last_end) : VS_LIT(""));
+    struct vs_object_style style = vs_save_object_style(!tail->empty ? vs_save_part(text, tail->last_begin, tail->last_end) : VS_LIT(""));
     if (!p->has_added)
         vs_buf_puts(b, "\"added_tokens\": [");
     for (uint32_t i = 0; i < s->added_count; i++) {
@@ -169,40 +154,34 @@ static void put_added(struct vs_buf *b, struct vs_str text, const struct places 
         vs_buf_puts(b, "],");
 }
 
-static enum vs_code splice(struct vs_edits *edits, size_t at, const struct vs_buf *b, struct vs_err *err)
+static enum vs_code insert(struct vs_edits *edits, size_t at, struct vs_buf *b, struct vs_err *err)
 {
-    if (b->failed)
-        return vs_enomem(err, "tokenizer.json", b->n);
-    return b->n ? vs_edit(edits, at, at, (struct vs_str){b->p, b->n}, err) : VS_OK;
+    return vs_save_splice(edits, at, at, b, "tokenizer.json", err);
 }
 
 enum vs_code vs_save_tokenizer_json(const char *file, struct vs_str text, const struct vs_save *s, struct vs_buf *out, struct vs_err *err)
 {
     struct places p;
     struct vs_edits edits = {0};
-    struct vs_buf vocab = {0}, merges = {0}, added = {0};
-    enum vs_code code = find_places(file, text, &p, err);
+    struct vs_buf b = {0};
+    enum vs_code code = find_places(file, text, s, &p, &edits, err);
     if (!code && (!p.has_vocab || (s->merge_count && !p.has_merges)))
         code = vs_fail(err, VS_EFORMAT, "%s: /model: no %s", file, p.has_vocab ? "merges" : "vocab");
     if (!code && s->entry_count) {
-        put_entries(&vocab, text, &p, s);
-        code = splice(&edits, p.vocab.at, &vocab, err);
+        put_entries(&b, text, &p, s);
+        code = insert(&edits, p.vocab.at, &b, err);
     }
     if (!code && s->merge_count)
-        code = put_merges(&merges, file, text, &p.merges, s, err);
+        code = put_merges(&b, file, text, &p.merges, s, err);
     if (!code && s->merge_count)
-        code = splice(&edits, p.merges.at, &merges, err);
+        code = insert(&edits, p.merges.at, &b, err);
     if (!code && s->added_count) {
-        put_added(&added, text, &p, s);
-        code = splice(&edits, p.has_added ? p.added.at : p.top, &added, err);
+        put_added(&b, text, &p, s);
+        code = insert(&edits, p.has_added ? p.added.at : p.top, &b, err);
     }
-    if (!code && s->special_count)
-        code = promote(file, text, s, &edits, err);
     if (!code)
         code = vs_edits_apply(&edits, file, text, out, err);
     vs_edits_free(&edits);
-    vs_buf_free(&vocab);
-    vs_buf_free(&merges);
-    vs_buf_free(&added);
+    vs_buf_free(&b);
     return code;
 }

@@ -8,21 +8,17 @@
 #include "json/scan.h"
 #include "tokenizer/save.h"
 
+/* What is known, by its name. */
+enum form { CONFIG, MAP, ADDED, VOCAB, MERGE_LINES, VOCAB_LINES, OTHER };
+static const char *const form_names[OTHER] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+                                              "merges.txt", "vocab.txt"};
+
 struct sibling {
     const char *file;
     struct vs_str text;
     const struct vs_save *save;
     struct vs_edits edits;
 };
-
-static enum vs_code splice(struct sibling *x, size_t at, struct vs_buf *b, struct vs_err *err)
-{
-    enum vs_code code = b->failed ? vs_enomem(err, x->file, b->n) : VS_OK;
-    if (!code && b->n)
-        code = vs_edit(&x->edits, at, at, (struct vs_str){b->p, b->n}, err);
-    vs_buf_free(b);
-    return code;
-}
 
 /* "151665": {"content": ...}, in the layout of the member before. */
 static enum vs_code append_decoder(struct sibling *x, struct vs_json *j, struct vs_err *err)
@@ -35,7 +31,7 @@ static enum vs_code append_decoder(struct sibling *x, struct vs_json *j, struct 
     }
     if (!vs_save_tail(j, &tail))
         return VS_OK; /* the scanner has the error */
-    struct vs_str last = tail.empty ? VS_LIT("") : (struct vs_str){x->text.p + tail.last_value, tail.last_end - tail.last_value};
+    struct vs_str last = tail.empty ? VS_LIT("") : vs_save_part(x->text, tail.last_value, tail.last_end);
     struct vs_object_style style = vs_save_object_style(last);
     for (uint32_t i = 0; i < x->save->added_count; i++) {
         vs_save_joint(&b, &tail, b.n == 0);
@@ -43,7 +39,7 @@ static enum vs_code append_decoder(struct sibling *x, struct vs_json *j, struct 
         vs_buf_str(&b, tail.colon);
         vs_save_added_object(&b, &style, &x->save->added[i], false);
     }
-    return splice(x, tail.at, &b, err);
+    return vs_save_splice(&x->edits, tail.at, tail.at, &b, x->file, err);
 }
 
 /* added_tokens_decoder of tokenizer_config.json, where it is. */
@@ -79,24 +75,21 @@ static enum vs_code save_ids(struct sibling *x, struct vs_json *j, bool added, s
         vs_buf_str(&b, tail.colon);
         vs_buf_printf(&b, "%u", added ? x->save->added[i].id : x->save->entries[i].id);
     }
-    return splice(x, tail.at, &b, err);
+    return vs_save_splice(&x->edits, tail.at, tail.at, &b, x->file, err);
 }
 
-static enum vs_code save_json(struct sibling *x, const char *name, struct vs_buf *out, struct vs_err *err)
+static enum vs_code save_json(struct sibling *x, enum form form, struct vs_buf *out, struct vs_err *err)
 {
     struct vs_json j;
     struct vs_arena scratch = {0};
-    enum vs_code code;
+    const bool ids = form == ADDED || form == VOCAB;
     vs_json_begin(&j, x->file, x->text.p, x->text.n, &scratch);
-    if (strcmp(name, "added_tokens.json") == 0 || strcmp(name, "vocab.json") == 0)
-        code = save_ids(x, &j, name[0] == 'a', err);
-    else
-        code = save_decoder(x, &j, err);
+    enum vs_code code = ids ? save_ids(x, &j, form == ADDED, err) : save_decoder(x, &j, err);
     if (!code)
         code = vs_json_end(&j, err);
-    if (!code && (name[0] == 't' || name[0] == 's')) {
+    if (!code && !ids) {
         vs_json_begin(&j, x->file, x->text.p, x->text.n, &scratch);
-        code = vs_save_list_specials(&j, x->save, name[0] == 't', &x->edits, err);
+        code = vs_save_list_specials(&j, x->save, form == CONFIG, &x->edits, err);
     }
     if (!code)
         code = vs_edits_apply(&x->edits, x->file, x->text, out, err);
@@ -104,10 +97,10 @@ static enum vs_code save_json(struct sibling *x, const char *name, struct vs_buf
     return code;
 }
 
-static bool has_any(struct vs_str s, const char *bytes)
+static bool has_any(struct vs_str s, struct vs_str bytes)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (strchr(bytes, s.p[i]))
+        if (memchr(bytes.p, s.p[i], bytes.n))
             return true;
     return false;
 }
@@ -116,6 +109,7 @@ static bool has_any(struct vs_str s, const char *bytes)
 static enum vs_code save_lines(const struct sibling *x, bool merges, struct vs_buf *out, struct vs_err *err)
 {
     const struct vs_save *s = x->save;
+    const struct vs_str ends = VS_LIT("\n\r"), parts = VS_LIT(" \n\r");
     uint32_t count = merges ? s->merge_count : s->entry_count;
     char shown[128];
     vs_buf_str(out, x->text);
@@ -123,8 +117,8 @@ static enum vs_code save_lines(const struct sibling *x, bool merges, struct vs_b
         vs_buf_puts(out, "\n");
     for (uint32_t i = 0; i < count; i++) {
         struct vs_str first = merges ? s->merges[i].left : s->entries[i].token, second = merges ? s->merges[i].right : VS_LIT("");
-        const bool splits = has_any(first, merges ? " \n\r" : "\n\r");
-        if (splits || has_any(second, " \n\r"))
+        const bool splits = has_any(first, merges ? parts : ends);
+        if (splits || has_any(second, parts))
             return vs_fail(err, VS_EUNSUPPORTED, "%s: \"%s\": found a token with %s, which cannot be written there; leave the token out, or remove "
                            "the file from the base if tokenizer.json is what is loaded", x->file, vs_escape(shown, sizeof shown, splits ? first : second),
                            merges ? "a space or a line end" : "a line end");
@@ -139,18 +133,18 @@ static enum vs_code save_lines(const struct sibling *x, bool merges, struct vs_b
 
 enum vs_code vs_save_sibling(const char *file, struct vs_str text, const struct vs_save *s, struct vs_buf *out, struct vs_err *err)
 {
-    static const char *const json[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"};
     const char *name = vs_path_base(file);
     struct sibling x = {.file = file, .text = text, .save = s};
-    enum vs_code code = VS_OK;
-    for (size_t i = 0; i < sizeof json / sizeof *json; i++)
-        if (strcmp(name, json[i]) == 0) {
-            code = save_json(&x, name, out, err);
-            vs_edits_free(&x.edits);
-            return code;
-        }
-    if (strcmp(name, "merges.txt") == 0 || strcmp(name, "vocab.txt") == 0)
-        return save_lines(&x, name[0] == 'm', out, err);
-    vs_buf_str(out, text);
-    return out->failed ? vs_enomem(err, file, out->n) : VS_OK;
+    enum form form = 0;
+    while (form < OTHER && strcmp(name, form_names[form]) != 0)
+        form++;
+    if (form == MERGE_LINES || form == VOCAB_LINES)
+        return save_lines(&x, form == MERGE_LINES, out, err);
+    if (form == OTHER) {
+        vs_buf_str(out, text);
+        return out->failed ? vs_enomem(err, file, out->n) : VS_OK;
+    }
+    enum vs_code code = save_json(&x, form, out, err);
+    vs_edits_free(&x.edits);
+    return code;
 }

@@ -74,7 +74,7 @@ enum vs_code vs_save_promote(struct vs_json *j, const struct vs_save *s, struct 
         if (!code && f.normalized)
             code = vs_edit(edits, f.normalized_at.begin, f.normalized_at.end, VS_LIT("false"), err);
     }
-    return code;
+    return !code && j->failed ? vs_json_end(j, err) : code;
 }
 
 /* ---- lists ---- */
@@ -82,30 +82,33 @@ enum vs_code vs_save_promote(struct vs_json *j, const struct vs_save *s, struct 
 /* What a document says: is there a list under the key, and does it hold anything? */
 struct lists { bool additional, extra, extra_empty, decoder; };
 
-static struct lists lists_of(struct vs_str text)
+/* A text that is no such document has no lists. VS_ENOMEM only. */
+static enum vs_code find_lists(struct vs_str text, struct lists *l, struct vs_err *err)
 {
-    struct lists l = {.extra_empty = true};
     struct vs_json j;
     struct vs_arena scratch = {0};
     struct vs_str key;
+    *l = (struct lists){.extra_empty = true};
     vs_json_begin(&j, "", text.p, text.n, &scratch);
     for (bool ok = vs_json_peek(&j) == VS_JSON_OBJECT && vs_json_object(&j); ok && vs_json_key(&j, &key);) {
         enum vs_json_type type = vs_json_peek(&j);
         struct vs_tail tail = {.empty = true};
         ok = type == VS_JSON_ARRAY ? vs_save_tail(&j, &tail) : vs_json_skip(&j, NULL);
-        l.decoder |= type == VS_JSON_OBJECT && vs_str_is(key, decoder);
-        l.additional |= type == VS_JSON_ARRAY && vs_str_is(key, additional);
-        l.extra |= type == VS_JSON_ARRAY && vs_str_is(key, extra);
-        l.extra_empty &= tail.empty || !vs_str_is(key, extra);
+        l->decoder |= type == VS_JSON_OBJECT && vs_str_is(key, decoder);
+        l->additional |= type == VS_JSON_ARRAY && vs_str_is(key, additional);
+        l->extra |= type == VS_JSON_ARRAY && vs_str_is(key, extra);
+        l->extra_empty &= tail.empty || !vs_str_is(key, extra);
     }
     vs_arena_free(&scratch);
-    return l;
+    return j.error.code == VS_ENOMEM ? vs_json_end(&j, err) : VS_OK;
 }
 
-bool vs_save_names_specials(struct vs_str text)
+enum vs_code vs_save_names_specials(struct vs_str text, bool *yes, struct vs_err *err)
 {
-    struct lists l = lists_of(text);
-    return l.additional || l.extra;
+    struct lists l;
+    enum vs_code code = find_lists(text, &l, err);
+    *yes = l.additional || l.extra;
+    return code;
 }
 
 /* The names that the list of the scanner does not hold, quoted, as its next elements. */
@@ -118,7 +121,7 @@ static enum vs_code continue_list(struct vs_json *j, const struct vs_save *s, st
     struct vs_str name;
     enum vs_code code = VS_OK;
     if (!vs_save_tail(j, &tail))
-        return VS_OK; /* the scanner has the error */
+        return vs_json_end(j, err);
     vs_json_array(&twin);
     while (!code && vs_json_item(&twin)) {
         if (vs_json_peek(&twin) != VS_JSON_STRING)
@@ -126,41 +129,44 @@ static enum vs_code continue_list(struct vs_json *j, const struct vs_save *s, st
         else if (vs_json_string(&twin, &name) && !vs_map_put(&held, name, 0, NULL))
             code = vs_enomem(err, "the special tokens", 0);
     }
+    if (!code && twin.failed)
+        code = vs_json_end(&twin, err);
     for (uint32_t i = 0; !code && i < s->special_count; i++)
         if (vs_map_get(&held, s->specials[i]) == VS_NONE) {
             vs_save_joint(&b, &tail, b.n == 0);
             vs_buf_json_str(&b, s->specials[i]);
         }
-    if (!code && b.failed)
-        code = vs_enomem(err, "the special tokens", b.n);
-    if (!code && b.n)
-        code = vs_edit(edits, tail.at, tail.at, (struct vs_str){b.p, b.n}, err);
-    vs_buf_free(&b);
+    if (!code)
+        code = vs_save_splice(edits, tail.at, tail.at, &b, "the special tokens", err);
     vs_map_free(&held);
     return code;
 }
 
 /* Where the member stands that holds something else than a list, such as null; {0, 0}: nowhere. */
-static struct vs_span place_of(struct vs_json j)
+static enum vs_code find_place(struct vs_json j, struct vs_span *found, struct vs_err *err)
 {
-    struct vs_span value, found = {0, 0};
+    struct vs_span value;
     struct vs_str key;
+    *found = (struct vs_span){0, 0};
     vs_json_object(&j);
     while (vs_json_key(&j, &key)) {
         bool here = vs_str_is(key, additional);
         if (vs_json_skip(&j, &value) && here)
-            found = value;
+            *found = value;
     }
-    return found;
+    return j.failed ? vs_json_end(&j, err) : VS_OK;
 }
 
 static enum vs_code add_list(struct vs_json *j, const struct vs_save *s, struct vs_edits *edits, struct vs_err *err)
 {
-    struct vs_span value = place_of(*j);
+    struct vs_span value;
     struct vs_tail tail;
     struct vs_buf b = {0};
+    enum vs_code code = find_place(*j, &value, err);
+    if (code)
+        return code;
     if (!vs_save_tail(j, &tail))
-        return VS_OK;
+        return vs_json_end(j, err);
     if (!value.end) {
         value = (struct vs_span){tail.at, tail.at};
         vs_save_joint(&b, &tail, true);
@@ -172,20 +178,20 @@ static enum vs_code add_list(struct vs_json *j, const struct vs_save *s, struct 
         vs_buf_json_str(&b, s->specials[i]);
     }
     vs_buf_puts(&b, "]");
-    enum vs_code code = b.failed ? vs_enomem(err, "the special tokens", b.n) : vs_edit(edits, value.begin, value.end, (struct vs_str){b.p, b.n}, err);
-    vs_buf_free(&b);
-    return code;
+    return vs_save_splice(edits, value.begin, value.end, &b, "the special tokens", err);
 }
 
 enum vs_code vs_save_list_specials(struct vs_json *j, const struct vs_save *s, bool is_config, struct vs_edits *edits, struct vs_err *err)
 {
-    struct lists l = lists_of((struct vs_str){j->text, j->n});
-    bool into_extra = l.extra && !(l.extra_empty && l.additional), is_new = is_config && !l.additional && !l.extra &&
-                      (l.decoder || !s->map_names_specials);
+    struct lists l;
     struct vs_str key;
-    enum vs_code code = VS_OK;
     if (!s->special_count || vs_json_peek(j) != VS_JSON_OBJECT)
         return VS_OK;
+    enum vs_code code = find_lists((struct vs_str){j->text, j->n}, &l, err);
+    if (code)
+        return code;
+    bool into_extra = l.extra && !(l.extra_empty && l.additional), is_new = is_config && !l.additional && !l.extra &&
+                      (l.decoder || !s->map_names_specials);
     if (is_new)
         return add_list(j, s, edits, err);
     vs_json_object(j);
@@ -196,5 +202,5 @@ enum vs_code vs_save_list_specials(struct vs_json *j, const struct vs_save *s, b
         else
             vs_json_skip(j, NULL);
     }
-    return code;
+    return !code && j->failed ? vs_json_end(j, err) : code;
 }

@@ -3,13 +3,9 @@
  * The layout of a container, so that what is appended looks like what was there.
  */
 #include <string.h>
+#include "json/edit.h"
 #include "json/scan.h"
 #include "tokenizer/save.h"
-
-static struct vs_str between(struct vs_str s, size_t from, size_t to)
-{
-    return (struct vs_str){s.p + from, to - from};
-}
 
 /* What stands before an element: behind the comma, or for the first one behind the bracket. A lone element on the line
  * of its bracket does not tell, so a space is taken. */
@@ -17,8 +13,8 @@ static struct vs_str space_before(struct vs_str s, size_t from, size_t begin, bo
 {
     const char *comma = first ? NULL : memchr(s.p + from, ',', begin - from);
     if (comma)
-        return between(s, (size_t)(comma - s.p) + 1, begin);
-    return begin > from ? between(s, from, begin) : VS_LIT(" ");
+        return vs_save_part(s, (size_t)(comma - s.p) + 1, begin);
+    return begin > from ? vs_save_part(s, from, begin) : VS_LIT(" ");
 }
 
 /* From the end of a key to its value. */
@@ -27,7 +23,7 @@ static struct vs_str colon_before(struct vs_str s, size_t value)
     size_t key_end = value;
     while (key_end > 0 && s.p[key_end - 1] != '"')
         key_end--;
-    return between(s, key_end, value);
+    return vs_save_part(s, key_end, value);
 }
 
 bool vs_save_tail(struct vs_json *j, struct vs_tail *tail)
@@ -52,6 +48,15 @@ bool vs_save_tail(struct vs_json *j, struct vs_tail *tail)
     if (object && !tail->empty)
         tail->colon = colon_before((struct vs_str){j->text, j->n}, tail->last_value);
     return !j->failed;
+}
+
+enum vs_code vs_save_splice(struct vs_edits *edits, size_t begin, size_t end, struct vs_buf *b, const char *file, struct vs_err *err)
+{
+    enum vs_code code = b->failed ? vs_enomem(err, file, b->n) : VS_OK;
+    if (!code && b->n)
+        code = vs_edit(edits, begin, end, (struct vs_str){b->p, b->n}, err);
+    vs_buf_free(b);
+    return code;
 }
 
 void vs_save_joint(struct vs_buf *b, const struct vs_tail *tail, bool first)
@@ -81,12 +86,12 @@ struct vs_object_style vs_save_object_style(struct vs_str object)
         size_t begin = (size_t)(quote - object.p);
         style.space = space_before(object, previous_end, begin, members == 0);
         if (members++ == 0)
-            style.open = between(object, 1, begin);
+            style.open = vs_save_part(object, 1, begin);
         style.colon = colon_before(object, value.begin);
         previous_end = value.end;
     }
     if (members)
-        style.close = between(object, previous_end, object.n - 1);
+        style.close = vs_save_part(object, previous_end, object.n - 1);
     if (vs_json_end(&j, &ignored) != VS_OK) /* the caller has scanned it before; a layout is never worth an error */
         style = (struct vs_object_style){VS_LIT(""), VS_LIT(" "), VS_LIT(": "), VS_LIT("")};
     vs_arena_free(&scratch);

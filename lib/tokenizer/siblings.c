@@ -87,13 +87,12 @@ static bool parse_id(struct vs_str s, uint32_t *id)
 }
 
 /* A token and the id that a sibling gives it: known to tokenizer.json (then the ids are compared) or pending. */
-static enum vs_code meet(struct siblings *s, const char *file, const struct vs_jval *v, struct vs_str text, uint32_t id,
-                         bool special, struct vs_err *err)
+static enum vs_code meet(struct siblings *s, const char *file, const struct vs_jval *v, struct vs_str text, uint32_t id, struct vs_err *err)
 {
     char shown[200];
     uint32_t at = vs_map_get(&s->l->impl->added, text);
     if (at == VS_NONE)
-        return text.n == 0 || is_pending(s, text) ? VS_OK : pend(s, v, text, id, special, err);
+        return text.n == 0 || is_pending(s, text) ? VS_OK : pend(s, v, text, id, false, err);
     const struct vs_added *a = &s->l->t->added[at];
     if (a->effective == id)
         return VS_OK;
@@ -114,7 +113,7 @@ static enum vs_code decoder_table(struct siblings *s, const struct vs_jval *tabl
         else if (!content_of(v, &text))
             code = vs_load_finding(s->l, err, "%s: added_tokens_decoder: id %u has no content", config_name, id);
         else
-            code = meet(s, config_name, v, text, id, false, err);
+            code = meet(s, config_name, v, text, id, err);
     }
     return code;
 }
@@ -128,7 +127,7 @@ static enum vs_code added_table(struct siblings *s, const struct vs_jdoc *doc, s
         if (!vs_ji64(doc, v, &id) || id < 0 || id > VS_ID_MAX)
             code = vs_load_finding(s->l, err, "%s: \"%s\" has no usable id", added_name, vs_escape(shown, sizeof shown, v->key));
         else
-            code = meet(s, added_name, NULL, v->key, (uint32_t)id, false, err);
+            code = meet(s, added_name, NULL, v->key, (uint32_t)id, err);
     }
     return code;
 }
@@ -164,13 +163,15 @@ static enum vs_code name_tokens(struct siblings *s, const char *file, const stru
 {
     enum vs_code code = VS_OK;
     for (const struct vs_jval *v = doc->root->child; v && code == VS_OK; v = v->next) {
-        if (vs_str_ends(v->key, VS_LIT("_token")))
-            code = name_one(s, file, v, v->key, -1, err);
-        if (!vs_str_ends(v->key, VS_LIT("_special_tokens")) || v->type != VS_JSON_ARRAY)
-            continue;
+        const bool one = vs_str_ends(v->key, VS_LIT("_token")), list = vs_str_ends(v->key, VS_LIT("_special_tokens")) && v->type == VS_JSON_ARRAY;
         int place = 0;
-        for (const struct vs_jval *c = v->child; c && code == VS_OK; c = c->next)
-            code = name_one(s, file, c, v->key, place++, err);
+        if ((one || list) && v->key.n > VS_NAME_MAX)
+            code = vs_load_long_name(s->l, file, v->key, err);
+        else if (one)
+            code = name_one(s, file, v, v->key, -1, err);
+        else
+            for (const struct vs_jval *c = list ? v->child : NULL; c && code == VS_OK; c = c->next)
+                code = name_one(s, file, c, v->key, place++, err);
     }
     return code;
 }

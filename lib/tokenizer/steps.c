@@ -199,7 +199,7 @@ static enum vs_code add_pre(struct opener *o, const struct vs_jval *v, unsigned 
         s.kind = VS_STEP_BERT_WORDS;
     } else if (vs_str_is(type, "Digits")) {
         s.kind = VS_STEP_DIGITS;
-        s.left = flag(v, "individual_digits", false);
+        s.behavior = flag(v, "individual_digits", false) ? VS_ISOLATED : VS_CONTIGUOUS;
     } else if (vs_str_is(type, "Punctuation")) {
         s.kind = VS_STEP_PUNCTUATION;
         code = set_behavior(o, v, VS_ISOLATED, &s);
@@ -207,7 +207,7 @@ static enum vs_code add_pre(struct opener *o, const struct vs_jval *v, unsigned 
         return refuse(o, type, "pre_tokenizer");
     }
     if (code) {
-        vs_regex_free(s.re);
+        close_step(&s);
         return code;
     }
     return add_step(o, &o->p->pre, s);
@@ -223,7 +223,7 @@ static enum vs_code content_of(struct opener *o, const struct vs_added *a, struc
     if (!a->normalized)
         return VS_OK;
     enum vs_code code = vs_run_normalizer(o->p, a->content, &b, &cut, o->err);
-    char *copy = code ? NULL : vs_arena_dup(&o->p->arena, b.p ? b.p : "", b.n);
+    char *copy = code ? NULL : vs_arena_dup(&o->p->arena, b.p, b.n);
     if (!code && !copy)
         code = vs_enomem(o->err, "an added token", b.n);
     *out = (struct vs_str){copy, b.n};
@@ -260,7 +260,7 @@ static enum vs_code open_added(struct opener *o, bool normalized, struct vs_pref
     return code;
 }
 
-enum vs_code vs_pipeline_open(struct vs_tokenizer_impl *impl, struct vs_pipeline **out, struct vs_err *err)
+static enum vs_code open_pipeline(const struct vs_tokenizer_impl *impl, struct vs_pipeline **out, struct vs_err *err)
 {
     struct vs_pipeline *p = vs_calloc(1, sizeof *p);
     struct opener o = {impl, p, "normalizer", err};
@@ -279,6 +279,18 @@ enum vs_code vs_pipeline_open(struct vs_tokenizer_impl *impl, struct vs_pipeline
         vs_pipeline_close(p);
     else
         *out = p;
+    return code;
+}
+
+enum vs_code vs_pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline **out, struct vs_err *err)
+{
+    struct vs_tokenizer_impl *impl = t->impl;
+    if (impl->no_pipeline)
+        return vs_fail(err, VS_EUNSUPPORTED, "%s", impl->no_pipeline);
+    enum vs_code code = impl->pipeline ? VS_OK : open_pipeline(impl, &impl->pipeline, err);
+    if (code == VS_EUNSUPPORTED)
+        impl->no_pipeline = vs_arena_dup(&impl->arena, err->message, strlen(err->message));
+    *out = impl->pipeline;
     return code;
 }
 

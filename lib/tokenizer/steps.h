@@ -29,7 +29,7 @@ struct vs_step {
     struct vs_str pattern, with;  /* borrowed from the sections */
     enum vs_behavior behavior;
     enum vs_prepend prepend;
-    bool invert, left, right;     /* left, right: STRIP; left: add_prefix_space, right: use_regex of BYTE_LEVEL; left: individual DIGITS */
+    bool invert, left, right;     /* left, right: STRIP; left: add_prefix_space, right: use_regex of BYTE_LEVEL */
     bool clean, chinese, accents, lower; /* BERT */
     bool split;                   /* METASPACE */
 };
@@ -46,7 +46,8 @@ struct vs_pipeline {
     struct vs_arena arena;        /* normalized contents */
 };
 
-enum vs_code vs_pipeline_open(struct vs_tokenizer_impl *impl, struct vs_pipeline **out, struct vs_err *err) VS_NODISCARD;
+/* Opened when it is first asked for: a file with a component that is not handled can still be extended by its symbols. The tokenizer's. */
+enum vs_code vs_pipeline_of(const struct vs_tokenizer *t, struct vs_pipeline **out, struct vs_err *err) VS_NODISCARD;
 void vs_pipeline_close(struct vs_pipeline *p); /* accepts NULL */
 /* *cut: characters at the beginning were taken out, so that what is left does not begin where the text did. */
 enum vs_code vs_run_normalizer(const struct vs_pipeline *p, struct vs_str text, struct vs_buf *out, bool *cut, struct vs_err *err) VS_NODISCARD;

@@ -91,9 +91,7 @@ enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_optio
                                struct vs_err *err)
 {
     struct vs_tokenizer_impl *impl = vs_calloc(1, sizeof *impl);
-    struct vs_load l = {.impl = impl, .lenient = options && options->lenient,
-                        .repeats = options && options->repeats, .holes = options && options->holes,
-                        .ids_only = options && options->ids_only, .cancel = options ? options->cancel : NULL};
+    struct vs_load l = {.impl = impl, .wish = options ? *options : (struct vs_tokenizer_options){0}};
     *out = NULL;
     if (!impl)
         return vs_enomem(err, "a tokenizer", sizeof *impl);
@@ -102,7 +100,7 @@ enum vs_code vs_tokenizer_open(const char *path, const struct vs_tokenizer_optio
     enum vs_code code = load(&l, path, err);
     if (code == VS_OK)
         vs_find_alphabet(impl);
-    if (code == VS_OK && !l.ids_only)
+    if (code == VS_OK && !l.wish.ids_only)
         code = vs_encoder_open(impl, err);
     if (code) {
         vs_tokenizer_close(&impl->t);
@@ -218,10 +216,4 @@ uint32_t vs_used_id_count(const struct vs_tokenizer *t)
 uint32_t vs_used_id(const struct vs_tokenizer *t, uint32_t position)
 {
     return t->impl->owners[position].id;
-}
-
-void vs_ids_free(struct vs_ids *ids)
-{
-    vs_free(ids->ids);
-    *ids = (struct vs_ids){0};
 }

@@ -15,7 +15,7 @@ static inline bool vs_is_space(uint32_t c) /* White_Space */
            c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-static inline bool vs_is_control(uint32_t c) /* Cc, Cf, Co, Cs: what the Bert normalizer takes out */
+static inline bool vs_is_control(uint32_t c) /* C, unassigned ones too: what the Bert normalizer takes out */
 {
     utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
     return c != '\t' && c != '\n' && c != '\r' &&

@@ -38,7 +38,7 @@ static bool grow_entries(struct vs_vocab *v, uint32_t cap)
     return true;
 }
 
-/* Room for one more entry of n bytes. The file is at most 1 GiB, so 32 bits hold every position. */
+/* Room for one more entry of n bytes. Positions have 32 bits: a tokenizer.json is at most 1 GiB, and more of a GGUF file is refused. */
 static bool reserve(struct vs_vocab *v, size_t n)
 {
     if (!v->seed)

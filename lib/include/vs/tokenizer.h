@@ -74,7 +74,7 @@ struct vs_tokenizer_options {
     bool lenient;    /* report what loads but is inconsistent in findings[] instead of refusing it */
     bool repeats;    /* a token that an object model.vocab lists twice is reported in repeats[]; otherwise VS_EFORMAT */
     bool holes;      /* ids without a token are a fact (holes[]) and no inconsistency: whoever sizes a table needs the highest id alone */
-    bool ids_only;   /* facts and ids; no encoder (vocab-inspect): merges are counted and checked, not kept */
+    bool ids_only;   /* facts and ids (vocab-inspect): merges are counted and checked, not kept, and all that encodes is VS_EUSAGE */
     /* As that of a vs_run, or NULL: looked at while tokens and merges are read. The loads of a GGUF file's vocabulary have none. */
     const volatile sig_atomic_t *cancel;
 };

@@ -145,6 +145,23 @@ Test(save, what_cannot_be_written_is_refused)
     vst_cleanup();
 }
 
+/* U+0000 ends no line. */
+Test(save, a_zero_byte_is_a_character)
+{
+    static const struct vs_save_merge pair = {{"a\0", 2}, {"b", 1}};
+    static const struct vs_save_entry word = {{"a\0b", 3}, 1};
+    static const struct vs_save s = {.merges = &pair, .merge_count = 1, .entries = &word, .entry_count = 1};
+    static const struct { const char *file; struct vs_str expected; } files[] = {{"merges.txt", {"x\na\0 b\n", 7}}, {"vocab.txt", {"x\na\0b\n", 6}}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct vs_buf out = {0};
+        struct vs_err err;
+        cr_assert_eq(vs_save_sibling(files[i].file, VS_LIT("x\n"), &s, &out, &err), VS_OK, "%s", err.message);
+        cr_assert(vs_str_eq((struct vs_str){out.p, out.n}, files[i].expected), "%s", files[i].file);
+        vs_buf_free(&out);
+    }
+    vst_cleanup();
+}
+
 Test(save, pairs_hold_what_strings_cannot)
 {
     static const struct vs_save_merge spaced = {{"a b", 3}, {"c", 1}};
@@ -213,8 +230,13 @@ Test(save, the_list_of_the_map_is_not_hidden)
     static const struct example listed = {"decoder", "{\"added_tokens_decoder\": {}}", "{\"added_tokens_decoder\": {}, \"additional_special_tokens\": [\"<x>\"]}"};
     check("tokenizer_config.json", &left, &one);
     check("tokenizer_config.json", &listed, &one);
-    cr_assert(vs_save_names_specials(VS_LIT("{\"extra_special_tokens\": []}")) && !vs_save_names_specials(VS_LIT("{\"pad_token\": \"<p>\"}")) &&
-              !vs_save_names_specials(VS_LIT("[")));
+    static const struct { const char *text; bool expected; } maps[] = {{"{\"extra_special_tokens\": []}", true}, {"{\"pad_token\": \"<p>\"}", false}, {"[", false}};
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        struct vs_err err;
+        bool yes;
+        cr_assert_eq(vs_save_names_specials(vs_cstr(maps[i].text), &yes, &err), VS_OK, "%s", err.message);
+        cr_assert_eq(yes, maps[i].expected, "%s", maps[i].text);
+    }
     vst_cleanup();
 }
 
@@ -234,5 +256,43 @@ Test(save, flags_of_known_tokens)
     check("tokenizer.json", &json, &one);
     check("tokenizer.json", &already, &one);
     check("tokenizer_config.json", &config, &one);
+    vst_cleanup();
+}
+
+/* Memory that runs out anywhere is said, and nothing of the text is lost: names with escapes take some while they are read. */
+Test(save, out_of_memory)
+{
+    static const struct { const char *file, *text; } files[] = {
+        {"tokenizer.json", "{\"added_tokens\": [{\"id\": 1, \"content\": \"\\u003cx>\", \"normalized\": true, \"special\": false}], "
+                           "\"model\": {\"vocab\": {\"\\u0074\": 0}, \"merges\": [[\"a\", \"b\"]]}}"},
+        {"tokenizer_config.json", "{\"added_tokens_decoder\": {\"1\": {\"content\": \"\\u003cx>\", \"special\": false}}, \"additional_special_tokens\": [\"\\u003cx>\"]}"},
+        {"tokenizer_config.json", "{\"\\u0061dditional_special_tokens\": null}"},
+        {"special_tokens_map.json", "{\"additional_special_tokens\": [\"\\u003cx>\"], \"\\u0065xtra_special_tokens\": []}"},
+        {"added_tokens.json", "{\"\\u0061\": 4}"},
+        {"merges.txt", "a b\n"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct vs_str text = vs_cstr(files[i].text);
+        struct vs_buf whole = {0};
+        unsigned failed = 0;
+        for (unsigned n = 0; n < 100; n++) {
+            struct vs_buf out = {0};
+            struct vs_err err;
+            vs_mem_fail_at(n, false);
+            enum vs_code code = strcmp(files[i].file, "tokenizer.json") == 0 ? vs_save_tokenizer_json(files[i].file, text, &all, &out, &err)
+                                                                             : vs_save_sibling(files[i].file, text, &all, &out, &err);
+            vs_mem_fail_at(0, false);
+            cr_expect(code == VS_OK || code == VS_ENOMEM, "%s: %s", files[i].file, err.message);
+            cr_expect(n == 0 || code || vs_str_eq((struct vs_str){out.p, out.n}, (struct vs_str){whole.p, whole.n}),
+                      "%s, allocation %u: found %s, expected %s", files[i].file, n, out.p, whole.p);
+            failed += code == VS_ENOMEM;
+            if (n == 0)
+                whole = out;
+            else
+                vs_buf_free(&out);
+        }
+        cr_expect_gt(failed, 0);
+        vs_buf_free(&whole);
+    }
     vst_cleanup();
 }

@@ -3,6 +3,7 @@
  * The four models on vocabularies small enough to work out by hand.
  */
 #include <criterion/criterion.h>
+#include "base/mem.h"
 #include "fixture.h"
 #include "support.h"
 
@@ -93,6 +94,7 @@ Test(wordpiece, longest_first_and_all_or_nothing)
     CHECK(WORDPIECE(4), limit); /* characters, not bytes */
 }
 
+#define BERT_NORMALIZER "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": false, \"lowercase\": true}"
 #define UNIGRAM(options, more) "{\"type\": \"Unigram\", \"unk_id\": 0, " options "\"vocab\": [[\"<u>\", 0.0], [\"a\", -1.0], [\"b\", -1.0], [\"ab\", -1.5]" more "]}"
 
 Test(unigram, the_best_path)
@@ -128,5 +130,66 @@ Test(encode, a_text_is_utf8)
 {
     const struct vs_tokenizer *t = tok_open(tok_document(NULL, NULL, NULL, BPE("", ABC, "")));
     cr_expect(strstr(tok_ids(t, "a\xc3"), "text: byte 1 is not valid UTF-8"));
+    tok_end();
+}
+
+/* What was opened for its ids alone has nothing to encode with. */
+Test(encode, ids_only)
+{
+    static const char *const models[] = {BPE("", ABC, "\"a b\""), WORDPIECE(100), UNIGRAM("", ""),
+                                         "{\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0}}"};
+    for (size_t i = 0; i < COUNT(models); i++) {
+        const char *path = vst_path(vst_tempdir(), "tokenizer.json");
+        struct vs_tokenizer *t;
+        struct vs_err err;
+        vst_write_text(path, tok_document(NULL, NULL, NULL, models[i]));
+        cr_assert_eq(vs_tokenizer_open(path, &(struct vs_tokenizer_options){.ids_only = true}, &t, &err), VS_OK, "%s", err.message);
+        cr_expect(strstr(tok_ids(t, "ab"), "opened for ids only"), "%s: found %s", models[i], tok_ids(t, "ab"));
+        cr_expect(strstr(tok_symbols(t, "ab"), "opened for ids only"), "%s: found %s", models[i], tok_symbols(t, "ab"));
+        vs_tokenizer_close(t);
+    }
+    tok_end();
+}
+
+/* Memory that runs out at any place is said; what is said otherwise is right. */
+Test(encode, out_of_memory)
+{
+    static const struct { const char *added, *normalizer, *pre, *model, *text; } cases[] = {
+        {"\"<\", \"single_word\": false, \"lstrip\": true, \"rstrip\": true, \"normalized\": true, \"special\": false, \"id\": 6",
+         "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFKC\"}, {\"type\": \"StripAccents\"}, {\"type\": \"Nmt\"}, "
+         "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"\\\\p{Greek}x*\"}, \"content\": \"\"}, {\"type\": \"Lowercase\"}]}",
+         "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Metaspace\", \"prepend_scheme\": \"first\"}, "
+         "{\"type\": \"Split\", \"pattern\": {\"String\": \"b\"}, \"behavior\": \"MergedWithPrevious\", \"invert\": false}]}",
+         BPE("\"unk_token\": \"c\", ", ABC, "\"a b\", \"b c\""), "ab\xce\xb1 < b\xc3\xa9" "c"},
+        {NULL, BERT_NORMALIZER, "{\"type\": \"BertPreTokenizer\"}", WORDPIECE(100), "played \xc3\xa9\xc3\xa9"},
+        {NULL, NULL, "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"use_regex\": true}", UNIGRAM("", ", [\"\xc4\xa0\", -1.0]"), "ab a"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *added = cases[i].added ? vst_format("{\"content\": %s}", cases[i].added) : NULL;
+        const char *document = tok_document(added, cases[i].normalizer, cases[i].pre, cases[i].model), *expected = NULL;
+        const char *path = vst_path(vst_tempdir(), "tokenizer.json");
+        unsigned refused = 0;
+        vst_write_text(path, document);
+        for (unsigned n = 0; n < 300; n++) {
+            struct vs_tokenizer *t = NULL;
+            struct vs_ids ids = {0};
+            struct vs_err err;
+            vs_mem_fail_at(n, false);
+            enum vs_code code = vs_tokenizer_open(path, NULL, &t, &err);
+            if (!code)
+                code = vs_encode(t, vs_cstr(cases[i].text), &ids, &err);
+            vs_mem_fail_at(0, false);
+            cr_expect(code == VS_OK || code == VS_ENOMEM, "%s", err.message);
+            const char *found = "";
+            for (size_t k = 0; !code && k < ids.count; k++)
+                found = vst_format("%s %u", found, ids.ids[k]);
+            expected = expected ? expected : found;
+            cr_expect(code || strcmp(found, expected) == 0, "%zu, allocation %u: found%s, expected%s", i, n, found, expected);
+            refused += code == VS_ENOMEM;
+            vs_ids_free(&ids);
+            vs_tokenizer_close(t);
+        }
+        cr_expect_gt(refused, 10);
+    }
     tok_end();
 }

@@ -131,3 +131,23 @@ Test(ids, and_texts_of_tokens)
     cr_assert(vs_token_is_added(t, 3, &found) && found.special && found.effective == 3 && !vs_token_is_added(t, 2, NULL));
     tok_end();
 }
+
+/* Every token under a name carries it: a long name over a long list is not worth the memory. */
+Test(ids, names_that_are_too_long)
+{
+    static const struct { unsigned bytes; uint32_t named, findings; } cases[] = {{255, 4, 0}, {256, 0, 2}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char name[257] = "";
+        memset(name, 'k', cases[i].bytes);
+        memcpy(name + cases[i].bytes - 15, "_special_tokens", 15);
+        const char *document = vst_format("{\"added_tokens\": [], \"post_processor\": {\"type\": \"TemplateProcessing\", \"special_tokens\": "
+                                          "{\"%s\": {\"ids\": [0, 1], \"tokens\": [\"a\", \"b\"]}}}, \"model\": " MODEL "}", name, DENSE);
+        const char *const files[] = {"tokenizer_config.json", vst_format("{\"%s\": [\"a\", \"b\"]}", name), NULL};
+        const struct vs_tokenizer *t = tok_open_beside(document, files);
+        cr_expect_eq(t->named_count, cases[i].named, "%u bytes: %u names", cases[i].bytes, t->named_count);
+        cr_assert_eq(t->finding_count, cases[i].findings);
+        for (uint32_t k = 0; k < t->finding_count; k++)
+            cr_expect(strstr(t->findings[k], "has 256 bytes, expected 255 at most"), "%s", t->findings[k]);
+        tok_end();
+    }
+}
