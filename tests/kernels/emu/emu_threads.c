@@ -149,6 +149,7 @@ void emu_copy(void *to, const void *from, size_t room, size_t bytes)
     if (f->copy_count == MAX_COPIES || bytes > room || (uintptr_t)to % room || (uintptr_t)from % room)
         emu_die("copy: too many at a time, too long, or not aligned");
     f->copies[f->copy_count++] = (struct copy){to, from, room, bytes, f->group};
+    emu_write(to, NULL, room, EMU_BLOCK);
     memset(to, 0x99, room);
 }
 
@@ -167,6 +168,8 @@ void emu_copy_wait(unsigned groups)
             f->copies[left++] = c;
             continue;
         }
+        emu_read(c.from, c.bytes, EMU_GRID);
+        emu_write(c.to, NULL, c.room, EMU_BLOCK);
         memset(c.to, 0, c.room);
         memcpy(c.to, c.from, c.bytes);
     }
@@ -188,6 +191,8 @@ static bool release(void)
         for (unsigned i = w; i < w + n && waiting == n; i++, released++)
             fibers[i].state = READY;
     }
+    if (in_state[AT_BARRIER] == count)
+        emu_races_barrier();
     for (unsigned i = 0; i < count && in_state[AT_BARRIER] == count; i++, released++)
         fibers[i].state = READY;
     return released > 0;
@@ -227,6 +232,7 @@ static void start_fiber(struct fiber *f)
 static void run_block(void)
 {
     emu_block++;
+    emu_races_block();
     for (unsigned i = 0; i < count; i++)
         start_fiber(&fibers[i]);
     do {
@@ -248,6 +254,7 @@ static void run_launch(void *job)
     gridDim = (struct emu_index){l->blocks, 1, 1};
     blockDim = (struct emu_index){l->threads, 1, 1};
     exposed = false;
+    emu_races_launch();
     for (blockIdx.x = 0; blockIdx.x < l->blocks; blockIdx.x++)
         run_block();
     emu_hide();

@@ -101,21 +101,23 @@ class Kernel:
     # ---- instructions ----
 
     def places(self, parts, operand, count):
-        """Where the values of a load or store lie, each as an lvalue."""
+        """Where the values of a load or store lie, and who else comes there: nobody (''), the block, or the grid."""
         space = parts[0] if parts[0] in SPACES else ''
-        suffix = parts[-1]
-        self.emit(f'ptx_at = ptx_aligned({self.address(operand, space)}, {int(suffix[1:]) // 8 * count});')
-        return [f'((ptx_{suffix} *)ptx_at)[{i}]' for i in range(count)]
+        size = int(parts[-1][1:]) // 8
+        self.emit(f'ptx_at = ptx_aligned({self.address(operand, space)}, {size * count});')
+        return [f'ptx_at + {size * i}' for i in range(count)], {'local': '', 'param': '', 'global': 'EMU_GRID'}.get(space, 'EMU_BLOCK')
 
     def load(self, name, parts, operands):
-        registers = vector(operands[0])
-        for register, place in zip(registers, self.places(parts, operands[1], len(registers))):
-            self.put(register, place, parts[-1])
+        registers, suffix = vector(operands[0]), parts[-1]
+        places, reach = self.places(parts, operands[1], len(registers))
+        for register, place in zip(registers, places):
+            self.put(register, f'ptx_load_{suffix}({place}, {reach})' if reach else f'*(ptx_{suffix} *)({place})', suffix)
 
     def store(self, name, parts, operands):
-        values = vector(operands[1])
-        for value, place in zip(values, self.places(parts, operands[0], len(values))):
-            self.emit(f'{place} = {self.value(value, parts[-1])};')
+        values, suffix = vector(operands[1]), parts[-1]
+        places, reach = self.places(parts, operands[0], len(values))
+        for value, place in zip((self.value(v, suffix) for v in values), places):
+            self.emit(f'ptx_store_{suffix}({place}, {value}, {reach});' if reach else f'*(ptx_{suffix} *)({place}) = {value};')
 
     def move(self, name, parts, operands):
         suffix = parts[0]
