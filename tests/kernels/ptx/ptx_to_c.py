@@ -21,7 +21,8 @@ BITS_OF = {'float': 'vs_f32_bits', 'double': 'vs_f64_bits'} # of kernels/dtype.h
 OF_BITS = {'float': 'vs_bits_f32', 'double': 'vs_bits_f64'}
 COMPARE = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
 SPECIAL = {'%tid.x': 'threadIdx.x', '%ntid.x': 'blockDim.x', '%ctaid.x': 'blockIdx.x', '%nctaid.x': 'gridDim.x'}
-SPACES = ('global', 'shared', 'local', 'param')
+REACH = {'global': 'EMU_GRID', 'shared': 'EMU_BLOCK', 'local': '', 'param': '', 'generic': 'EMU_BLOCK'} # who else comes there
+FLOATS = {'f32': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'neg'), 'f64': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'sqrt', 'abs')} # ptx.h
 
 
 class Unknown(Exception):
@@ -101,11 +102,13 @@ class Kernel:
     # ---- instructions ----
 
     def places(self, parts, operand, count):
-        """Where the values of a load or store lie, and who else comes there: nobody (''), the block, or the grid."""
-        space = parts[0] if parts[0] in SPACES else ''
-        size = int(parts[-1][1:]) // 8
+        """Where the values of a load or store lie, and who else comes there."""
+        space = parts[0] if parts[0] in REACH else 'generic'
+        how, size = [p for p in parts[:-1] if p not in (space, 'nc')], int(parts[-1][1:]) // 8
+        if how != ([f'v{count}'] if count > 1 else []):
+            raise Unknown('.'.join(how))
         self.emit(f'ptx_at = ptx_aligned({self.address(operand, space)}, {size * count});')
-        return [f'ptx_at + {size * i}' for i in range(count)], {'local': '', 'param': '', 'global': 'EMU_GRID'}.get(space, 'EMU_BLOCK')
+        return [f'ptx_at + {size * i}' for i in range(count)], REACH[space]
 
     def load(self, name, parts, operands):
         registers, suffix = vector(operands[0]), parts[-1]
@@ -121,6 +124,8 @@ class Kernel:
 
     def move(self, name, parts, operands):
         suffix = parts[0]
+        if '{' in operands[0] + operands[1] and suffix != 'b64':
+            raise Unknown(suffix)
         if operands[0].startswith('{'):
             low, high = vector(operands[0])
             self.emit(f'ptx_wide = {self.value(operands[1], suffix)};')
@@ -156,7 +161,7 @@ class Kernel:
     def arithmetic(self, name, parts, operands):
         suffix = parts[-1]
         if suffix[0] == 'f':
-            if name not in ('neg', 'abs') and parts[:-1] != ['rn']:
+            if name not in FLOATS[suffix] or parts[:-1] != ([] if name in ('neg', 'abs') else ['rn']):
                 raise Unknown('arithmetic that is not .rn')
             values = ', '.join(self.value(o, suffix) for o in operands[1:])
             self.put(operands[0], f'ptx_{name}_{suffix}({values})', suffix)
@@ -166,8 +171,8 @@ class Kernel:
         to = suffix[0] + str(2 * int(suffix[1:])) if wide else suffix
         unsigned = 'u' + to[1:]
         values = [f'({C_TYPES[unsigned]})({C_TYPES[to]}){self.value(o, suffix)}' for o in operands[1:3]]
-        if name in ('mul', 'mad') and parts[0] not in ('lo', 'wide'):
-            raise Unknown(parts[0])
+        if parts[:-1] not in ((['lo'], ['wide']) if name in ('mul', 'mad') else ([],)):
+            raise Unknown('.'.join(parts))
         if name == 'mad':
             self.put(operands[0], f'{values[0]} * {values[1]} + {self.value(operands[3], unsigned)}', unsigned)
         else:
@@ -247,6 +252,8 @@ class Kernel:
     def shuffle(self, name, parts, operands):
         """shfl.sync.MODE.b32 d|p, a, b, c, mask"""
         mode = parts[1]
+        if mode not in ('down', 'bfly'):
+            raise Unknown(mode)
         to, _, valid = operands[0].partition('|')
         a, b, c, mask = (self.value(o, 'b32') for o in operands[1:])
         self.emit(f'ptx_wide = ptx_shuffle_{mode}({a}, {b}, {c}, {mask});')
@@ -379,7 +386,7 @@ def c_of(kernel, shared):
     used = set(re.findall(r'\w+', '\n'.join(kernel.lines)))
     lines = ['', f'void ptx_{kernel.name}(const void *args)', '{']
     if kernel.refused:
-        lines.append(f'    emu_die({json.dumps(kernel.refused)});')
+        return '\n'.join(lines + [f'    emu_die({json.dumps(kernel.refused)});', '}'])
     for c_type, poison in (('bool', 'true'), ('uint16_t', '0x8888'), ('uint32_t', '0x88888888u'), ('uint64_t', '0x8888888888888888ull'),
                            ('float', '-1e30f'), ('double', '-1e300')):
         names = [r for r, t in kernel.registers.items() if t == c_type and r in used]
