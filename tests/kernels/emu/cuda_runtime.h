@@ -40,7 +40,7 @@ typedef struct emu_event *cudaEvent_t;
 void emu_launch(cudaStream_t stream, const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks,
                 unsigned threads);
 void emu_begin(void); /* every thread must come here; device memory is poisoned until the first one does */
-void emu_barrier(void);
+void emu_barrier(unsigned line); /* of the source: a warp comes to one and the same */
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width);
 
 void emu_all(const void *value, void *out, size_t bytes); /* out[32]: the values of the whole warp */
@@ -64,7 +64,7 @@ void emu_copy_wait(unsigned groups);
         emu_all(&emu_in_, emu_out_, sizeof emu_in_);                                 \
         emu_out_[threadIdx.x % 32 ^ (bit)];                                           \
     })
-#define __syncthreads() emu_barrier()
+#define __syncthreads() emu_barrier(__LINE__)
 #define EMU_SHFL_DOWN(mask, v, d, width)                                             \
     __extension__({                                                                  \
         __typeof__(v) emu_in_ = (v), emu_out_;                                       \

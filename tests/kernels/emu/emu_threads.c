@@ -29,6 +29,7 @@ struct fiber {
     unsigned turn; /* of slots */
     struct copy copies[MAX_COPIES]; /* on their way */
     unsigned copy_count, group;
+    unsigned line; /* of the barrier */
     bool began;
 };
 
@@ -109,8 +110,9 @@ void emu_begin(void)
     exposed = fibers[running].began = true;
 }
 
-void emu_barrier(void)
+void emu_barrier(unsigned line)
 {
+    fibers[running].line = line;
     wait_as(AT_BARRIER);
 }
 
@@ -178,6 +180,17 @@ void emu_copy_wait(unsigned groups)
 
 /* ---- scheduling ---- */
 
+/* All threads wait at a barrier. A device is promised that a warp does not part before one (bar.sync is .aligned). */
+static void leave_barrier(void)
+{
+    emu_races_barrier();
+    for (unsigned i = 0; i < count; i++) {
+        if (fibers[i].line != fibers[i / WARP * WARP].line)
+            emu_die("a warp at more than one barrier");
+        fibers[i].state = READY;
+    }
+}
+
 /* Releases whoever waits for threads that have all come. */
 static bool release(void)
 {
@@ -192,10 +205,8 @@ static bool release(void)
             fibers[i].state = READY;
     }
     if (in_state[AT_BARRIER] == count)
-        emu_races_barrier();
-    for (unsigned i = 0; i < count && in_state[AT_BARRIER] == count; i++, released++)
-        fibers[i].state = READY;
-    return released > 0;
+        leave_barrier();
+    return released > 0 || in_state[AT_BARRIER] == count;
 }
 
 /* Every ready fiber once, in an order that the counter shuffles: what depends on the order shows. */

@@ -286,7 +286,7 @@ class Kernel:
             self.put(d[i], f'ptx_d[{i}]', 'f32')
 
     def control(self, name, parts, operands):
-        plain = {('bar', 'sync'): 'emu_barrier();', ('griddepcontrol', 'wait'): 'emu_begin();', ('ret',): 'return;',
+        plain = {('bar', 'sync'): 'emu_barrier(__LINE__);', ('griddepcontrol', 'wait'): 'emu_begin();', ('ret',): 'return;',
                  ('griddepcontrol', 'launch_dependents'): '', ('prefetch', 'global', 'L2'): ''}
         what = (name, *parts)
         if name == 'bra':

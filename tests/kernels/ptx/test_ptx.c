@@ -12,7 +12,7 @@
 #define WORDS 64u
 
 typedef void kernel_fn(const void *args);
-kernel_fn ptx_values, ptx_shuffles, ptx_copies, ptx_ordered, ptx_unread, ptx_reused, ptx_common, ptx_ahead;
+kernel_fn ptx_values, ptx_shuffles, ptx_copies, ptx_ordered, ptx_unread, ptx_reused, ptx_common, ptx_ahead, ptx_parted;
 
 static void run(kernel_fn *kernel, unsigned blocks, unsigned threads, uint32_t *words)
 {
@@ -95,6 +95,7 @@ Test(ptx, races)
     static const struct { kernel_fn *kernel; unsigned blocks, threads; const char *why; } cases[] = {
         {ptx_unread, 1, 64, "reads what another one wrote"}, {ptx_reused, 1, 64, "no barrier between"},
         {ptx_common, 2, 1, "writes what another one wrote"}, {ptx_ahead, 2, 1, "writes what another one read"},
+        {ptx_parted, 1, 32, "more than one barrier"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char said[512];
