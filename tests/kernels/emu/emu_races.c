@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whether a barrier stands between what one thread writes and what another reads or writes there. Not whether it went well: so a
- * barrier that is missing is found in whatever order the threads ran. A shuffle orders no memory (PTX ISA, 9.7.9.6), the end of a
- * kernel all; between the blocks of one launch nothing does. Atomics are not looked at, nor two writes of one value.
+ * barrier that is missing is found in whatever order the threads ran. A shuffle orders no memory (CUDA C++ Programming Guide, warp
+ * shuffle functions), the end of a kernel all; between the blocks of one launch nothing does. Atomics are not looked at, nor two
+ * writes of one value.
  */
 #include <stdio.h>
 #include "emu.h"

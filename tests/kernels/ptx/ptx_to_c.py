@@ -22,7 +22,8 @@ OF_BITS = {'float': 'vs_bits_f32', 'double': 'vs_bits_f64'}
 COMPARE = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
 SPECIAL = {'%tid.x': 'threadIdx.x', '%ntid.x': 'blockDim.x', '%ctaid.x': 'blockIdx.x', '%nctaid.x': 'gridDim.x'}
 REACH = {'global': 'EMU_GRID', 'shared': 'EMU_BLOCK', 'local': '', 'param': '', 'generic': 'EMU_BLOCK'} # who else comes there
-FLOATS = {'f32': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'neg'), 'f64': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'sqrt', 'abs')} # ptx.h
+FLOATS = {'f32': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'neg'), # in ptx.h
+          'f64': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'sqrt', 'abs')}
 
 
 class Unknown(Exception):
@@ -223,7 +224,8 @@ class Kernel:
         to, source = parts[-2], parts[-1]
         rounded = parts[:-2]
         if to == 'bf16x2' and rounded == ['rn']:
-            self.put(operands[0], f'ptx_bf16({self.value(operands[2], source)}) | (uint32_t)ptx_bf16({self.value(operands[1], source)}) << 16', 'b32')
+            high, low = (f'(uint32_t)ptx_bf16({self.value(o, source)})' for o in operands[1:3])
+            self.put(operands[0], f'{low} | {high} << 16', 'b32')
         elif source == 'f16' and to == 'f32' and not rounded:
             self.put(operands[0], f'ptx_half({self.value(operands[1], "b16")})', to)
         elif to[0] == 'f' and rounded == (['rn'] if (source, to) != ('f32', 'f64') else []):

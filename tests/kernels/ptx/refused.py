@@ -22,8 +22,8 @@ REFUSED = ('add.sat.s32 %r1, %r2, %r3', 'add.cc.u32 %r1, %r2, %r3', 'mad.lo.cc.u
 
 
 def kernel(number, instruction):
-    name = f'k{number}'
-    return f'.entry _Z{len(name)}{name}4args(\n.param .b64 _Z{len(name)}{name}4args_param_0\n)\n{{\n{REGISTERS}\n{instruction};\nret;\n\n}}\n'
+    name = f'_Z{len(f"k{number}")}k{number}4args'
+    return f'.entry {name}(\n.param .b64 {name}_param_0\n)\n{{\n{REGISTERS}\n{instruction};\nret;\n\n}}\n'
 
 
 def main():
