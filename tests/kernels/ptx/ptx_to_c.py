@@ -37,6 +37,7 @@ class Kernel:
         length, rest = re.match(r'_Z(\d+)(.*)', mangled).groups()
         self.name = rest[:int(length)]
         self.registers, self.shared, self.local, self.lines, self.refused = {}, {}, {}, [], None
+        self.strides = False # over the grid, of which it asks the size
 
     # ---- operands ----
 
@@ -52,6 +53,7 @@ class Kernel:
         """An operand read as a value of a PTX type."""
         c_type = C_TYPES[suffix]
         if operand in SPECIAL:
+            self.strides |= operand == '%nctaid.x'
             return f'({c_type}){SPECIAL[operand]}'
         register = self.register(operand)
         if register:
@@ -386,7 +388,7 @@ def translate_kernel(mangled, body):
 
 def c_of(kernel, shared):
     used = set(re.findall(r'\w+', '\n'.join(kernel.lines)))
-    lines = ['', f'void ptx_{kernel.name}(const void *args)', '{']
+    lines = ['', f'const bool ptx_{kernel.name}_strides = {int(kernel.strides)};', f'void ptx_{kernel.name}(const void *args)', '{']
     if kernel.refused:
         return '\n'.join(lines + [f'    emu_die({json.dumps(kernel.refused)});', '}'])
     for c_type, poison in (('bool', 'true'), ('uint16_t', '0x8888'), ('uint32_t', '0x88888888u'), ('uint64_t', '0x8888888888888888ull'),
