@@ -23,24 +23,29 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 #ifdef EMU_PTX
 #define VS_KERNEL(name, args_type)                           \
     void ptx_##name(const void *args);                       \
+    extern const bool ptx_##name##_strides;                  \
     __attribute__((unused)) static void name(args_type a)
 #define EMU_KERNEL(name) ptx_##name
+#define EMU_BLOCKS(name, blocks) (ptx_##name##_strides ? emu_fewer(blocks) : (blocks))
 #else
 #define VS_KERNEL(name, args_type)                                                          \
     static void name(args_type a);                                                          \
     static void name##_thunk(const void *args) { name(*(const args_type *)args); }          \
     static void name(args_type a)
 #define EMU_KERNEL(name) name##_thunk
+#define EMU_BLOCKS(name, blocks) (blocks)
 #endif
 #define VS_DEVICE static inline __attribute__((unused))
-#define VS_START(name, blocks, threads, cuda, args) emu_launch((cuda)->stream, #name, EMU_KERNEL(name), &(args), sizeof(args), blocks, threads)
+#define VS_START(name, blocks, threads, cuda, args)                                                                            \
+    emu_launch((cuda)->stream, #name, EMU_KERNEL(name), &(args), sizeof(args), EMU_BLOCKS(name, blocks), threads)
 
 typedef struct emu_stream *cudaStream_t;
 typedef struct emu_event *cudaEvent_t;
 void emu_launch(cudaStream_t stream, const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks,
                 unsigned threads);
+unsigned emu_fewer(unsigned blocks); /* of a kernel that does with any number: now as many as are asked for, now two */
 void emu_begin(void); /* every thread must come here; device memory is poisoned until the first one does */
-void emu_barrier(void);
+void emu_barrier(unsigned line); /* of the source: a warp comes to one and the same */
 void emu_shuffle(uint32_t mask, const void *value, void *out, size_t bytes, unsigned distance, unsigned width);
 
 void emu_all(const void *value, void *out, size_t bytes); /* out[32]: the values of the whole warp */
@@ -64,7 +69,7 @@ void emu_copy_wait(unsigned groups);
         emu_all(&emu_in_, emu_out_, sizeof emu_in_);                                 \
         emu_out_[threadIdx.x % 32 ^ (bit)];                                           \
     })
-#define __syncthreads() emu_barrier()
+#define __syncthreads() emu_barrier(__LINE__)
 #define EMU_SHFL_DOWN(mask, v, d, width)                                             \
     __extension__({                                                                  \
         __typeof__(v) emu_in_ = (v), emu_out_;                                       \

@@ -23,6 +23,14 @@
 
 extern uint64_t emu_block; /* blocks that were begun: shared memory of one tells nothing to the next */
 
+/* Accesses of the thread that runs: to memory that its block shares, or the whole grid. */
+enum emu_reach { EMU_BLOCK, EMU_GRID };
+void emu_read(const void *p, size_t n, enum emu_reach reach);
+void emu_write(const void *p, const void *value, size_t n, enum emu_reach reach); /* before it is written; NULL: any value */
+void emu_races_launch(void);
+void emu_races_block(void);
+void emu_races_barrier(void); /* all threads of the block have come to one */
+
 void emu_expose(void); /* device memory to the code that runs now */
 void emu_hide(void);
 bool emu_on_device(const void *p, size_t n); /* does [p, p + n) lie in one block? */

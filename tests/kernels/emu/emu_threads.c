@@ -29,6 +29,7 @@ struct fiber {
     unsigned turn; /* of slots */
     struct copy copies[MAX_COPIES]; /* on their way */
     unsigned copy_count, group;
+    unsigned line; /* of the barrier */
     bool began;
 };
 
@@ -109,8 +110,9 @@ void emu_begin(void)
     exposed = fibers[running].began = true;
 }
 
-void emu_barrier(void)
+void emu_barrier(unsigned line)
 {
+    fibers[running].line = line;
     wait_as(AT_BARRIER);
 }
 
@@ -149,6 +151,7 @@ void emu_copy(void *to, const void *from, size_t room, size_t bytes)
     if (f->copy_count == MAX_COPIES || bytes > room || (uintptr_t)to % room || (uintptr_t)from % room)
         emu_die("copy: too many at a time, too long, or not aligned");
     f->copies[f->copy_count++] = (struct copy){to, from, room, bytes, f->group};
+    emu_write(to, NULL, room, EMU_BLOCK);
     memset(to, 0x99, room);
 }
 
@@ -167,6 +170,8 @@ void emu_copy_wait(unsigned groups)
             f->copies[left++] = c;
             continue;
         }
+        emu_read(c.from, c.bytes, EMU_GRID);
+        emu_write(c.to, NULL, c.room, EMU_BLOCK);
         memset(c.to, 0, c.room);
         memcpy(c.to, c.from, c.bytes);
     }
@@ -174,6 +179,17 @@ void emu_copy_wait(unsigned groups)
 }
 
 /* ---- scheduling ---- */
+
+/* All threads wait at a barrier. A device is promised that a warp does not part before one (bar.sync is .aligned). */
+static void leave_barrier(void)
+{
+    emu_races_barrier();
+    for (unsigned i = 0; i < count; i++) {
+        if (fibers[i].line != fibers[i / WARP * WARP].line)
+            emu_die("a warp at more than one barrier");
+        fibers[i].state = READY;
+    }
+}
 
 /* Releases whoever waits for threads that have all come. */
 static bool release(void)
@@ -188,9 +204,9 @@ static bool release(void)
         for (unsigned i = w; i < w + n && waiting == n; i++, released++)
             fibers[i].state = READY;
     }
-    for (unsigned i = 0; i < count && in_state[AT_BARRIER] == count; i++, released++)
-        fibers[i].state = READY;
-    return released > 0;
+    if (in_state[AT_BARRIER] == count)
+        leave_barrier();
+    return released > 0 || in_state[AT_BARRIER] == count;
 }
 
 /* Every ready fiber once, in an order that the counter shuffles: what depends on the order shows. */
@@ -227,6 +243,7 @@ static void start_fiber(struct fiber *f)
 static void run_block(void)
 {
     emu_block++;
+    emu_races_block();
     for (unsigned i = 0; i < count; i++)
         start_fiber(&fibers[i]);
     do {
@@ -248,10 +265,18 @@ static void run_launch(void *job)
     gridDim = (struct emu_index){l->blocks, 1, 1};
     blockDim = (struct emu_index){l->threads, 1, 1};
     exposed = false;
+    emu_races_launch();
     for (blockIdx.x = 0; blockIdx.x < l->blocks; blockIdx.x++)
         run_block();
     emu_hide();
     name_now = NULL;
+}
+
+/* A loop over the grid goes round more than once, which many blocks hide: as what one round leaves in shared memory for the next. */
+unsigned emu_fewer(unsigned blocks)
+{
+    static unsigned turn;
+    return blocks > 2 && turn++ % 2 ? 2 : blocks;
 }
 
 void emu_launch(cudaStream_t stream, const char *name, void (*kernel)(const void *args), const void *args, size_t bytes, unsigned blocks,

@@ -14,8 +14,19 @@
 #define PTX_ALIGNED _Alignas(64)
 #define PTX static inline __attribute__((unused))
 
-/* What memory holds may be read as anything. */
-#define PTX_MEMORY(name, type) typedef type ptx_##name __attribute__((may_alias));
+/* What memory holds may be read as anything. The memory of a thread alone, and arguments, are nobody else's: plain ptx_NAME. */
+#define PTX_MEMORY(name, type)                                                  \
+    typedef type ptx_##name __attribute__((may_alias));                         \
+    PTX type ptx_load_##name(uint64_t at, enum emu_reach reach)                 \
+    {                                                                           \
+        emu_read((const void *)at, sizeof(type), reach);                        \
+        return *(const ptx_##name *)at;                                         \
+    }                                                                           \
+    PTX void ptx_store_##name(uint64_t at, type value, enum emu_reach reach)    \
+    {                                                                           \
+        emu_write((const void *)at, &value, sizeof value, reach);               \
+        *(ptx_##name *)at = value;                                              \
+    }
 PTX_MEMORY(b8, uint8_t) PTX_MEMORY(u8, uint8_t) PTX_MEMORY(s8, int8_t)
 PTX_MEMORY(b16, uint16_t) PTX_MEMORY(u16, uint16_t) PTX_MEMORY(s16, int16_t)
 PTX_MEMORY(b32, uint32_t) PTX_MEMORY(u32, uint32_t) PTX_MEMORY(s32, int32_t)

@@ -21,7 +21,9 @@ BITS_OF = {'float': 'vs_f32_bits', 'double': 'vs_f64_bits'} # of kernels/dtype.h
 OF_BITS = {'float': 'vs_bits_f32', 'double': 'vs_bits_f64'}
 COMPARE = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
 SPECIAL = {'%tid.x': 'threadIdx.x', '%ntid.x': 'blockDim.x', '%ctaid.x': 'blockIdx.x', '%nctaid.x': 'gridDim.x'}
-SPACES = ('global', 'shared', 'local', 'param')
+REACH = {'global': 'EMU_GRID', 'shared': 'EMU_BLOCK', 'local': '', 'param': '', 'generic': 'EMU_BLOCK'} # who else comes there
+FLOATS = {'f32': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'neg'), # in ptx.h
+          'f64': ('add', 'sub', 'mul', 'div', 'rcp', 'fma', 'sqrt', 'abs')}
 
 
 class Unknown(Exception):
@@ -35,6 +37,7 @@ class Kernel:
         length, rest = re.match(r'_Z(\d+)(.*)', mangled).groups()
         self.name = rest[:int(length)]
         self.registers, self.shared, self.local, self.lines, self.refused = {}, {}, {}, [], None
+        self.strides = False # over the grid, of which it asks the size
 
     # ---- operands ----
 
@@ -50,6 +53,7 @@ class Kernel:
         """An operand read as a value of a PTX type."""
         c_type = C_TYPES[suffix]
         if operand in SPECIAL:
+            self.strides |= operand == '%nctaid.x'
             return f'({c_type}){SPECIAL[operand]}'
         register = self.register(operand)
         if register:
@@ -101,24 +105,30 @@ class Kernel:
     # ---- instructions ----
 
     def places(self, parts, operand, count):
-        """Where the values of a load or store lie, each as an lvalue."""
-        space = parts[0] if parts[0] in SPACES else ''
-        suffix = parts[-1]
-        self.emit(f'ptx_at = ptx_aligned({self.address(operand, space)}, {int(suffix[1:]) // 8 * count});')
-        return [f'((ptx_{suffix} *)ptx_at)[{i}]' for i in range(count)]
+        """Where the values of a load or store lie, and who else comes there."""
+        space = parts[0] if parts[0] in REACH else 'generic'
+        how, size = [p for p in parts[:-1] if p not in (space, 'nc')], int(parts[-1][1:]) // 8
+        if how != ([f'v{count}'] if count > 1 else []):
+            raise Unknown('.'.join(how))
+        self.emit(f'ptx_at = ptx_aligned({self.address(operand, space)}, {size * count});')
+        return [f'ptx_at + {size * i}' for i in range(count)], REACH[space]
 
     def load(self, name, parts, operands):
-        registers = vector(operands[0])
-        for register, place in zip(registers, self.places(parts, operands[1], len(registers))):
-            self.put(register, place, parts[-1])
+        registers, suffix = vector(operands[0]), parts[-1]
+        places, reach = self.places(parts, operands[1], len(registers))
+        for register, place in zip(registers, places):
+            self.put(register, f'ptx_load_{suffix}({place}, {reach})' if reach else f'*(ptx_{suffix} *)({place})', suffix)
 
     def store(self, name, parts, operands):
-        values = vector(operands[1])
-        for value, place in zip(values, self.places(parts, operands[0], len(values))):
-            self.emit(f'{place} = {self.value(value, parts[-1])};')
+        values, suffix = vector(operands[1]), parts[-1]
+        places, reach = self.places(parts, operands[0], len(values))
+        for value, place in zip((self.value(v, suffix) for v in values), places):
+            self.emit(f'ptx_store_{suffix}({place}, {value}, {reach});' if reach else f'*(ptx_{suffix} *)({place}) = {value};')
 
     def move(self, name, parts, operands):
         suffix = parts[0]
+        if '{' in operands[0] + operands[1] and suffix != 'b64':
+            raise Unknown(suffix)
         if operands[0].startswith('{'):
             low, high = vector(operands[0])
             self.emit(f'ptx_wide = {self.value(operands[1], suffix)};')
@@ -154,7 +164,7 @@ class Kernel:
     def arithmetic(self, name, parts, operands):
         suffix = parts[-1]
         if suffix[0] == 'f':
-            if name not in ('neg', 'abs') and parts[:-1] != ['rn']:
+            if name not in FLOATS[suffix] or parts[:-1] != ([] if name in ('neg', 'abs') else ['rn']):
                 raise Unknown('arithmetic that is not .rn')
             values = ', '.join(self.value(o, suffix) for o in operands[1:])
             self.put(operands[0], f'ptx_{name}_{suffix}({values})', suffix)
@@ -164,8 +174,8 @@ class Kernel:
         to = suffix[0] + str(2 * int(suffix[1:])) if wide else suffix
         unsigned = 'u' + to[1:]
         values = [f'({C_TYPES[unsigned]})({C_TYPES[to]}){self.value(o, suffix)}' for o in operands[1:3]]
-        if name in ('mul', 'mad') and parts[0] not in ('lo', 'wide'):
-            raise Unknown(parts[0])
+        if parts[:-1] not in ((['lo'], ['wide']) if name in ('mul', 'mad') else ([],)):
+            raise Unknown('.'.join(parts))
         if name == 'mad':
             self.put(operands[0], f'{values[0]} * {values[1]} + {self.value(operands[3], unsigned)}', unsigned)
         else:
@@ -216,7 +226,8 @@ class Kernel:
         to, source = parts[-2], parts[-1]
         rounded = parts[:-2]
         if to == 'bf16x2' and rounded == ['rn']:
-            self.put(operands[0], f'ptx_bf16({self.value(operands[2], source)}) | (uint32_t)ptx_bf16({self.value(operands[1], source)}) << 16', 'b32')
+            high, low = (f'(uint32_t)ptx_bf16({self.value(o, source)})' for o in operands[1:3])
+            self.put(operands[0], f'{low} | {high} << 16', 'b32')
         elif source == 'f16' and to == 'f32' and not rounded:
             self.put(operands[0], f'ptx_half({self.value(operands[1], "b16")})', to)
         elif to[0] == 'f' and rounded == (['rn'] if (source, to) != ('f32', 'f64') else []):
@@ -245,6 +256,8 @@ class Kernel:
     def shuffle(self, name, parts, operands):
         """shfl.sync.MODE.b32 d|p, a, b, c, mask"""
         mode = parts[1]
+        if mode not in ('down', 'bfly'):
+            raise Unknown(mode)
         to, _, valid = operands[0].partition('|')
         a, b, c, mask = (self.value(o, 'b32') for o in operands[1:])
         self.emit(f'ptx_wide = ptx_shuffle_{mode}({a}, {b}, {c}, {mask});')
@@ -277,7 +290,7 @@ class Kernel:
             self.put(d[i], f'ptx_d[{i}]', 'f32')
 
     def control(self, name, parts, operands):
-        plain = {('bar', 'sync'): 'emu_barrier();', ('griddepcontrol', 'wait'): 'emu_begin();', ('ret',): 'return;',
+        plain = {('bar', 'sync'): 'emu_barrier(__LINE__);', ('griddepcontrol', 'wait'): 'emu_begin();', ('ret',): 'return;',
                  ('griddepcontrol', 'launch_dependents'): '', ('prefetch', 'global', 'L2'): ''}
         what = (name, *parts)
         if name == 'bra':
@@ -375,9 +388,9 @@ def translate_kernel(mangled, body):
 
 def c_of(kernel, shared):
     used = set(re.findall(r'\w+', '\n'.join(kernel.lines)))
-    lines = ['', f'void ptx_{kernel.name}(const void *args)', '{']
+    lines = ['', f'const bool ptx_{kernel.name}_strides = {int(kernel.strides)};', f'void ptx_{kernel.name}(const void *args)', '{']
     if kernel.refused:
-        lines.append(f'    emu_die({json.dumps(kernel.refused)});')
+        return '\n'.join(lines + [f'    emu_die({json.dumps(kernel.refused)});', '}'])
     for c_type, poison in (('bool', 'true'), ('uint16_t', '0x8888'), ('uint32_t', '0x88888888u'), ('uint64_t', '0x8888888888888888ull'),
                            ('float', '-1e30f'), ('double', '-1e300')):
         names = [r for r, t in kernel.registers.items() if t == c_type and r in used]
