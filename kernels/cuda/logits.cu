@@ -7,6 +7,7 @@
 #define THREADS 256u
 #define PIECES 64u       /* of a row, at most, where an id is chosen */
 #define PIECE_LEAST 2048u
+#define PARTS 4096u      /* that come to the host at a time */
 
 struct argmax_args { const float *logits; uint64_t n, m; const uint64_t *use; struct vs_k_max *out; };
 
@@ -142,7 +143,7 @@ enum vs_code vs_cuda_choose(struct vs_dev *dev, const float *logits, uint64_t st
     struct vs_cuda *cuda = (struct vs_cuda *)dev;
     struct vs_f_best *parts = (struct vs_f_best *)cuda->bounce;
     const uint64_t even = (n + PIECES - 1) / PIECES, step = even < PIECE_LEAST ? PIECE_LEAST : even, pieces = (n + step - 1) / step;
-    const uint64_t rows = VS_LOOK_BYTES / sizeof *parts / pieces;
+    const uint64_t rows = PARTS / pieces;
     enum vs_code code = VS_OK;
     for (uint64_t at = 0; at < m && !code; at += rows) {
         const uint64_t count = m - at < rows ? m - at : rows;
