@@ -69,7 +69,7 @@ its text, which is said.
   new              1   id 5
                        5 Hello
   reachable        1   of 1 by text
-  note       1 added token takes the text of a base token, whose row is not used for it any more: "Hello" gives 5 instead of 1 "hello"
+  note       1 added token takes the text of a base token, whose row is not used for it any more, and is found inside of words too: "Hello" gives 5 instead of 1 "hello"
   note       1 added token is matched as the base's normalizer spells it, not as given: "Hello" as "hello"; --add-special takes tokens as they are
 
   rows needed 6
@@ -86,7 +86,7 @@ Special tokens are looked for in the text as it is, so all of these can be.
   new              4   ids 5 .. 8
                        5 Vater, 6 Foo, 7 "    ", 8 VATER
   reachable        4   of 4 by text
-  note       1 added token takes the text of a base token, whose row is not used for it any more: "Foo" gives 6 instead of 4 "foo"
+  note       1 added token takes the text of a base token, whose row is not used for it any more, and is found inside of words too: "Foo" gives 6 instead of 4 "foo"
   note       1 added token is matched as the base's normalizer spells it, not as given: "Vater" as "vater"; --add-special takes tokens as they are
 
   rows needed 9
