@@ -38,12 +38,26 @@ static void catch_signals(void)
     sigaction(SIGXFSZ, &ignore, NULL);
 }
 
+/* Names of files may hold what a terminal obeys: it is shown, not sent. */
+static void put_talk(const char *fmt, va_list ap)
+{
+    char *raw = NULL;
+    size_t n;
+    struct vs_buf *text = vasprintf(&raw, fmt, ap) < 0 ? NULL : vs_text_new();
+    if (text)
+        vs_put_text(text, raw);
+    const char *safe = text ? vs_text_get(text, &n) : NULL;
+    fputs(safe ? safe : "out of memory", stderr);
+    vs_text_free(text);
+    free(raw);
+}
+
 int cli_usage(const struct cli *c, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     fprintf(stderr, "%s: ", c->tool->name);
-    vfprintf(stderr, fmt, ap);
+    put_talk(fmt, ap);
     fprintf(stderr, "\n  try: %s --help\n", c->tool->name);
     va_end(ap);
     return CLI_USAGE;
@@ -437,7 +451,7 @@ void cli_say(const struct cli *c, const char *fmt, ...)
     va_start(ap, fmt);
     cli_progress_clear();
     fflush(stdout); /* so that talk and result keep their order */
-    vfprintf(stderr, fmt, ap);
+    put_talk(fmt, ap);
     fputc('\n', stderr);
     va_end(ap);
 }

@@ -79,7 +79,7 @@ static enum vs_code write_plan(struct cli *c, const struct options *o, const str
     struct vs_outdir *staged = NULL;
     char receipt[PATH_MAX];
     if (!plan->block_count || (o->in_place && !plan->shift.by)) {
-        cli_say(c, "nothing written: nothing moves");
+        cli_say(c, o->in_place ? "nothing written: nothing moves" : "nothing moves: %s was not written", out);
         return cli_plan_end(c, plan, NULL, err);
     }
     snprintf(receipt, sizeof receipt, "%s/offset-receipt.json", out);

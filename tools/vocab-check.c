@@ -49,8 +49,8 @@ static const struct cli_tool tool = {
         "Weights stream through --memory. --prompt gets the tokens around it that the post-processor of tokenizer.json adds (or add_bos_token\n"
         "of a .gguf file). Prompts of --prompt-ids come first, then those of --prompt, each in the order given; findings count them from 1, and\n"
         "positions in them from 0. --prompt-ids, --prompt, --prompts-only, --generate, --dump-logits, --fast and --arch-desc imply --forward;\n"
-        "--fast has no --base. --dump-logits writes over no file. An architecture without a description is checked up to L2, and the report\n"
-        "says why.\n\n"
+        "--fast has no --base. --dump-logits writes over no file and into no input. An architecture without a description is checked up to L2,\n"
+        "and the report says why.\n\n"
         "New ids are those of --map or --receipt, else of the vocab-map.json and receipt.json in DIR, as embed-extend leaves them there, else\n"
         "those behind the tokens of --base. Running every one takes its time where there are many: --prompts-only runs yours alone. Where there\n"
         "is no terminal for a bar, a line on standard error says once that half a minute or more is ahead (not with -q or --progress never).",

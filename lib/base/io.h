@@ -88,11 +88,14 @@ enum vs_code vs_pwrite_all(int fd, const char *path, uint64_t at, const void *p,
 enum vs_code vs_outdir_begin(const char *out, bool force, const char *const *inputs, size_t input_count,
                              struct vs_outdir **d, struct vs_err *err) VS_NODISCARD;
 /* Creates NAME (one safe component) for writing and reserves size bytes at once, so that a full disk is known early.
- * The descriptor belongs to the outdir; it is fsynced and closed by commit. */
-enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, uint64_t size, int *fd, struct vs_err *err) VS_NODISCARD;
+ * The descriptor belongs to the outdir; it is fsynced and closed by commit. source: the file that it is made from, and nobody may read
+ * it who could not read that one; NULL, or of none: as the umask says. */
+enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, const char *source, uint64_t size, int *fd,
+                               struct vs_err *err) VS_NODISCARD;
 /* Reserves a part of a file that was created with size 0 because the rest of it shares blocks with an input. */
 enum vs_code vs_outdir_reserve(struct vs_outdir *d, const char *name, int fd, uint64_t at, uint64_t n, struct vs_err *err) VS_NODISCARD;
-enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_str text, struct vs_err *err) VS_NODISCARD;
+enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, const char *source, struct vs_str text,
+                              struct vs_err *err) VS_NODISCARD;
 /* Copies a whole input file unchanged (reflink, else copy; hard link only when hardlink). *how may be NULL. */
 enum vs_code vs_outdir_copy(struct vs_outdir *d, const char *name, const char *source, bool hardlink,
                             const struct vs_run *run, enum vs_copied *how, struct vs_err *err) VS_NODISCARD;

@@ -164,7 +164,16 @@ static enum vs_code settle_all(struct vs_outdir *d, bool finished_only, struct v
     return code;
 }
 
-static enum vs_code open_new(struct vs_outdir *d, const char *name, int *fd, struct vs_err *err)
+/* No group and nobody else reads more than they could of the source, where there is one. */
+static mode_t mode_like(const char *source)
+{
+    struct stat st;
+    if (source && stat(source, &st) == 0)
+        return 0600 | (st.st_mode & 0044);
+    return source && errno != ENOENT ? 0600 : 0644;
+}
+
+static enum vs_code open_new(struct vs_outdir *d, const char *name, const char *source, int *fd, struct vs_err *err)
 {
     char path[PATH_MAX];
     *fd = -1;
@@ -179,7 +188,7 @@ static enum vs_code open_new(struct vs_outdir *d, const char *name, int *fd, str
     if (!files)
         return vs_enomem(err, d->out, 0);
     d->files = files;
-    *fd = vs_openat(d->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    *fd = vs_openat(d->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode_like(source));
     if (*fd < 0)
         return errno == EEXIST ? vs_fail(err, VS_EEXIST, "%s: would be written twice", shown(d, name, path))
                                : vs_fail_write(err, shown(d, name, path));
@@ -211,17 +220,17 @@ enum vs_code vs_outdir_reserve(struct vs_outdir *d, const char *name, int fd, ui
     return vs_fail_write(err, shown(d, name, path));
 }
 
-enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, uint64_t size, int *fd, struct vs_err *err)
+enum vs_code vs_outdir_create(struct vs_outdir *d, const char *name, const char *source, uint64_t size, int *fd, struct vs_err *err)
 {
-    enum vs_code code = open_new(d, name, fd, err);
+    enum vs_code code = open_new(d, name, source, fd, err);
     return code ? code : vs_outdir_reserve(d, name, *fd, 0, size, err);
 }
 
-enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, struct vs_str text, struct vs_err *err)
+enum vs_code vs_outdir_write(struct vs_outdir *d, const char *name, const char *source, struct vs_str text, struct vs_err *err)
 {
     char path[PATH_MAX];
     int fd;
-    enum vs_code code = vs_outdir_create(d, name, text.n, &fd, err);
+    enum vs_code code = vs_outdir_create(d, name, source, text.n, &fd, err);
     if (!code)
         code = vs_pwrite_all(fd, shown(d, name, path), 0, text.p, text.n, err);
     if (!code)
@@ -250,7 +259,7 @@ static enum vs_code copy_file(struct vs_outdir *d, const char *name, const struc
 {
     char path[PATH_MAX];
     int fd;
-    enum vs_code code = open_new(d, name, &fd, err);
+    enum vs_code code = open_new(d, name, src->path, &fd, err);
     if (code)
         return code;
     *how = VS_COPIED_REFLINK;

@@ -239,11 +239,43 @@ void vs_buf_json_str(struct vs_buf *b, struct vs_str s)
     vs_buf_add(b, "\"", 1);
 }
 
+/* Nothing in it that a terminal would obey or that nobody would see. */
+static bool shows(struct vs_str s)
+{
+    char piece[16];
+    size_t len;
+    for (size_t at = 0, from; at < s.n;) {
+        from = at;
+        at += escape_one(s, at, piece, &len);
+        if (s.p[from] != '\\' && (len != at - from || memcmp(piece, s.p + from, len) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* $'...', byte by byte: POSIX 2024, and what bash, zsh and ksh have always read. */
+static void put_bytes_word(struct vs_buf *b, struct vs_str s)
+{
+    vs_buf_puts(b, "$'");
+    for (size_t i = 0; i < s.n; i++) {
+        const unsigned char c = (unsigned char)s.p[i];
+        if (c == '\'' || c == '\\')
+            vs_buf_printf(b, "\\%c", c);
+        else
+            vs_buf_printf(b, c < 0x20 || c >= 0x7f ? "\\%03o" : "%c", c);
+    }
+    vs_buf_puts(b, "'");
+}
+
 void vs_buf_word(struct vs_buf *b, const char *word)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,:=@%";
     if (*word && word[strspn(word, plain)] == '\0') {
         vs_buf_puts(b, word);
+        return;
+    }
+    if (!shows(vs_cstr(word))) {
+        put_bytes_word(b, vs_cstr(word));
         return;
     }
     vs_buf_puts(b, "'");

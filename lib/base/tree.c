@@ -163,6 +163,11 @@ static enum vs_code check_file(const struct check *c, const char *input, const s
     return VS_OK;
 }
 
+static enum vs_code fail_inside(struct vs_err *err, const char *out, const char *input)
+{
+    return vs_fail(err, VS_EEXIST, "%s: lies in the input directory %s; choose another place", out, input);
+}
+
 static enum vs_code check_input(const struct check *c, const char *input, struct vs_arena *a, struct vs_err *err)
 {
     struct stat in;
@@ -178,7 +183,7 @@ static enum vs_code check_input(const struct check *c, const char *input, struct
     if (!S_ISDIR(in.st_mode))
         return check_file(c, input, &in, err);
     if (lies_in(c->parent, &in))
-        return vs_fail(err, VS_EEXIST, "%s: lies in the input directory %s; choose another place", c->out, input);
+        return fail_inside(err, c->out, input);
     const char **names;
     size_t count;
     enum vs_code code = c->count ? vs_dir_list(input, a, &names, &count, err) : VS_OK;
@@ -190,6 +195,19 @@ static enum vs_code check_input(const struct check *c, const char *input, struct
         else if (stat(path, &st) == 0)
             code = check_file(c, path, &st, err);
     }
+    return code;
+}
+
+enum vs_code vs_file_outside(const char *path, const char *const *inputs, size_t count, struct vs_err *err)
+{
+    struct vs_arena a = {0};
+    struct stat in;
+    const char *parent = vs_path_dir(&a, path);
+    enum vs_code code = parent ? VS_OK : vs_enomem(err, path, 0);
+    for (size_t i = 0; !code && i < count; i++)
+        if (inputs[i] && stat(inputs[i], &in) == 0 && S_ISDIR(in.st_mode) && lies_in(parent, &in))
+            code = fail_inside(err, path, inputs[i]);
+    vs_arena_free(&a);
     return code;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Directories as objects: what outdir.c, replace.c and npy.c share.
+ * Directories as objects, and where outputs must not lie: what outdir.c, replace.c, npy.c and check.c share.
  */
 #ifndef VS_BASE_TREE_H
 #define VS_BASE_TREE_H
@@ -13,6 +13,8 @@
 struct vs_target { bool exists, empty; char other[64]; dev_t dev; ino_t ino; };
 enum vs_code vs_target_check(const char *out, const char *const *inputs, size_t input_count, struct vs_target *t,
                              struct vs_err *err) VS_NODISCARD;
+/* Fails when a file that is to be written lies in one of the inputs; NULLs and what is no directory are passed over. */
+enum vs_code vs_file_outside(const char *path, const char *const *inputs, size_t count, struct vs_err *err) VS_NODISCARD;
 /* openat that an interrupting signal does not disturb. */
 int vs_openat(int dir_fd, const char *path, int flags, mode_t mode);
 /* The directory part of path in the arena ("." when it has none); NULL when memory is short. */

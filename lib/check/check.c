@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include "base/io.h"
+#include "base/tree.h"
 #include "check/checker.h"
 #include "json/schema.h"
 #include "plan/vocab_map.h"
@@ -210,7 +210,7 @@ static enum vs_code check_request(const struct vs_check_request *q, struct vs_er
         return vs_fail(err, VS_EUSAGE, "--prompts-only: which? give --prompt-ids or --prompt");
     if (f && f->dump_logits && vs_path_exists(f->dump_logits)) /* said before anything is measured */
         return vs_fail(err, VS_EEXIST, "%s: exists; name another file, or remove it", f->dump_logits);
-    return VS_OK;
+    return f && f->dump_logits ? vs_file_outside(f->dump_logits, (const char *const[]){q->path, q->base}, 2, err) : VS_OK;
 }
 
 static enum vs_code check(struct checker *k)

@@ -154,7 +154,7 @@ static enum vs_code weights(struct vs_job *j, uint32_t i, struct vs_err *err)
         goto out;
     if (link)
         code = link_file(j, f, err);
-    else if (!(code = vs_outdir_create(j->out, f->name, 0, &fd, err)))
+    else if (!(code = vs_outdir_create(j->out, f->name, f->path, 0, &fd, err)))
         code = reserve(j, i, &src, fd, err);
     const char *path = code ? NULL : vs_outdir_path(j->out, f->name, &j->arena);
     if (code || (!path && (code = vs_enomem(err, "a path", 0))) || (code = vs_file_open(path, &dst, err)))
@@ -229,7 +229,7 @@ static enum vs_code other(struct vs_job *j, uint32_t i, struct vs_err *err)
     if (!code && source && vs_path_exists(source))
         code = see_input(j, source, input_name(j, f), hex, err);
     if (!code && f->text.p) {
-        code = vs_outdir_write(j->out, f->name, f->text, err);
+        code = vs_outdir_write(j->out, f->name, source, f->text, err);
         vs_sha256_of(f->text, hex);
     } else if (!code) {
         code = vs_outdir_copy(j->out, f->name, source, false, &j->quiet, &how, err);
@@ -252,9 +252,10 @@ static enum vs_code index_file(struct vs_job *j, struct vs_err *err)
     char hex[VS_SHA256_HEX] = "";
     if (!c->index_name)
         return VS_OK;
-    enum vs_code code = see_input(j, vs_path_join(&j->arena, c->dir, c->index_name), c->index_name, hex, err);
+    const char *source = vs_path_join(&j->arena, c->dir, c->index_name);
+    enum vs_code code = see_input(j, source, c->index_name, hex, err);
     if (!code)
-        code = vs_outdir_write(j->out, c->index_name, text, err);
+        code = vs_outdir_write(j->out, c->index_name, source, text, err);
     if (!code) {
         vs_sha256_of(text, hex);
         code = see(j, &j->outputs, c->index_name, hex, err);

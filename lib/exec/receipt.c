@@ -125,7 +125,7 @@ enum vs_code vs_receipt_write(struct vs_job *j, struct vs_err *err)
     if (b.failed)
         code = vs_enomem(err, "receipt.json", b.n);
     if (!code)
-        code = vs_outdir_write(j->out, "receipt.json", (struct vs_str){b.p, b.n}, err);
+        code = vs_outdir_write(j->out, "receipt.json", NULL, (struct vs_str){b.p, b.n}, err);
     j->report.bytes_total += b.n;
     j->report.bytes_written += b.n;
     vs_buf_free(&b);

@@ -3,6 +3,8 @@
  * Every file of OUT that is no weight file of the checkpoint: OUT must load in place of MODEL, so all of MODEL comes
  * along unchanged, but for the files that speak of the vocabulary, and copies of the weights that would now be stale.
  */
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include "base/io.h"
 #include "plan/extend.h"
@@ -75,15 +77,43 @@ static bool is_ours(const char *name)
     return strcmp(name, "receipt.json") == 0 || strcmp(name, "vocab-map.json") == 0;
 }
 
+/* A folder with a config of its own is a part of the model (2_Dense of sentence-transformers), not a copy of it. */
+static bool is_left_out(const struct vs_planner *p, const char *dir, const char *name, unsigned depth)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= sizeof path || stat(path, &st) != 0 || !is_stale_weight(p, name, (uint64_t)st.st_size))
+        return false;
+    return depth == 0 || !vs_path_has(dir, "config.json");
+}
+
+static const char *const adapter_files[] = {"adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"};
+
+/* The weights of the adapter in dir where they are left out, else NULL: its config alone makes loaders ask for them. */
+static const char *adapter_left_out(const struct vs_planner *p, const char *dir, unsigned depth)
+{
+    for (size_t i = 1; vs_path_has(dir, adapter_files[0]) && i < sizeof adapter_files / sizeof *adapter_files; i++)
+        if (is_left_out(p, dir, adapter_files[i], depth))
+            return adapter_files[i];
+    return NULL;
+}
+
+/* One note for both of its files. */
+static enum vs_code note_adapter(struct vs_planner *p, const char *config, const char *weights, struct vs_err *err)
+{
+    return vs_plan_note(p->plan, err, "%.200s and %s are left out: an adapter comes along whole or not at all, and its weights are another copy "
+                        "of the table, which does not have the new rows", config, weights);
+}
+
 static enum vs_code walk(struct vs_planner *p, const char *dir, const char *prefix, unsigned depth, struct vs_err *err);
 
 static enum vs_code visit(struct vs_planner *p, const char *dir, const char *prefix, const char *name, unsigned depth, struct vs_err *err)
 {
     char *path = vs_path_join(p->arena, dir, name);
-    char *config = vs_path_join(p->arena, dir, "config.json");
     char *full = !path ? NULL : *prefix ? vs_path_join(p->arena, prefix, name) : vs_arena_dup(p->arena, name, strlen(name));
     struct stat st;
-    if (!path || !full || !config)
+    if (!path || !full)
         return vs_enomem(err, "a path", 0);
     if (stat(path, &st) != 0)
         return vs_plan_note(p->plan, err, "%.200s is left out: it cannot be read (a dangling link?)", full);
@@ -96,8 +126,10 @@ static enum vs_code visit(struct vs_planner *p, const char *dir, const char *pre
         return vs_plan_note(p->plan, err, "%.200s is left out: not a file of a model", full);
     if (depth == 0 && (is_weight_file(p->checkpoint, name) || is_ours(name)))
         return VS_OK;
-    /* A folder with a config of its own is a part of the model (2_Dense of sentence-transformers), not a copy of it. */
-    if (is_stale_weight(p, name, (uint64_t)st.st_size) && (depth == 0 || !vs_path_exists(config)))
+    const char *adapter = VS_GLOB_ANY(adapter_files, vs_cstr(name)) ? adapter_left_out(p, dir, depth) : NULL;
+    if (adapter)
+        return strcmp(name, adapter_files[0]) == 0 ? note_adapter(p, full, adapter, err) : VS_OK;
+    if (is_left_out(p, dir, name, depth))
         return vs_plan_note(p->plan, err, "%.200s is left out: another copy of the weights, which does not have the new rows", full);
     if (depth == 0 && p->token_dir && names_ids(name) && !vs_plan_has_file(p->plan, name)) {
         enum vs_code code = vs_plan_note(p->plan, err, "%.200s is MODEL's: %.200s has none, so it does not know the new tokens", full, p->token_dir);

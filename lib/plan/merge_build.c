@@ -215,8 +215,8 @@ static enum vs_code note_named(const struct builder *b, struct vs_err *err)
         code = vs_merge_note(b->m, err, "%u ordinary token%s of the base become%s special: %s; such text is cut out wherever it stands, inside of "
                              "words too, and skip_special_tokens drops it", o->count, o->count == 1 ? "" : "s", o->count == 1 ? "s" : "", o->text.p);
     if (!code && s->count)
-        code = vs_merge_note(b->m, err, "%u added token%s the text of a base token, whose row is not used for it any more: %s", s->count,
-                             s->count == 1 ? " takes" : "s take", s->text.p);
+        code = vs_merge_note(b->m, err, "%u added token%s the text of a base token, whose row is not used for it any more, and %s found inside of "
+                             "words too: %s", s->count, s->count == 1 ? " takes" : "s take", s->count == 1 ? "is" : "are", s->text.p);
     if (!code && c->count)
         code = vs_merge_note(b->m, err, "%u added token%s matched as the base's normalizer spells %s, not as given: %s; --add-special takes "
                              "tokens as they are", c->count, c->count == 1 ? " is" : "s are", c->count == 1 ? "it" : "them", c->text.p);

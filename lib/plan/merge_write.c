@@ -26,7 +26,7 @@ static enum vs_code write_one(struct vs_merge *m, struct vs_outdir *d, const cha
     else if (!code)
         code = vs_save_sibling(source, (struct vs_str){text, n}, &m->save, &out, err);
     if (!code)
-        code = vs_outdir_write(d, name, (struct vs_str){out.p, out.n}, err);
+        code = vs_outdir_write(d, name, source, (struct vs_str){out.p, out.n}, err);
     vs_buf_free(&out);
     vs_free(text);
     return code;
@@ -84,7 +84,7 @@ static enum vs_code write_missing_config(struct vs_merge *m, struct vs_outdir *d
         return VS_OK;
     enum vs_code code = vs_save_sibling(path, VS_LIT("{}"), &m->save, &out, err);
     if (!code)
-        code = vs_outdir_write(d, name, (struct vs_str){out.p, out.n}, err);
+        code = vs_outdir_write(d, name, NULL, (struct vs_str){out.p, out.n}, err);
     vs_buf_free(&out);
     return code;
 }
@@ -114,7 +114,7 @@ static enum vs_code write_map(struct vs_merge *m, struct vs_outdir *d, struct vs
     struct vs_buf json = {0};
     enum vs_code code = vs_vocab_map_write(m->map, &json, err);
     if (!code)
-        code = vs_outdir_write(d, "vocab-map.json", (struct vs_str){json.p, json.n}, err);
+        code = vs_outdir_write(d, "vocab-map.json", NULL, (struct vs_str){json.p, json.n}, err);
     vs_buf_free(&json);
     return code;
 }

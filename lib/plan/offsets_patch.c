@@ -264,7 +264,8 @@ enum vs_code vs_patch_stage(const struct vs_plan *plan, const struct vs_patch_re
     enum vs_code code = vs_outdir_begin(out, q->force, inputs, q->map ? 2 : 1, staged, err);
     for (uint32_t i = 0; !code && i < plan->file_count; i++) {
         const struct vs_file_plan *f = &plan->files[i];
-        code = f->edited ? vs_outdir_write(*staged, f->name, f->text, err) : vs_outdir_copy(*staged, f->name, f->source, false, run, NULL, err);
+        code = f->edited ? vs_outdir_write(*staged, f->name, f->source, f->text, err)
+                         : vs_outdir_copy(*staged, f->name, f->source, false, run, NULL, err);
         if (!code)
             code = poll_cancel(run, err);
     }

@@ -14,7 +14,8 @@
 
 struct wishes {
     struct vs_arena *arena;
-    const struct vs_tokenizer *base; /* NULL where its normalizer cannot be run: nothing is tried on text then */
+    const struct vs_tokenizer *t;
+    const struct vs_tokenizer *base; /* the same; NULL where its normalizer cannot be run: nothing is tried on text then */
     struct vs_wishes *out;
     struct vs_map seen, normal; /* by content; those that are looked for in normalised text by what they are there */
     struct vs_map there;        /* so the base's own, by position in added[] */
@@ -110,6 +111,15 @@ static enum vs_code must_stand(struct wishes *w, struct vs_str content, struct v
                    *left == 'n' ? "between all characters of every text" : "at every blank of every text");
 }
 
+/* Of a new token, whatever the normalizer does: one blank is found between all words. Indentation is made of runs, which stay. */
+static enum vs_code check_blank(const struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
+{
+    if (!vs_str_eq(content, VS_LIT(" ")) || vs_token_id(w->t, content) != VS_NO_ID)
+        return VS_OK;
+    return vs_fail(err, how, "%s: \" \": found one blank, expected text: the token would be cut out at every blank of every text; leave it out",
+                   place);
+}
+
 /* Of a new token, as it is looked for. */
 static enum vs_code check_normal(struct wishes *w, struct vs_str content, const char *place, enum vs_code how, struct vs_err *err)
 {
@@ -130,7 +140,9 @@ static enum vs_code wish_option(struct wishes *w, const char *text, const char *
         return vs_fail(err, VS_EUSAGE, "%s: an empty token; libraries skip those", source);
     if (vs_utf8_valid(content.p, content.n) != content.n)
         return vs_fail(err, VS_EUSAGE, "%s: the token is not valid UTF-8", source);
-    enum vs_code code = special ? VS_OK : check_normal(w, content, source, VS_EUSAGE, err);
+    enum vs_code code = check_blank(w, content, source, VS_EUSAGE, err);
+    if (!code && !special)
+        code = check_normal(w, content, source, VS_EUSAGE, err);
     return code ? code : wish(w, content, source, special, err);
 }
 
@@ -162,7 +174,9 @@ static enum vs_code wish_lines(struct wishes *w, struct vs_str text, const char 
             continue;
         look_at_line(w->out, content, line);
         snprintf(place, sizeof place, "%s: line %zu", path, line);
-        code = check_normal(w, content, place, VS_EFORMAT, err);
+        code = check_blank(w, content, place, VS_EFORMAT, err);
+        if (!code)
+            code = check_normal(w, content, place, VS_EFORMAT, err);
         if (!code)
             code = wish(w, content, source, false, err);
     }
@@ -184,7 +198,7 @@ static enum vs_code wish_file(struct wishes *w, const char *path, struct vs_err 
 enum vs_code vs_merge_wishes(const struct vs_merge_request *q, const struct vs_tokenizer *base, struct vs_arena *arena, struct vs_wishes *out,
                              struct vs_err *err)
 {
-    struct wishes w = {.arena = arena, .base = base, .out = out};
+    struct wishes w = {.arena = arena, .t = base, .base = base, .out = out};
     *out = (struct vs_wishes){.count = 0};
     enum vs_code code = look_at_base(&w, err);
     for (size_t i = 0; !code && i < q->add_token_count; i++)

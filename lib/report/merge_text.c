@@ -97,6 +97,14 @@ static void list_rejected(const struct vs_vocab_map *map, struct vs_buf *out)
 
 /* ---- the lines ---- */
 
+/* A path as it can be shown, whatever its bytes are. */
+static void put_path(struct vs_buf *out, const char *before, const char *path, const char *behind)
+{
+    vs_buf_puts(out, before);
+    vs_buf_escaped(out, vs_cstr(path));
+    vs_buf_puts(out, behind);
+}
+
 static void put_rejected(const struct vs_merge_report *r, const char *out_dir, const struct vs_look *look, struct vs_buf *out)
 {
     struct reason reasons[REASONS];
@@ -107,7 +115,7 @@ static void put_rejected(const struct vs_merge_report *r, const char *out_dir, c
     }
     vs_buf_printf(out, COUNT, "rejected", r->rejected);
     if (out_dir)
-        vs_buf_printf(out, "named in %s/vocab-map.json\n", out_dir);
+        put_path(out, "named in ", out_dir, "/vocab-map.json\n");
     else
         vs_buf_puts(out, look->verbose ? "these:\n" : "-v names them\n");
     for (uint32_t i = 0; i < n; i++)
@@ -192,8 +200,10 @@ static void put_next(const struct vs_merge_report *r, const struct vs_merge_requ
 {
     char map[PATH_MAX];
     vs_buf_printf(out, "\nrows needed %u", r->rows_needed);
-    if (r->model_rows)
-        vs_buf_printf(out, "; the table of %s has %llu", q->base, (unsigned long long)r->model_rows);
+    if (r->model_rows) {
+        put_path(out, "; the table of ", q->base, " has ");
+        vs_buf_printf(out, "%llu", (unsigned long long)r->model_rows);
+    }
     if (r->model_rows && r->rows_needed > r->model_rows && r->model_rows % ALIGNED == 0 && !r->blocks)
         vs_buf_printf(out, ", a multiple of %d: --pad-multiple %d keeps it one", ALIGNED, ALIGNED);
     vs_buf_puts(out, "\n");
@@ -213,9 +223,10 @@ enum vs_code vs_merge_text(const struct vs_merge_report *r, const struct vs_merg
         vs_buf_puts(out, out_dir ? "\n" : "");
         return out->failed ? vs_enomem(err, "the report", out->n) : VS_OK;
     }
-    vs_buf_printf(out, "base       %s   %u tokens\n", q->base, r->base_tokens);
+    put_path(out, "base       ", q->base, "   ");
+    vs_buf_printf(out, "%u tokens\n", r->base_tokens);
     for (size_t i = 0; i < q->extension_count; i++)
-        vs_buf_printf(out, "extension  %s\n", q->extensions[i]);
+        put_path(out, "extension  ", q->extensions[i], "\n");
     if (q->extension_count) {
         vs_buf_printf(out, COUNT "tokens to consider\n", "", r->extension_tokens);
         vs_buf_printf(out, COUNT "in the base already\n", "shared", r->shared);

@@ -12,9 +12,6 @@ enum vs_color { VS_PLAIN, VS_RED, VS_YELLOW, VS_GREEN, VS_CYAN, VS_BOLD };
 const char *vs_color_on(const struct vs_look *look, enum vs_color color);
 const char *vs_color_off(const struct vs_look *look);
 void vs_put_bytes(struct vs_buf *b, uint64_t bytes);                          /* "95.6 KB" "988.1 MB" */
-/* What the library wrote, with names of files and keys in it: control characters are escaped, a backslash stays, since token text
- * is escaped already. NULL puts nothing. */
-void vs_put_text(struct vs_buf *b, const char *text);
 /* A token as people read it: of the byte alphabet (bytes), the text that it stands for; in quotes where its ends would not be seen. */
 void vs_put_token(struct vs_buf *b, struct vs_str token, bool bytes);
 void vs_put_id(struct vs_buf *b, int64_t id, struct vs_str token);            /* "151645 <|im_end|>" */

@@ -25,6 +25,25 @@ One of which nothing is left would stand between all characters, one that become
   vocab-merge: --add-token: "    ": found a blank behind the base's normalizer, expected text: the token would be cut out at every blank of every text; leave it out, or give it to --add-special, which takes tokens as they are
   [2]
 
+One blank by itself is one more of these, of the special ones too, and where no normalizer is; a run of them is indentation.
+
+  $ sed '/"normalizer"/,/{2,}/d' base.json > plain.json; grep -c normalizer plain.json
+  0
+  [1]
+  $ vocab-merge plain.json --add-token ' ' -o out
+  vocab-merge: --add-token: " ": found one blank, expected text: the token would be cut out at every blank of every text; leave it out
+  [2]
+  $ vocab-merge base.json --add-special ' ' -o out
+  vocab-merge: --add-special: " ": found one blank, expected text: the token would be cut out at every blank of every text; leave it out
+  [2]
+  $ printf 'Wort\n \n' > blank.txt; vocab-merge plain.json --tokens-file blank.txt -o out
+  vocab-merge: blank.txt: line 2: " ": found one blank, expected text: the token would be cut out at every blank of every text; leave it out
+  [3]
+  $ vocab-merge plain.json --add-token '  ' -n 2> /dev/null | grep 5
+  base       plain.json   5 tokens
+  new              1   id 5
+                       5 "  "
+
 Two that are one in normalised text; a token that is named twice is one, and no obstacle.
 
   $ printf 'Stra\303\237e\nVater\nStra\303\237e\nvater\n' > twice.txt; vocab-merge base.json --tokens-file twice.txt -o out
@@ -50,7 +69,7 @@ its text, which is said.
   new              1   id 5
                        5 Hello
   reachable        1   of 1 by text
-  note       1 added token takes the text of a base token, whose row is not used for it any more: "Hello" gives 5 instead of 1 "hello"
+  note       1 added token takes the text of a base token, whose row is not used for it any more, and is found inside of words too: "Hello" gives 5 instead of 1 "hello"
   note       1 added token is matched as the base's normalizer spells it, not as given: "Hello" as "hello"; --add-special takes tokens as they are
 
   rows needed 6
@@ -67,7 +86,7 @@ Special tokens are looked for in the text as it is, so all of these can be.
   new              4   ids 5 .. 8
                        5 Vater, 6 Foo, 7 "    ", 8 VATER
   reachable        4   of 4 by text
-  note       1 added token takes the text of a base token, whose row is not used for it any more: "Foo" gives 6 instead of 4 "foo"
+  note       1 added token takes the text of a base token, whose row is not used for it any more, and is found inside of words too: "Foo" gives 6 instead of 4 "foo"
   note       1 added token is matched as the base's normalizer spells it, not as given: "Vater" as "vater"; --add-special takes tokens as they are
 
   rows needed 9

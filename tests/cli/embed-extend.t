@@ -302,3 +302,16 @@ A head that stays behind is named.
              2 spare rows are reserved, 0 rows are added
              61 rows carry no token: 515 .. 575
   new        515 .. 516  mean
+
+What nobody else may read stays so: the weights, written anew or copied, and the files that are edited.
+
+  $ cp -r base secret && chmod 644 secret/* && chmod 600 secret/*.safetensors secret/config.json && chmod 640 secret/generation_config.json
+  $ umask 022; embed-extend secret --add 80 -o kept -q
+  kept
+  $ stat -c '%a %n' kept/*.json kept/*.safetensors
+  600 kept/config.json
+  640 kept/generation_config.json
+  644 kept/receipt.json
+  644 kept/tokenizer.json
+  644 kept/tokenizer_config.json
+  600 kept/model.safetensors

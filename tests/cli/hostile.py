@@ -71,6 +71,26 @@ def paths(tools, root):
         document(out)
 
 
+def names(tools, root):
+    """ESC, a line feed and invalid UTF-8 in the names of folders: what is said shows them, and the command that is to be copied works."""
+    odd = "n\x1b[31m\n\udcffo 'x"
+    shutil.copytree(root / "base", root / odd)
+    shutil.copytree(root / "ext", root / ("ext" + odd))
+    told = b""
+    for words in (["vocab-merge", odd, "ext" + odd, "-o", "m" + odd], ["vocab-merge", odd, "ext" + odd, "-n", "-v"],
+                  ["vocab-merge", odd, "ext" + odd, "-o", "m" + odd], ["embed-extend", odd, "--map", f"m{odd}/vocab-map.json", "-o", "o" + odd],
+                  ["embed-extend", odd, "--map", f"m{odd}/vocab-map.json", "-o", "o" + odd], ["offset-patch", odd, "--add", "2", "-o", "p" + odd],
+                  ["vocab-check", odd, "--prompt", "a", "--dump-logits", f"{odd}/new.npy"]):
+        _, out, err = run(tools, root, *words)
+        told += out + err
+        assert not FORBIDDEN & set(out + err), f"{' '.join(words)!r}: a control character came out: {out + err!r}"
+        (out + err).decode("utf-8")
+    assert b"wrote m" in told and b"wrote o" in told, told
+    following = told.split(b"\nnext: embed-extend ")[1].split(b"\n")[0]
+    shown = subprocess.run(["bash", "-c", b"printf '%s\\0' " + following], capture_output=True, check=True).stdout.split(b"\0")
+    assert shown[0] == os.fsencode(odd) and shown[2] == os.fsencode(f"m{odd}/vocab-map.json"), shown
+
+
 def long_name(tools, root):
     """The source of a token is the whole name of the extension's folder, wherever it stands."""
     deep = root / ("d" * 200) / ("e" * 200)
@@ -83,7 +103,7 @@ def long_name(tools, root):
 
 def main(argv):
     failed = 0
-    cases = [keys, paths, long_name]
+    cases = [keys, paths, names, long_name]
     print(f"1..{len(cases)}")
     with tempfile.TemporaryDirectory(prefix="vocabsurgeon-hostile-") as folder:
         root = pathlib.Path(folder)

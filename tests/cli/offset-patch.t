@@ -192,6 +192,9 @@ Other models have no blocks behind the text.
   $ make-checkpoint small small
   $ offset-patch small --add 3 -o none
   note       no blocks follow the text of this model: nothing to move
+  nothing moves: none was not written
+  $ offset-patch small --add 3 --in-place
+  note       no blocks follow the text of this model: nothing to move
   nothing written: nothing moves
   $ offset-patch small --check -q
   $ ls -d none

@@ -78,6 +78,11 @@ A healthy model; without a device the CPU works, and it is said so.
   $ vocab-check base --prompt-ids "1 2" --dump-logits logits.npy --device cpu -q
   vocab-check: logits.npy: exists; name another file, or remove it
   [4]
+  $ vocab-check base --prompt-ids "1 2" --dump-logits base/new.npy --device cpu
+  vocab-check: base/new.npy: lies in the input directory base; choose another place
+  [4]
+  $ mkdir elsewhere; (cd base && vocab-check . --base ../elsewhere --prompt-ids "1 2" --dump-logits ../elsewhere/new.npy --device cpu); rmdir elsewhere
+  vocab-check: ../elsewhere/new.npy: lies in the input directory ../elsewhere; choose another place
   $ vocab-check base --prompt-ids "1 2" --dump-logits unread.npy --device cpu > /dev/full; ls -A | grep npy
   vocab-check: standard output: No space left on device
   logits.npy

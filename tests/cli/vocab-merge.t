@@ -112,7 +112,7 @@ An added token that takes the text of a token of the base is said, as is what th
   new              2   ids 2 .. 3
                        2 Hello, 3 Welt
   reachable            by text: tested when it is written
-  note       1 added token takes the text of a base token, whose row is not used for it any more: "Hello" gives 2 instead of 1 "hello"
+  note       1 added token takes the text of a base token, whose row is not used for it any more, and is found inside of words too: "Hello" gives 2 instead of 1 "hello"
   note       2 added tokens are matched as the base's normalizer spells them, not as given: "Hello" as "hello", "Welt" as "welt"; --add-special takes tokens as they are
 
   rows needed 4

@@ -23,10 +23,10 @@ static enum vs_code copy_all(struct vs_outdir *d, char **inputs, struct vs_err *
             code = vs_outdir_copy(d, name, *inputs, true, NULL, NULL, err);
     }
     if (!code)
-        code = vs_outdir_create(d, "made", 10, &fd, err);
+        code = vs_outdir_create(d, "made", NULL, 10, &fd, err);
     if (!code)
         code = vs_pwrite_all(fd, "made", 0, "0123456789", 10, err);
-    return code ? code : vs_outdir_write(d, "last.json", VS_LIT("{}"), err);
+    return code ? code : vs_outdir_write(d, "last.json", NULL, VS_LIT("{}"), err);
 }
 
 static enum vs_code make(const char *out, bool force, char **inputs, struct vs_err *err)

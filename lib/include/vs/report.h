@@ -15,7 +15,10 @@ struct vs_buf;
 struct vs_buf *vs_text_new(void);              /* NULL when memory is short */
 const char *vs_text_get(const struct vs_buf *b, size_t *n); /* NULL when an append failed for lack of memory */
 void vs_text_free(struct vs_buf *b);           /* accepts NULL */
-/* A command that a shell takes as it is: words up to NULL, quoted where they must be. */
+/* What the library wrote, with names of files and keys in it: control characters are escaped, a backslash stays, since token text
+ * is escaped already. NULL puts nothing. */
+void vs_put_text(struct vs_buf *b, const char *text);
+/* A command that a shell takes as it is: words up to NULL, quoted where they must be, without a control character ($'...'). */
 void vs_text_command(struct vs_buf *b, const char *const *words);
 
 struct vs_look { bool color; unsigned width; int verbose; bool quiet; }; /* width in columns; 0 = 80 */

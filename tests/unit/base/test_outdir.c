@@ -21,7 +21,42 @@ static struct vs_outdir *begin(const char *out, bool force)
 
 static void put(struct vs_outdir *d, const char *name, const char *text)
 {
-    cr_assert_eq(vs_outdir_write(d, name, vs_cstr(text), &err), VS_OK, "%s", err.message);
+    cr_assert_eq(vs_outdir_write(d, name, NULL, vs_cstr(text), &err), VS_OK, "%s", err.message);
+}
+
+static unsigned mode_of(const char *dir, const char *name)
+{
+    struct stat st;
+    cr_assert_eq(stat(vst_path(dir, name), &st), 0, "%s", name);
+    return st.st_mode & 0777;
+}
+
+/* Whoever may not read the source may not read what is made from it; the umask counts as well. */
+Test(outdir, no_more_readable_than_the_source)
+{
+    static const struct { unsigned source, umask, out; } cases[] = {{0600, 022, 0600}, {0640, 022, 0640}, {0444, 022, 0644}, {0666, 022, 0644}, {0644, 077, 0600}};
+    const char *dir = vst_tempdir(), *in = vst_path(dir, "in/w.bin"), *copied, *made, *written;
+    int fd;
+    vst_write_text(in, "weights");
+    struct vs_outdir *d = begin(vst_path(dir, "out"), false);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_assert_eq(chmod(in, cases[i].source), 0);
+        umask(cases[i].umask);
+        copied = vst_format("copied%zu", i);
+        made = vst_format("made%zu", i);
+        written = vst_format("written%zu", i);
+        cr_assert_eq(vs_outdir_copy(d, copied, in, false, NULL, NULL, &err), VS_OK, "%s", err.message);
+        cr_assert_eq(vs_outdir_create(d, made, in, 10, &fd, &err), VS_OK);
+        cr_assert_eq(vs_outdir_write(d, written, in, VS_LIT("{}"), &err), VS_OK);
+    }
+    cr_assert_eq(vs_outdir_commit(d, &err), VS_OK, "%s", err.message);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_expect_eq(mode_of(dir, vst_format("out/copied%zu", i)), cases[i].out, "%zu", i);
+        cr_expect_eq(mode_of(dir, vst_format("out/made%zu", i)), cases[i].out, "%zu", i);
+        cr_expect_eq(mode_of(dir, vst_format("out/written%zu", i)), cases[i].out, "%zu", i);
+    }
+    umask(022);
+    vst_cleanup();
 }
 
 Test(outdir, complete_or_not_there)
@@ -37,7 +72,7 @@ Test(outdir, complete_or_not_there)
     struct vs_outdir *d = begin(out, false);
     cr_assert_not(vs_path_exists(out));
     put(d, "config.json", "{}");
-    cr_assert_eq(vs_outdir_create(d, "model.safetensors", 100, &fd, &err), VS_OK);
+    cr_assert_eq(vs_outdir_create(d, "model.safetensors", NULL, 100, &fd, &err), VS_OK);
     cr_assert(fstat(fd, &st) == 0 && st.st_size == 100);
     cr_assert_eq(vs_pwrite_all(fd, "x", 97, "end", 3, &err), VS_OK);
     cr_assert_eq(vs_outdir_copy(d, "w.bin", in, false, NULL, &how, &err), VS_OK, "%s", err.message);
@@ -80,14 +115,14 @@ Test(outdir, names_that_are_refused)
     struct vs_outdir *d = begin(vst_path(dir, "out"), false);
     int fd;
     put(d, "twice", "x");
-    cr_assert_eq(vs_outdir_create(d, "twice", 1, &fd, &err), VS_EEXIST);
+    cr_assert_eq(vs_outdir_create(d, "twice", NULL, 1, &fd, &err), VS_EEXIST);
     static const char *const bad[] = {"", ".", "..", "../x", "/etc/x", "a/../b", "a//b", "a/", "~x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        cr_assert_eq(vs_outdir_create(d, bad[i], 1, &fd, &err), VS_EUSAGE, "%s", bad[i]);
+        cr_assert_eq(vs_outdir_create(d, bad[i], NULL, 1, &fd, &err), VS_EUSAGE, "%s", bad[i]);
         cr_assert_eq(vs_outdir_mkdir(d, bad[i], &err), VS_EUSAGE, "%s", bad[i]);
         cr_assert_eq(vs_outdir_copy(d, bad[i], "/etc/hostname", true, NULL, NULL, &err), VS_EUSAGE, "%s", bad[i]);
     }
-    cr_assert_eq(vs_outdir_create(d, "nosub/x", 1, &fd, &err), VS_EIO);
+    cr_assert_eq(vs_outdir_create(d, "nosub/x", NULL, 1, &fd, &err), VS_EIO);
     cr_assert_eq(vs_outdir_copy(d, "x", vst_path(dir, "none"), false, NULL, NULL, &err), VS_EFORMAT);
     vs_outdir_abort(d);
     vst_cleanup();
@@ -237,7 +272,7 @@ Test(outdir, a_full_disk)
     if (!small_disk(mnt, "size=1m"))
         cr_skip_test("SKIPPED: this user may not mount a tmpfs");
     struct vs_outdir *d = begin(vst_path(mnt, "out"), false);
-    cr_assert_eq(vs_outdir_create(d, "model.safetensors", 2 << 20, &fd, &err), VS_EIO);
+    cr_assert_eq(vs_outdir_create(d, "model.safetensors", NULL, 2 << 20, &fd, &err), VS_EIO);
     cr_assert_str_eq(err.message, vst_format("%s/out/model.safetensors: no space left on device for its 2097152 bytes; nothing "
                                              "is left behind, the input is untouched", mnt));
     vs_outdir_abort(d);
@@ -246,7 +281,7 @@ Test(outdir, a_full_disk)
     cr_assert_eq(vs_outdir_copy(d, "w.bin", in, true, NULL, NULL, &err), VS_EIO); /* a link cannot cross: copied */
     vs_outdir_abort(d);
     d = begin(vst_path(mnt, "out"), false);
-    cr_assert_eq(vs_outdir_write(d, "t", (struct vs_str){big, sizeof big}, &err), VS_EIO);
+    cr_assert_eq(vs_outdir_write(d, "t", NULL, (struct vs_str){big, sizeof big}, &err), VS_EIO);
     vs_outdir_abort(d);
     cr_assert_eq(vst_count(mnt, "*"), 0);
     umount2(mnt, MNT_DETACH);
@@ -259,7 +294,7 @@ Test(outdir, more_files_than_stay_open)
     struct vs_outdir *d = begin(out, false);
     int fd[3];
     for (int i = 0; i < 3; i++)
-        cr_assert_eq(vs_outdir_create(d, vst_format("open%d", i), 1, &fd[i], &err), VS_OK);
+        cr_assert_eq(vs_outdir_create(d, vst_format("open%d", i), NULL, 1, &fd[i], &err), VS_OK);
     for (int i = 0; i < 200; i++)
         put(d, vst_format("f%d", i), "x");
     for (int i = 0; i < 3; i++)
@@ -281,7 +316,7 @@ Test(outdir, every_failing_allocation)
         vs_mem_fail_at(n, true);
         enum vs_code code = vs_outdir_begin(out, true, &in, 1, &d, &err);
         if (!code)
-            code = vs_outdir_write(d, "a", VS_LIT("x"), &err);
+            code = vs_outdir_write(d, "a", NULL, VS_LIT("x"), &err);
         if (!code)
             code = vs_outdir_mkdir(d, "sub", &err);
         if (!code)

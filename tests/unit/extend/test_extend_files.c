@@ -219,6 +219,30 @@ Test(extend_files, everything_else_comes_along_stale_weights_do_not)
     vs_plan_free(plan);
 }
 
+/* PEFT's modules_to_save is a second copy of the table; without it the adapter's config makes loaders ask for the file. */
+Test(extend_files, an_adapter_comes_along_whole_or_not_at_all)
+{
+    const char *model = make_model((struct model){.rows = 50, .tie = true}), *config = "adapter_config.json", *weights = "adapter_model.safetensors";
+    struct vs_extend_request q = request_for(model);
+    struct vs_plan *plan;
+    struct vs_err err;
+    q.add = 3;
+    vst_write_text(vst_path(model, config), "{\"peft_type\": \"LORA\"}");
+    write_other(model, weights);
+    const char *out = extend(&q, NULL);
+    expect_same_file(model, out, config);
+    expect_same_file(model, out, weights);
+    write_other(model, "!adapter_model.safetensors");
+    out = extend(&q, NULL);
+    cr_assert_neq(access(vst_path(out, config), F_OK), 0);
+    cr_assert_neq(access(vst_path(out, weights), F_OK), 0);
+    cr_assert_eq(vs_extend_plan(&q, &(struct vs_run){0}, &plan, &err), VS_OK);
+    cr_assert_eq(plan->note_count, 1);
+    cr_assert_str_eq(plan->notes[0], "adapter_config.json and adapter_model.safetensors are left out: an adapter comes along whole or not at all, and "
+                                     "its weights are another copy of the table, which does not have the new rows");
+    vs_plan_free(plan);
+}
+
 Test(extend_files, the_maps_tokenizer_replaces_the_models)
 {
     static const uint32_t pieces[] = {1, 2, VS_NO_ID};

@@ -376,6 +376,27 @@ Test(forward_rules, logits_over_a_file)
     vst_cleanup();
 }
 
+/* As every output: by another name of the directory too, and before anything is read. */
+Test(forward_rules, logits_into_an_input)
+{
+    const char *dir = vst_tempdir(), *other = vst_tempdir(), *link = vst_path(other, "link");
+    struct vs_err err = {0};
+    struct vs_check_result *r;
+    struct vs_forward_request f = {.prompt_ids = ONE_LIST("1"), .dump_logits = vst_path(dir, "logits.npy")};
+    struct vs_check_request q = {.path = dir, .device = VS_DEVICE_CPU, .forward = &f};
+    cr_assert_eq(symlink(dir, link), 0);
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EEXIST);
+    cr_expect(strstr(err.message, "logits.npy: lies in the input directory"), "%s", err.message);
+    q.path = "/no/such/model";
+    q.base = dir;
+    f.dump_logits = vst_path(link, "logits.npy");
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EEXIST);
+    cr_expect(strstr(err.message, "lies in the input directory"), "%s", err.message);
+    q.base = NULL;
+    cr_expect_eq(vs_check(&q, &(struct vs_run){0}, &r, &err), VS_EFORMAT);
+    vst_cleanup();
+}
+
 Test(forward_rules, an_encoder_writes_nothing)
 {
     const char *dir = make_tiny(&(struct tiny){0}), *file = vst_path(vst_tempdir(), "encoder.json");
@@ -522,7 +543,7 @@ Test(forward_rules, logits_of_two_runs)
     const char *const pokes[] = {NORM1, "more.weight"}, *desc = vst_path(vst_tempdir(), "more.json"), *base = make_tiny(&(struct tiny){.extra = "more.weight"});
     vst_write_text(desc, description);
     for (int i = 0; i < 2; i++) {
-        const char *dir = make_tiny(&(struct tiny){.extra = "more.weight", .poke = pokes[i], .poke_at = 2, .poke_value = 2}), *file = vst_path(dir, "logits.npy");
+        const char *dir = make_tiny(&(struct tiny){.extra = "more.weight", .poke = pokes[i], .poke_at = 2, .poke_value = 2}), *file = vst_path(vst_tempdir(), "logits.npy");
         const struct vs_forward_request q = {.prompt_ids = ONE_LIST("1 2"), .dump_logits = file, .arch_desc = desc};
         struct vs_check_result *r = run_check(dir, base, NULL, &q, 0);
         cr_expect(r->levels[1].state == VS_FAIL && r->levels[4].state == (i ? VS_PASS : VS_FAIL), "%s", pokes[i]);

@@ -242,7 +242,8 @@ Test(merge, added_tokens_that_take_the_text_of_a_base_token)
     const char *words[] = {"Ab", "C", "CD", "Other"};
     struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 4});
     works(&r);
-    cr_assert(noted(r.report, "2 added tokens take") && noted(r.report, "\"Ab\" gives 4 instead of 1 \"ab\", \"C\" gives 5 instead of 2 \"c\""));
+    cr_assert(noted(r.report, "2 added tokens take the text of a base token, whose row is not used for it any more, and are found inside of words "
+                               "too: ") && noted(r.report, "\"Ab\" gives 4 instead of 1 \"ab\", \"C\" gives 5 instead of 2 \"c\""));
     cr_assert(noted(r.report, "4 added tokens are matched") && noted(r.report, "\"Other\" as \"other\""));
     end(&r);
 }
@@ -359,12 +360,27 @@ Test(merge, runs_of_blanks_that_the_normalizer_shortens)
 {
     const char *words[] = {"  ", " "}, *base = tokenizer_dir(RUNS_BECOME(" "));
     fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1}, VS_EUSAGE, "--add-token: \"  \": found a blank behind");
-    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words + 1, .add_token_count = 1});
-    works(&r);
-    vs_merge_free(r.m);
-    r = merge((struct vs_merge_request){.base = tokenizer_dir(RUNS_BECOME("\xe2\x96\x81")), .add_tokens = words, .add_token_count = 1});
+    fails((struct vs_merge_request){.base = base, .add_tokens = words + 1, .add_token_count = 1}, VS_EUSAGE, "--add-token: \" \": found one blank");
+    struct result r = merge((struct vs_merge_request){.base = tokenizer_dir(RUNS_BECOME("\xe2\x96\x81")), .add_tokens = words, .add_token_count = 1});
     works(&r);
     cr_assert_eq(r.report->reachable_by_text, 1);
+    end(&r);
+}
+
+/* It is found between all words, whatever the normalizer does and where there is none; what the vocabulary has is no new token. */
+Test(merge, one_blank_is_no_token)
+{
+    const char *words[] = {" "}, *file = vst_path(vst_tempdir(), "words"), *base = tokenizer_dir(base_json);
+    fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1}, VS_EUSAGE, "--add-token: \" \": found one blank, expected");
+    fails((struct vs_merge_request){.base = base, .add_specials = words, .add_special_count = 1}, VS_EUSAGE, "--add-special: \" \": found one blank");
+    vst_write_text(file, "b\n \n");
+    fails((struct vs_merge_request){.base = base, .tokens_file = file}, VS_EFORMAT, "words: line 2: \" \": found one blank");
+    base = tokenizer_dir("{\"normalizer\": {\"type\": \"Other\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": []}}");
+    fails((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1}, VS_EUSAGE, "found one blank");
+    base = tokenizer_dir("{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \" \": 1}, \"merges\": []}}");
+    struct result r = merge((struct vs_merge_request){.base = base, .add_tokens = words, .add_token_count = 1});
+    works(&r);
+    cr_assert_eq(r.report->known, 1);
     end(&r);
 }
 
