@@ -37,7 +37,8 @@ enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const c
 /* weights.c: which files hold the weights (files[], index_name, sharded), then their headers (tensors[]). */
 enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
-/* gguf.c: in place of the two above; and of config.c and ids.c. */
+/* gguf.c: is it such a file, whatever its name? Then these stand in place of the two above; and of config.c and ids.c. */
+bool vs_ckpt_is_gguf(const struct vs_checkpoint *c);
 enum vs_code vs_ckpt_read_gguf(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_read_keys(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 

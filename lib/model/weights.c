@@ -157,8 +157,9 @@ enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *i
     struct choice x = {0};
     if (c->is_file) {
         const char *base = vs_path_base(c->path);
-        if (vs_foreign_weights(base))
-            return unsupported(c, base, err);
+        const char *kind = vs_ckpt_is_gguf(c) ? ".gguf" : base;
+        if (vs_foreign_weights(kind))
+            return unsupported(c, kind, err);
         if (vs_foreign_tokenizer(base))
             return vs_fail(err, VS_EUNSUPPORTED, "%s: found %s, which is not handled yet: expected a tokenizer.json", c->path,
                            vs_foreign_tokenizer(base));
