@@ -242,6 +242,15 @@ static void check_words(const struct vs_finding *f)
             cr_expect(!strchr(at, '}'), "%s: a template was not filled: %s", f->rule, texts[i]);
 }
 
+/* Scripts look at the levels: of an error one of them says that it failed. */
+static void check_levels(const char *case_name, const struct vs_check_result *r)
+{
+    bool failed = false;
+    for (size_t i = 0; i < sizeof r->levels / sizeof *r->levels; i++)
+        failed |= r->levels[i].state == VS_FAIL;
+    cr_expect(failed || r->verdict != VS_ERROR, "%s: no level failed, and yet there are errors:%s", case_name, listed(r));
+}
+
 static void check_findings(size_t at, const struct broken *b, const struct vs_check_result *r)
 {
     uint32_t hits = 0;
@@ -254,6 +263,7 @@ static void check_findings(size_t at, const struct broken *b, const struct vs_ch
         hits += own;
         cr_expect(strcmp(f->rule, b->rule) == 0 || (b->with && strstr(b->with, f->rule)), "%s: %s fired as well:%s", case_name, f->rule, listed(r));
     }
+    check_levels(case_name, r);
     cr_expect_eq(hits, 1, "%s: the finding as it was expected came %u times:%s", case_name, hits, listed(r));
     for (const char *w = b->with; w; w = strchr(w, ' ') ? strchr(w, ' ') + 1 : NULL) {
         bool there = false;
