@@ -81,6 +81,9 @@ static const struct broken table[] = {
     {"VOC124", VS_ERROR, "*", NULL, "*", NULL, NULL,
      {.shard = "model-00001-of-00001.safetensors",
       .edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"ghost\": \"model-00001-of-00001.safetensors\"}}"}}}, "VOC123"},
+    {"VOC124", VS_ERROR, "*", NULL, "*", NULL, NULL, /* of a head that is in the index, no VOC409 says that there is none */
+     {.shard = "model-00001-of-00001.safetensors", .shapes = {{HEAD, GONE, 0}},
+      .edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"lm_head.weight\": \"model-00001-of-00001.safetensors\"}}"}}}, "VOC123"},
     {"VOC125", VS_ERROR, "model.safetensors", GEMMA_TABLE, "40 rows", "42 rows", "offset-receipt.json /shift", /* and nothing about sizes, which follow from it */
      {.name = "gemma3n", .edits = {CONFIG("\"vocab_size\": 40", "\"vocab_size\": 42"), {"offset-receipt.json", NULL,
       "{\"shift\": {\"at\": 24, \"by\": 2}, \"blocks\": [{\"end\": 42}, {\"end\": 34}]}\n"}}}},
