@@ -73,30 +73,47 @@ static void set_level(struct checker *k, int level, bool good, const char *why)
     k->r->levels[level] = (struct vs_level){good ? VS_PASS : VS_FAIL, why};
 }
 
+static bool is_one_of(const struct vs_finding *f, const char *const *rules)
+{
+    for (; *rules; rules++)
+        if (strcmp(f->rule, *rules) == 0)
+            return true;
+    return false;
+}
+
 /* L0 is about structure: every error but those of the rows (the 4xx, without the tie and what keeps a model from being built) and of
  * the comparison with another model. */
 static bool is_structure(const struct vs_finding *f)
 {
-    static const char *const among_rows[] = {"VOC409", "VOC420", "VOC421", "VOC422", "VOC423", "VOC424"};
-    for (size_t i = 0; i < sizeof among_rows / sizeof *among_rows; i++)
-        if (strcmp(f->rule, among_rows[i]) == 0)
+    static const char *const among_rows[] = {"VOC409", "VOC420", "VOC421", "VOC422", "VOC423", "VOC424", NULL};
+    static const char *const of_comparison[] = {"VOC122", "VOC126", "VOC127", "VOC128", NULL};
+    return is_one_of(f, among_rows) || (f->rule[3] != '4' && !is_one_of(f, of_comparison));
+}
+
+/* L2 is about what is in the rows, and what the head makes of them. */
+static bool is_of_rows(const struct vs_finding *f)
+{
+    static const char *const rules[] = {"VOC401", "VOC402", "VOC403", "VOC404", "VOC407", "VOC408", "VOC411", "VOC417", "VOC418", NULL};
+    return is_one_of(f, rules);
+}
+
+static bool has_error(const struct checker *k, bool (*of_level)(const struct vs_finding *f))
+{
+    for (uint32_t i = 0; i < k->r->finding_count; i++)
+        if (k->r->findings[i].severity == VS_ERROR && of_level(&k->r->findings[i]))
             return true;
-    return f->rule[3] != '4' && strcmp(f->rule, "VOC122") != 0 && strcmp(f->rule, "VOC126") != 0 && strcmp(f->rule, "VOC127") != 0 &&
-           strcmp(f->rule, "VOC128") != 0;
+    return false;
 }
 
 static void level_0(struct checker *k)
 {
     const char *missing = !k->c || !k->c->file_count ? "no weights" : !k->input ? "no input table is known by name" :
                           !k->t ? "no tokenizer" : !k->c->has_config ? "no config.json" : NULL;
-    if (missing) {
+    const bool good = !has_error(k, is_structure);
+    if (missing && good)
         k->r->levels[0].why = missing;
-        return;
-    }
-    bool good = true;
-    for (uint32_t i = 0; i < k->r->finding_count; i++)
-        good = good && (k->r->findings[i].severity != VS_ERROR || !is_structure(&k->r->findings[i]));
-    set_level(k, 0, good, NULL);
+    else
+        set_level(k, 0, good, NULL);
 }
 
 /* What L1 needs to see of the weights, before anybody reads them. */
@@ -145,15 +162,13 @@ static enum vs_code level_2(struct checker *k)
         k->r->levels[2].why = "no weights";
         return VS_OK;
     }
-    if (!vs_can_probe_head(k)) {
-        k->r->levels[2].why = "no table that can be probed";
-        return VS_OK;
-    }
-    enum vs_code code = vs_probe_head(k, &good);
-    for (uint32_t i = 0; i < k->r->finding_count; i++)
-        good = good && (strcmp(k->r->findings[i].rule, "VOC401") != 0 || k->r->findings[i].severity != VS_ERROR);
-    if (!code)
+    const bool probed = vs_can_probe_head(k);
+    enum vs_code code = probed ? vs_probe_head(k, &good) : VS_OK;
+    good = good && !has_error(k, is_of_rows);
+    if (!code && (probed || !good)) /* rows may have been measured all the same */
         set_level(k, 2, good, NULL);
+    else
+        k->r->levels[2].why = "no table that can be probed";
     return code;
 }
 

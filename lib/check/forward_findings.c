@@ -17,6 +17,8 @@ static const char *reason(struct checker *k, const struct vs_obstacle *o)
         snprintf(text, sizeof text, "%s is %s: the model computes something else than was described", o->at, o->found);
     else if (o->kind == VS_BEYOND)
         snprintf(text, sizeof text, "%s is %s: not computed here", o->at, o->found);
+    else if (o->kind == VS_QUANTISED)
+        snprintf(text, sizeof text, "the weights are quantised (%s)", o->found);
     else
         snprintf(text, sizeof text, o->expected[0] ? "%s: found %s, expected %s" : "%s: found %s", o->at, o->found, o->expected);
     char *copy = vs_arena_dup(&k->impl->arena, text, strlen(text));
@@ -40,9 +42,9 @@ static void say_source(struct checker *k, const struct vs_obstacle *o)
 
 const char *vs_obstacle_finding(struct checker *k, const struct vs_obstacle *o)
 {
-    static const char *const rules[] = {[VS_NO_DESCRIPTION] = "VOC419", [VS_UNREAD] = "VOC419", [VS_BEYOND] = "VOC419", [VS_BAD_CONFIG] = "VOC421",
-                                        [VS_MISSING] = "VOC422",        [VS_BAD_SHAPE] = "VOC423", [VS_BAD_DTYPE] = "VOC424",
-                                        [VS_MORE_LAYERS] = "VOC420"};
+    static const char *const rules[] = {[VS_NO_DESCRIPTION] = "VOC419", [VS_UNREAD] = "VOC419",     [VS_BEYOND] = "VOC419",
+                                        [VS_QUANTISED] = "VOC419",      [VS_BAD_CONFIG] = "VOC421", [VS_MISSING] = "VOC422",
+                                        [VS_BAD_SHAPE] = "VOC423",      [VS_BAD_DTYPE] = "VOC424",  [VS_MORE_LAYERS] = "VOC420"};
     const char *why = reason(k, o);
     vs_say(k, "file", "%s", o->file);
     vs_say(k, "at", "%s", o->at);

@@ -20,6 +20,7 @@ enum vs_obstacle_kind {
     VS_UNREAD,         /* a tensor that the description does not know: the model computes something else */
     VS_MORE_LAYERS,    /* there are weights of layers beyond those that the config counts */
     VS_BEYOND,         /* the config asks for something that is not computed here */
+    VS_QUANTISED,      /* by a method that the description does not know */
     VS_BAD_CONFIG,     /* numbers of the config contradict each other */
     VS_MISSING,        /* a tensor that the architecture needs is absent */
     VS_BAD_SHAPE,
@@ -171,5 +172,7 @@ void vs_binding_free(struct vs_binding *b); /* accepts {0} */
 
 /* For the files of this room: used, by position in the checkpoint's tensors. */
 void vs_find_unread(const struct vs_describe *d, const struct vs_arch *a, const struct vs_binding *b, const bool *used, struct vs_obstacle *o);
+/* What a tensor lacks may be how the config says that it is stored: then the obstacle is that. */
+void vs_find_packed(const struct vs_describe *d, struct vs_obstacle *o);
 
 #endif

@@ -15,6 +15,8 @@ enum vs_code vs_model_open(const struct vs_checkpoint *c, const char *data_dir, 
         code = vs_arch_resolve(&m->describe, &m->arch, &m->obstacle, err);
     if (!code && !m->obstacle.kind)
         code = vs_bind(&m->describe, &m->arch, &m->binding, &m->obstacle, err);
+    if (!code && m->obstacle.kind)
+        vs_find_packed(&m->describe, &m->obstacle);
     return code;
 }
 

@@ -116,7 +116,7 @@ static enum vs_code read_all_parts(struct vs_checkpoint *c, const char *path, st
     enum vs_code code = locate(c, path, err);
     if (!code)
         code = vs_data_read(c->impl->data_dir, "model-keys.json", &c->impl->keys, err);
-    const bool gguf = c->impl->gguf && c->is_file && ends(path, ".gguf");
+    const bool gguf = !code && c->impl->gguf && vs_ckpt_is_gguf(c);
     if (!code && gguf)
         code = vs_ckpt_read_gguf(c, err);
     if (!code && !gguf)

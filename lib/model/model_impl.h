@@ -24,6 +24,7 @@ struct vs_checkpoint_impl {
     struct vs_jdoc *families; uint32_t family_count;
     const struct vs_jdoc *family;     /* of families, the one that c->family names; NULL for none */
     const char **names; size_t name_count; /* of the directory, sorted */
+    struct vs_str *lost; uint64_t lost_count; /* tensors that weight_map lists and no shard of its holds */
     struct vs_gguf *ggufs; uint32_t gguf_count; /* one a file */
 };
 
@@ -37,7 +38,12 @@ enum vs_code vs_ckpt_remark(struct vs_checkpoint *c, struct vs_err *err, const c
 /* weights.c: which files hold the weights (files[], index_name, sharded), then their headers (tensors[]). */
 enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_read_headers(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err) VS_NODISCARD;
-/* gguf.c: in place of the two above; and of config.c and ids.c. */
+bool vs_ckpt_is_listed(const struct vs_st_index *index, const char *file); /* weight_map names the file */
+/* misplaced.c: a fault, and lost[]. */
+enum vs_code vs_ckpt_say_misplaced(struct vs_checkpoint *c, const struct vs_st_index *index, const struct vs_st_cross *x,
+                                   struct vs_err *err) VS_NODISCARD;
+/* gguf.c: is it such a file, whatever its name? Then these stand in place of the two above; and of config.c and ids.c. */
+bool vs_ckpt_is_gguf(const struct vs_checkpoint *c);
 enum vs_code vs_ckpt_read_gguf(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 enum vs_code vs_ckpt_read_keys(struct vs_checkpoint *c, struct vs_err *err) VS_NODISCARD;
 

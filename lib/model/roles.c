@@ -225,6 +225,38 @@ static enum vs_code apply_family(struct roles *s, const struct vs_jdoc *family, 
     return code;
 }
 
+/* ---- what was lost ---- */
+
+static bool is_named(struct roles *s, const struct rule *r, struct vs_str tensor)
+{
+    struct vs_str name;
+    if (!vs_jstr(vs_jget(r->v, "name"), &name) || !holds(s, r))
+        return false;
+    for (const struct vs_jval *p = r->prefixes ? r->prefixes->child : NULL; p; p = p->next)
+        if (vs_glob(join(s, p->str, name), tensor))
+            return true;
+    return vs_glob(name, tensor);
+}
+
+static bool is_head(struct roles *s, const struct vs_jdoc *family, struct vs_str tensor)
+{
+    const struct vs_jval *tables = vs_jget(family->root, "tables");
+    struct rule r;
+    for (const struct vs_jval *v = tables ? tables->child : NULL; v; v = v->next)
+        if (read_rule(family, v, &r) && r.role == VS_ROLE_HEAD && is_named(s, &r, tensor))
+            return true;
+    return false;
+}
+
+static void find_lost_head(struct roles *s)
+{
+    const struct vs_checkpoint_impl *x = s->c->impl;
+    for (uint64_t i = 0; i < x->lost_count; i++)
+        for (uint32_t f = 0; f < x->family_count && !s->c->head_lost; f++)
+            if (!vs_jget(x->families[f].root, "match") || vs_ckpt_family_matches(s->c, x->families[f].root))
+                s->c->head_lost = is_head(s, &x->families[f], x->lost[i]);
+}
+
 /* ---- all of them ---- */
 
 /* A family that is about certain models speaks before those that are about tensor names in general, and of no others. */
@@ -284,6 +316,8 @@ enum vs_code vs_ckpt_assign_roles(struct vs_checkpoint *c, struct vs_err *err)
         code = vs_ckpt_add_suspects(c, s.known, err);
     if (!code)
         sort_tables(c);
+    if (!code)
+        find_lost_head(&s);
     vs_buf_free(&s.name);
     return code;
 }

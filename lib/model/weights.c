@@ -91,7 +91,7 @@ static enum vs_code take_single(struct vs_checkpoint *c, const char *name, struc
     return c->files ? add_file(c, name, err) : vs_enomem(err, c->path, 0);
 }
 
-static bool listed(const struct vs_st_index *index, const char *name)
+bool vs_ckpt_is_listed(const struct vs_st_index *index, const char *name)
 {
     for (uint32_t i = 0; i < index->shard_count; i++)
         if (strcmp(index->shards[i], name) == 0)
@@ -107,7 +107,7 @@ static enum vs_code remark_extras(struct vs_checkpoint *c, const struct vs_st_in
     for (size_t i = 0; i < c->impl->name_count && !code; i++) {
         struct vs_str name = vs_cstr(c->impl->names[i]);
         if (vs_str_ends(name, VS_LIT(".safetensors")) && !vs_str_starts(name, VS_LIT("adapter_")) &&
-            !vs_str_starts(name, VS_LIT("consolidated")) && !listed(index, c->impl->names[i]))
+            !vs_str_starts(name, VS_LIT("consolidated")) && !vs_ckpt_is_listed(index, c->impl->names[i]))
             code = vs_ckpt_remark(c, err, "%s/%s: not in the weight_map of %s: a leftover, or a part that loaders leave out", c->dir,
                                   vs_escape(text, sizeof text, name), c->index_name);
     }
@@ -157,8 +157,9 @@ enum vs_code vs_ckpt_find_weights(struct vs_checkpoint *c, struct vs_st_index *i
     struct choice x = {0};
     if (c->is_file) {
         const char *base = vs_path_base(c->path);
-        if (vs_foreign_weights(base))
-            return unsupported(c, base, err);
+        const char *kind = vs_ckpt_is_gguf(c) ? ".gguf" : base;
+        if (vs_foreign_weights(kind))
+            return unsupported(c, kind, err);
         if (vs_foreign_tokenizer(base))
             return vs_fail(err, VS_EUNSUPPORTED, "%s: found %s, which is not handled yet: expected a tokenizer.json", c->path,
                            vs_foreign_tokenizer(base));
@@ -241,26 +242,13 @@ static double total_as_float(const struct vs_st_index *index)
     return vs_json_f64(&j, &v) ? v : -1;
 }
 
-static enum vs_code say_misplaced(struct vs_checkpoint *c, const struct vs_st_index *index, const struct vs_st_cross *x, struct vs_err *err)
-{
-    char name[200], shard[300], other[300] = "", more[40] = "";
-    vs_escape(name, sizeof name, x->first_misplaced->tensor);
-    vs_escape(shard, sizeof shard, vs_cstr(index->shards[x->first_misplaced->shard]));
-    if (x->elsewhere)
-        vs_escape(other, sizeof other, vs_cstr(index->shards[x->elsewhere->file]));
-    if (x->misplaced > 1)
-        snprintf(more, sizeof more, " (and %llu more)", (unsigned long long)x->misplaced - 1);
-    return vs_ckpt_fault(c, err, "%s: weight_map places tensor \"%s\" in %s, which does not hold it%s%s%s", index->path, name, shard,
-                         x->elsewhere ? "; it is in " : "; no shard does", other, more);
-}
-
 static enum vs_code check_index(struct vs_checkpoint *c, const struct vs_st_index *index, struct vs_err *err)
 {
     char name[200];
     struct vs_st_cross x;
     enum vs_code code = vs_st_index_check(index, c->tensors, c->tensor_count, &x, err);
     if (!code && x.misplaced)
-        code = say_misplaced(c, index, &x, err);
+        code = vs_ckpt_say_misplaced(c, index, &x, err);
     if (!code && x.orphans)
         code = vs_ckpt_note(c, VS_EMISMATCH, err, "%s: %llu tensors of the shards are not in weight_map, the first is \"%s\"", index->path,
                             (unsigned long long)x.orphans, vs_escape(name, sizeof name, x.first_orphan));

@@ -192,6 +192,8 @@ const struct bad bad_index[] = {
         MAP("\"" TABLE "\":\"" A "\",\"n\":\"" B "\",\"x\":\"" A "\"")),
     REFUSED("index-tensor-elsewhere", VS_EMISMATCH, "\"" TABLE "\" in " B ", which does not hold it; it is in " A, index_text,
         MAP("\"" TABLE "\":\"" B "\",\"n\":\"" A "\"")),
+    REFUSED("index-tensor-unlisted", VS_EMISMATCH, "\"n\" in " A ", which does not hold it; it is in " B ", which weight_map does not name",
+            index_text, MAP("\"" TABLE "\":\"" A "\",\"n\":\"" A "\"")),
     REFUSED("tensor-in-two-shards", VS_EMISMATCH, "stands in two shards", in_two_shards, MAP("\"" TABLE "\":\"" A "\",\"n\":\"" B "\"")),
     REFUSED("index-orphan", VS_EMISMATCH, "1 tensors of the shards are not in weight_map, the first is \"n\"", orphan,
             "{\"weight_map\":{\"" TABLE "\":\"" A "\",\"o\":\"" B "\"}}"),

@@ -3,7 +3,7 @@
  * A checkpoint as its headers and configs describe it: no payload is read.
  *
  * PATH is a model directory (one *.safetensors, or shards with an index), a single .safetensors file, or a directory
- * with a config and no weights (tensor_count 0); or, for those who ask for it, a .gguf file (of a split one: the first).
+ * with a config and no weights (tensor_count 0); or, for those who ask for it, a GGUF file of any name (of a split one: the first).
  * Links are followed (Hugging Face cache snapshots).
  * All pointers belong to the checkpoint and live until vs_checkpoint_close.
  */
@@ -77,6 +77,7 @@ struct vs_checkpoint {
     struct vs_tensor *tensors; uint64_t tensor_count; /* sorted by name, bytewise */
     struct vs_table *tables; uint32_t table_count;    /* input first, then head, bias, ple, the rest by name */
     struct vs_config config;
+    bool head_lost;                          /* the index lists a head, and no shard holds it */
     bool has_config;
     const char *family;                      /* id of the file in schemas/families that matched, or NULL */
     const char **findings; size_t finding_count; /* what loads but is inconsistent (orphans, total_size ...): facts for vocab-check */

@@ -81,6 +81,9 @@ static const struct broken table[] = {
     {"VOC124", VS_ERROR, "*", NULL, "*", NULL, NULL,
      {.shard = "model-00001-of-00001.safetensors",
       .edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"ghost\": \"model-00001-of-00001.safetensors\"}}"}}}, "VOC123"},
+    {"VOC124", VS_ERROR, "*", NULL, "*", NULL, NULL, /* of a head that is in the index, no VOC409 says that there is none */
+     {.shard = "model-00001-of-00001.safetensors", .shapes = {{HEAD, GONE, 0}},
+      .edits = {{"model.safetensors.index.json", NULL, "{\"metadata\": {}, \"weight_map\": {\"lm_head.weight\": \"model-00001-of-00001.safetensors\"}}"}}}, "VOC123"},
     {"VOC125", VS_ERROR, "model.safetensors", GEMMA_TABLE, "40 rows", "42 rows", "offset-receipt.json /shift", /* and nothing about sizes, which follow from it */
      {.name = "gemma3n", .edits = {CONFIG("\"vocab_size\": 40", "\"vocab_size\": 42"), {"offset-receipt.json", NULL,
       "{\"shift\": {\"at\": 24, \"by\": 2}, \"blocks\": [{\"end\": 42}, {\"end\": 34}]}\n"}}}},
@@ -242,6 +245,15 @@ static void check_words(const struct vs_finding *f)
             cr_expect(!strchr(at, '}'), "%s: a template was not filled: %s", f->rule, texts[i]);
 }
 
+/* Scripts look at the levels: of an error one of them says that it failed. */
+static void check_levels(const char *case_name, const struct vs_check_result *r)
+{
+    bool failed = false;
+    for (size_t i = 0; i < sizeof r->levels / sizeof *r->levels; i++)
+        failed |= r->levels[i].state == VS_FAIL;
+    cr_expect(failed || r->verdict != VS_ERROR, "%s: no level failed, and yet there are errors:%s", case_name, listed(r));
+}
+
 static void check_findings(size_t at, const struct broken *b, const struct vs_check_result *r)
 {
     uint32_t hits = 0;
@@ -254,6 +266,7 @@ static void check_findings(size_t at, const struct broken *b, const struct vs_ch
         hits += own;
         cr_expect(strcmp(f->rule, b->rule) == 0 || (b->with && strstr(b->with, f->rule)), "%s: %s fired as well:%s", case_name, f->rule, listed(r));
     }
+    check_levels(case_name, r);
     cr_expect_eq(hits, 1, "%s: the finding as it was expected came %u times:%s", case_name, hits, listed(r));
     for (const char *w = b->with; w; w = strchr(w, ' ') ? strchr(w, ' ') + 1 : NULL) {
         bool there = false;

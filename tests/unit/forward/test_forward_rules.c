@@ -14,6 +14,8 @@
 #include "json/schema.h"
 #include "support.h"
 
+#define QUANTISED(method) .from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"quantization_config\": {" method "}"
+#define GPTQ QUANTISED("\"quant_method\": \"gptq\"")
 #define NORM1 "model.layers.1.input_layernorm.weight"
 
 struct broken { const char *rule; struct tiny tiny, base; bool against, grown; const char *prompts; enum vs_level_state l3, l4; const char *at; };
@@ -24,6 +26,11 @@ static const struct broken table[] = {
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"hidden_act\": \"mish\""}, .at = "hidden_act"},
     {"VOC419", {.from = "\"rope_theta\": 10000.0", .to = "\"rope_theta\": 10000.0, \"rope_scaling\": {\"rope_type\": \"spiral\"}"}, .at = "rope_scaling.rope_type"},
     {"VOC419", {.from = "layers\": 3", .to = "layers\": 2", .extra = "model.layers.2.eh_proj.weight"}, .at = "model.layers.2.eh_proj.weight"},
+    {"VOC419", {GPTQ, .drop = "model.layers.2.mlp.up_proj.weight", .extra = "model.layers.2.mlp.up_proj.qweight"}, .at = "quantization_config"},
+    {"VOC419", {QUANTISED("\"quant_method\": \"fp8\""), .extra = "model.layers.0.mlp.up_proj.weight_scale_inv"}, .at = "quantization_config"},
+    {"VOC419", {QUANTISED("\"load_in_8bit\": true"), .as_i32 = "model.layers.0.mlp.up_proj.weight"}, .at = "quantization_config"},
+    {"VOC419", {QUANTISED("\"quant_method\": \"mxfp4\""), .extra = "model.layers.0.mlp.up_proj.weight.absmax"}, .at = "quantization_config"},
+    {"VOC419", {GPTQ, .extra = "model.layers.0.altup.weight"}, .at = "model.layers.0.altup.weight"},
     {"VOC420", {.from = "layers\": 3", .to = "layers\": 1"}, .at = "num_hidden_layers"},
     {"VOC420", {.kind = BERT, .from = "layers\": 3", .to = "layers\": 2"}, .at = "num_hidden_layers"},
     {"VOC420", {.kind = QWEN2_MOE, .from = "layers\": 3", .to = "layers\": 2", .extra = "model.layers.0.odd.weight"}, .at = "num_hidden_layers"},
@@ -55,6 +62,9 @@ static const struct broken table[] = {
     {"VOC422", {.kind = QWEN2, .drop = "model.layers.1.self_attn.q_proj.bias"}, .at = "model.layers.1.self_attn.q_proj.bias"},
     {"VOC422", {.drop = "model.layers.2.mlp.up_proj.weight"}, .at = "model.layers.2.mlp.up_proj.weight"},
     {"VOC422", {.from = "layers\": 3", .to = "layers\": 4"}, .at = "model.layers.3.input_layernorm.weight"},
+    {"VOC422", {GPTQ, .drop = "model.layers.2.mlp.up_proj.weight"}, .at = "model.layers.2.mlp.up_proj.weight"},
+    {"VOC422", {.kind = QWEN2, .drop = "model.layers.1.self_attn.q_proj.weight"}, .at = "model.layers.1.self_attn.q_proj.weight"},
+    {"VOC423", {.from = "intermediate_size\": 23", .to = "intermediate_size\": 24, \"quantization_config\": {}"}, .at = "model.layers.0.mlp.gate_proj.weight"},
     {"VOC423", {.from = "intermediate_size\": 23", .to = "intermediate_size\": 24"}, .at = "model.layers.0.mlp.gate_proj.weight"},
     {"VOC421", {.from = "head_dim\": 6", .to = "head_dim\": 5"}, .at = "head_dim"},
     {"VOC423", {.from = "head_dim\": 6", .to = "head_dim\": 4"}, .at = "model.layers.0.self_attn.q_proj.weight"},
@@ -121,6 +131,21 @@ Test(forward_rules, healthy_models_have_no_findings)
         vs_check_free(r);
     }
     vs_jdoc_free(&d);
+    vst_cleanup();
+}
+
+/* What the config calls quantised is said to be that; and weights of another form do not hinder whoever has them. */
+Test(forward_rules, quantised)
+{
+    struct tiny odd = {GPTQ, .drop = "model.layers.2.mlp.up_proj.weight", .extra = "model.layers.2.mlp.up_proj.qweight"}, plain = {GPTQ};
+    struct vs_check_result *r = run_check(make_tiny(&odd), NULL, NULL, &(struct vs_forward_request){0}, 0);
+    cr_expect_eq(r->levels[3].state, VS_NOT_RUN);
+    cr_expect_str_eq(r->levels[3].why, "the weights are quantised (quant_method gptq)");
+    cr_expect(r->levels[0].state == VS_PASS && r->levels[2].state == VS_PASS && r->verdict == VS_INFO);
+    vs_check_free(r);
+    r = run_check(make_tiny(&plain), NULL, NULL, &(struct vs_forward_request){0}, 0);
+    cr_expect_eq(r->levels[3].state, VS_PASS);
+    vs_check_free(r);
     vst_cleanup();
 }
 

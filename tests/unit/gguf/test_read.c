@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <vs/check.h>
 #include "format/gguf.h"
 #include "gguf_file.h"
@@ -73,6 +74,37 @@ Test(gguf_read, facts)
     cr_expect_eq(f->surplus_rows, 1);
     cr_expect(f->row_stats[0].norm_median > 0 && f->row_stats[0].nan_rows == 0);
     vs_facts_close(f);
+    vst_cleanup();
+}
+
+/* Caches keep the file under its hash: what it holds decides, for those who refuse it too. */
+Test(gguf_read, name_without_suffix)
+{
+    const char *path = write_sound(), *blob = vst_path(vst_tempdir(), "sha256-5f2c"), *bin = vst_path(vst_tempdir(), "model.bin");
+    struct vs_checkpoint *c = NULL;
+    struct vs_err err = {0};
+    cr_assert(symlink(path, blob) == 0 && symlink(path, bin) == 0);
+    for (int i = 0; i < 2; i++) {
+        struct vs_facts *f = open_facts(i ? bin : blob);
+        cr_expect(f->tokenizer && f->checkpoint->gguf && f->checkpoint->tensor_count == 3);
+        vs_facts_close(f);
+    }
+    cr_expect_eq(vs_checkpoint_open(blob, NULL, &c, &err), VS_EUNSUPPORTED);
+    cr_expect(strstr(err.message, "sha256-5f2c: found GGUF weights"), "%s", err.message);
+    vst_cleanup();
+}
+
+/* A file that ends before four bytes, or has others, is no such file. */
+Test(gguf_read, other_first_bytes)
+{
+    static const char *const texts[] = {"GGU", "GGUE----", "", "----GGUF"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *path = vst_path(vst_tempdir(), "blob");
+        struct vs_err err = {0};
+        vst_write_text(path, texts[i]);
+        cr_expect_eq(refused(path, &err), VS_EFORMAT);
+        cr_expect_not(strstr(err.message, "GGUF"), "%s", err.message);
+    }
     vst_cleanup();
 }
 
