@@ -412,6 +412,22 @@ static void reader_notes(struct checker *k)
     }
 }
 
+/* "model (1).safetensors" is what a browser makes of a second download. Other programs have names of their own: nothing is wrong there. */
+static void name_of_weights(struct checker *k)
+{
+    static const char *const globs[] = {"model.safetensors", "model.*.safetensors", "consolidated*.safetensors"};
+    char text[300];
+    if (k->c->is_file || k->c->sharded || k->c->file_count != 1 || !k->c->config.model_type.n)
+        return;
+    for (size_t i = 0; i < sizeof globs / sizeof *globs; i++)
+        if (vs_glob(vs_cstr(globs[i]), vs_cstr(k->c->files[0].name)))
+            return;
+    vs_say(k, "file", "%s", k->c->files[0].name);
+    vs_say(k, "found", "%s", vs_escape(text, sizeof text, vs_cstr(k->c->files[0].name)));
+    vs_say(k, "expected", "model.safetensors");
+    vs_found(k, "VOC129");
+}
+
 /* A .gguf file has one list of tokens for everything, and rules_gguf.c for that list. */
 static void sizes_gguf(struct checker *k)
 {
@@ -431,6 +447,7 @@ void vs_rules_sizes(struct checker *k)
     if (k->c) {
         two_sizes(k);
         reader_notes(k);
+        name_of_weights(k);
     }
     if (!k->input)
         return;

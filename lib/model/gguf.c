@@ -183,14 +183,16 @@ static enum vs_code check_tables(const struct vs_checkpoint *c, struct vs_err *e
     return VS_OK;
 }
 
-/* Caches name a file by its hash: the first bytes decide. Why a file cannot be opened is for its reader to say. */
+/* Caches name a file by its hash: the first bytes decide, unless its name says that it is something else that is read. Why a file
+ * cannot be opened is for its reader to say. */
 bool vs_ckpt_is_gguf(const struct vs_checkpoint *c)
 {
     struct vs_file f = {.fd = -1};
     struct vs_err none;
     char magic[4];
-    if (!c->is_file || vs_str_ends(vs_cstr(c->path), VS_LIT(".gguf")))
-        return c->is_file;
+    const struct vs_str path = vs_cstr(c->path);
+    if (!c->is_file || vs_str_ends(path, VS_LIT(".gguf")) || vs_str_ends(path, VS_LIT(".safetensors")))
+        return c->is_file && vs_str_ends(path, VS_LIT(".gguf"));
     bool is = !vs_file_open(c->path, &f, &none) && f.size >= sizeof magic && !vs_file_pread(&f, 0, magic, sizeof magic, &none) &&
               memcmp(magic, "GGUF", sizeof magic) == 0;
     vs_file_close(&f);

@@ -3,7 +3,7 @@
  * A checkpoint as its headers and configs describe it: no payload is read.
  *
  * PATH is a model directory (one *.safetensors, or shards with an index), a single .safetensors file, or a directory
- * with a config and no weights (tensor_count 0); or, for those who ask for it, a GGUF file of any name (of a split one: the first).
+ * with a config and no weights (tensor_count 0); or, for those who ask for it, a GGUF file of any name but *.safetensors (of a split one: the first).
  * Links are followed (Hugging Face cache snapshots).
  * All pointers belong to the checkpoint and live until vs_checkpoint_close.
  */

@@ -92,6 +92,7 @@ static const struct broken table[] = {
     {"VOC128", VS_WARNING, "model.safetensors", HEAD, "F32", "F64", "*",
      {.words = 32, .live = 32, .shapes = ROWS(32), .edits = {CONFIG("size\": 24", "size\": 32")}}, NULL, BASE_AND_MAP, {.dtype = "F64"}},
     {"VOC126", VS_ERROR, "config.json", NULL, "llama", "gemma3n", "*", {0}, NULL, BASE, {.name = "gemma3n"}}, /* and no list of all that differs */
+    {"VOC129", VS_INFO, "model (1).safetensors", NULL, "model (1).safetensors", "model.safetensors", NULL, {.shard = "model (1).safetensors"}},
     /* 2xx */
     {"VOC201", VS_WARNING, "tokenizer.json", "/model/vocab", NULL, NULL, NULL, {.edits = {TOKENIZER("\"t5\": 5, \"t6\": 6, ", "")}}, "VOC110"},
     {"VOC202", VS_ERROR, "tokenizer.json", "/model/vocab", "t6", "t5", NULL, {.edits = {TOKENIZER("\"t5\": 5", "\"t5\": 6")}}, "VOC201"},
@@ -329,6 +330,9 @@ static const struct quiet { const char *name, *allowed; struct small small; } ne
     {"a factorised embedding", NULL, {.edits = {CONFIG("hidden_size\": 8", "hidden_size\": 16, \"embedding_size\": 8")}}},
     {"## marks a place, not another spelling", NULL,
      {.edits = {TOKENIZER("\"t5\"", "\"##x\""), TOKENIZER("\"t6\"", "\"x\""), TOKENIZER("\"type\": \"WordLevel\"", "\"type\": \"WordPiece\", \"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100")}}},
+    {"a variant of the weights", NULL, {.shard = "model.fp16.safetensors"}},
+    {"the name of another program", NULL, {.shard = "consolidated.safetensors"}},
+    {"no config that says transformers", "VOC115 VOC105", {.shard = "t3_cfg.safetensors", .edits = {CONFIG("\"model_type\": \"llama\"", "\"class\": \"T3\"")}}},
     {"copies behind the text are made by a converter", NULL, {.name = "gemma3n", .pokes = {{GEMMA_TABLE, 26, POKE_COPY, 27}}}},
     {"a placeholder of another name", NULL, {.edits = {TOKENIZER("\"t7\"", "\"<image>\""), TOKENIZER("\"t8\"", "\"<img_context>\""), CONFIG("\"bos", "\"image_token_id\": 8, \"bos")}}},
     {"decoder_vocab_size that the table has", NULL, {.name = "bart", .edits = {CONFIG("\"vocab_size\": 24", "\"vocab_size\": 24, \"decoder_vocab_size\": 24")}}},

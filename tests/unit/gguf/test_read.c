@@ -94,6 +94,16 @@ Test(gguf_read, name_without_suffix)
     vst_cleanup();
 }
 
+/* Under the name of another format the bytes are a mistake, not a model. */
+Test(gguf_read, name_of_another_format)
+{
+    const char *path = write_sound(), *other = vst_path(vst_tempdir(), "model.safetensors");
+    struct vs_err err = {0};
+    cr_assert(symlink(path, other) == 0);
+    cr_expect_eq(refused(other, &err), VS_EFORMAT);
+    vst_cleanup();
+}
+
 /* A file that ends before four bytes, or has others, is no such file. */
 Test(gguf_read, other_first_bytes)
 {
