@@ -147,7 +147,8 @@ enum vs_code vs_cuda_choose(struct vs_dev *dev, const float *logits, uint64_t st
     enum vs_code code = VS_OK;
     for (uint64_t at = 0; at < m && !code; at += rows) {
         const uint64_t count = m - at < rows ? m - at : rows;
-        const struct choose_args a = {logits + at * stride, stride, n, first, step, pieces, row_class, (struct vs_f_best *)cuda->slots[VS_SLOT_LOOK].p};
+        const struct choose_args a = {logits + at * stride, stride, n, first, step, pieces, row_class,
+                                      (struct vs_f_best *)cuda->slots[VS_SLOT_LOOK].p};
         VS_LAUNCH(cuda, code, choose, count * pieces, THREADS, a, err);
         if (!code)
             code = vs_cuda_get(cuda, VS_SLOT_LOOK, parts, count * pieces * sizeof *parts, err);

@@ -39,12 +39,13 @@ struct gather {
 static enum vs_code collect_ids(struct gather *g)
 {
     struct checker *k = g->k;
+    const uint64_t lost = vs_first_without_row(k);
     uint64_t room = (k->t ? k->t->rows_needed : k->input->rows) + k->c->config.special_id_count;
     g->ids = vs_calloc(room + 1, sizeof *g->ids);
     if (!g->ids)
         return vs_enomem(k->err, "probe ids", 0);
     for (uint64_t id = 0; id < (k->t ? k->t->rows_needed : k->input->rows); id++)
-        if (!k->t || vs_has_token(k, id))
+        if (!k->t || (vs_has_token(k, id) && (id < k->input->rows || id >= lost)))
             g->ids[g->n++] = (int64_t)id;
     g->tokens = g->n;
     for (size_t i = 0; i < k->c->config.special_id_count; i++)

@@ -11,6 +11,7 @@
  * Position and type tables are named in schemas/families with the role "none" and do not come here.
  */
 #include <string.h>
+#include "model/data.h"
 #include "model/model_impl.h"
 
 #define LENGTHS_MAX 16
@@ -104,4 +105,12 @@ enum vs_code vs_ckpt_add_suspects(struct vs_checkpoint *c, const bool *known, st
         code = vs_ckpt_add_table(c, &table, err);
     }
     return code;
+}
+
+const struct vs_tensor *vs_checkpoint_apart(const struct vs_checkpoint *c)
+{
+    for (uint64_t i = 0; i < c->tensor_count; i++)
+        if (c->tensors[i].ndim == 2 && vs_keys_match(c, "apart_tables", c->tensors[i].name))
+            return &c->tensors[i];
+    return NULL;
 }

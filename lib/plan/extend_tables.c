@@ -88,6 +88,10 @@ static enum vs_code apply_options(struct vs_planner *p, struct vs_err *err)
         if (code)
             return code;
     }
+    const struct vs_tensor *apart = vs_checkpoint_apart(p->checkpoint);
+    if (apart) /* left as it is, its ids would become others */
+        return vs_fail(err, VS_EUNSUPPORTED, "%s: %.*s holds the rows of ids behind the table, which would be in the way of new ones: such models "
+                       "cannot be extended yet", q->model, VS_STR(apart->name));
     for (uint32_t i = 0; i < p->checkpoint->table_count; i++) {
         const struct vs_table *t = &p->checkpoint->tables[i];
         if (t->suspect && !ignored(p, t))

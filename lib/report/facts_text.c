@@ -379,7 +379,7 @@ static uint32_t stretches_of(const struct vs_facts *f, struct vs_stretch *s)
         n = text_and_added(t, end, s);
     }
     if (t && t->rows_needed > rows && rows)
-        s[n++] = (struct vs_stretch){"without a row", rows, t->rows_needed, VS_RED, tokens_in(t, rows, t->rows_needed)};
+        s[n++] = (struct vs_stretch){vs_checkpoint_apart(f->checkpoint) ? "apart" : "without a row", rows, t->rows_needed, VS_RED, tokens_in(t, rows, t->rows_needed)};
     else if (rows > end)
         s[n++] = (struct vs_stretch){t ? "spare" : "rows", end, rows, VS_PLAIN, rows - end};
     return n;
@@ -390,7 +390,8 @@ static void put_over(const struct out *o, ull rows, ull needed)
 {
     const struct vs_tokenizer *t = o->f->tokenizer;
     ull count = tokens_in(t, rows, needed), shown = 0;
-    vs_buf_printf(o->b, LABEL "%s%llu token%s no row: ", "surplus", vs_color_on(o->look, VS_RED), count, count == 1 ? " has" : "s have");
+    vs_buf_printf(o->b, LABEL "%s%llu token%s %s: ", "surplus", vs_color_on(o->look, VS_RED), count, count == 1 ? " has" : "s have",
+                  vs_checkpoint_apart(o->f->checkpoint) ? "rows in a table apart" : "no row");
     for (ull id = rows, end; id < needed && shown < 5; id = end) {
         end = id + 1;
         if (!vs_token_text(t, (uint32_t)id).p)

@@ -3,7 +3,8 @@
  * A checkpoint as its headers and configs describe it: no payload is read.
  *
  * PATH is a model directory (one *.safetensors, or shards with an index), a single .safetensors file, or a directory
- * with a config and no weights (tensor_count 0); or, for those who ask for it, a GGUF file of any name but *.safetensors (of a split one: the first).
+ * with a config and no weights (tensor_count 0); or, for those who ask for it, a GGUF file of any name but *.safetensors
+ * (of a split one: the first).
  * Links are followed (Hugging Face cache snapshots).
  * All pointers belong to the checkpoint and live until vs_checkpoint_close.
  */
@@ -98,6 +99,8 @@ enum vs_code vs_checkpoint_present(const char *path, bool *present, struct vs_er
 void vs_checkpoint_close(struct vs_checkpoint *c); /* accepts NULL */
 
 const struct vs_tensor *vs_checkpoint_tensor(const struct vs_checkpoint *c, struct vs_str name); /* NULL when absent */
+/* The table of ids behind the input's last row, where a class looks those up apart (Idefics); NULL: it does not. */
+const struct vs_tensor *vs_checkpoint_apart(const struct vs_checkpoint *c);
 const struct vs_table *vs_checkpoint_table(const struct vs_checkpoint *c, enum vs_role role);    /* the first of that role, or NULL */
 /* A parsed JSON file of the directory ("config.json"), cached; NULL when absent or damaged (open has reported damage). */
 const struct vs_jdoc *vs_checkpoint_json(const struct vs_checkpoint *c, const char *name);

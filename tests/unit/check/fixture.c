@@ -44,6 +44,10 @@ static const struct model models[] = {
     {"mllama", WORDS, {CHAT},
      {{"config.json", NULL, "{\n  \"model_type\": \"mllama\",\n  \"text_config\": {\n    \"hidden_size\": 8,\n    \"tie_word_embeddings\": false,\n    \"vocab_size\": 24\n  }\n}\n"}},
      {{"language_model.lm_head.weight", WORDS, COLS}, {"language_model.model.embed_tokens.weight", WORDS + 8, COLS}, {"language_model.model.norm.weight", COLS, 0}}},
+    {"idefics", WORDS + 2, {CHAT, {WORDS, "<fake_token_around_image>"}, {WORDS + 1, "<image>"}}, /* the last two have a table of their own */
+     {{"config.json", NULL, "{\n  \"model_type\": \"idefics\",\n  \"additional_vocab_size\": 2,\n  \"hidden_size\": 8,\n  \"tie_word_embeddings\": false,\n  \"vocab_size\": 24\n}\n"}},
+     {{"lm_head.additional_fc.weight", 2, COLS}, {"lm_head.weight", WORDS, COLS}, {"model.embed_tokens.additional_embedding.weight", 2, COLS},
+      {"model.embed_tokens.weight", WORDS, COLS}, TRUNK}},
     {"bart", WORDS, {CHAT},
      {{"config.json", NULL, "{\n  \"model_type\": \"bart\",\n  \"d_model\": 8,\n  \"vocab_size\": 24\n}\n"}, SIBLINGS},
      {{"final_logits_bias", 1, WORDS}, {"model.decoder.embed_tokens.weight", WORDS, COLS}, {"model.encoder.embed_tokens.weight", WORDS, COLS},

@@ -62,6 +62,19 @@ Test(extend_refuses, rows_for_fewer_than_the_tokens)
     expect(&q, VS_EMISMATCH, "60 ids");
 }
 
+/* Idefics: whoever left it alone would find other rows under its ids. */
+Test(extend_refuses, ids_behind_the_table)
+{
+    const struct vst_tensor t[] = {embed, {"model.embed_tokens.additional_embedding.weight", "F32", {2, COLS}, 2, NULL}};
+    struct vs_extend_request q = request_for(model_with(t, 2));
+    const char *name = t[1].name;
+    q.add = 1;
+    expect(&q, VS_EUNSUPPORTED, "cannot be extended yet");
+    q.ignore = &name;
+    q.ignore_count = 1;
+    expect(&q, VS_EUNSUPPORTED, "cannot be extended yet");
+}
+
 Test(extend_refuses, a_table_that_nobody_knows)
 {
     const struct vst_tensor t[] = {embed, {"strange.projection", "F32", {6, 5003}, 2, NULL}};
