@@ -83,7 +83,6 @@ void vs_bit_set(struct vs_bits *bits, uint64_t i);
 void vs_check_no_memory(struct checker *k, const char *what); /* sets stopped; the first message stays */
 struct vs_bits *vs_bits_new(struct checker *k, uint64_t count); /* empty, in the arena; NULL (and stopped) when memory is short */
 bool vs_has_token(const struct checker *k, uint64_t id);
-uint64_t vs_first_without_row(const struct checker *k); /* behind the input table, and the one that stands apart */
 bool vs_is_suppressed(struct checker *k, uint64_t id); /* a config has generation leave it out, always */
 const struct vs_config_int *vs_text_vocab(const struct vs_checkpoint *c); /* the size of the text table, or NULL */
 /* The entry of known-good.json for this model type that has the key, with the value wanted (negative: any); or NULL. */

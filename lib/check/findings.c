@@ -317,12 +317,6 @@ struct vs_bits *vs_bits_new(struct checker *k, uint64_t count)
     return bits;
 }
 
-uint64_t vs_first_without_row(const struct checker *k)
-{
-    const struct vs_tensor *apart = vs_checkpoint_apart(k->c);
-    return k->input->rows + (apart && apart->shape[0] <= UINT32_MAX ? apart->shape[0] : 0);
-}
-
 bool vs_has_token(const struct checker *k, uint64_t id)
 {
     return k->t && id < k->t->rows_needed && vs_token_text(k->t, (uint32_t)id).p;

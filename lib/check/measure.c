@@ -39,7 +39,7 @@ struct gather {
 static enum vs_code collect_ids(struct gather *g)
 {
     struct checker *k = g->k;
-    const uint64_t lost = vs_first_without_row(k);
+    const uint64_t lost = vs_checkpoint_rows(k->c, k->input);
     uint64_t room = (k->t ? k->t->rows_needed : k->input->rows) + k->c->config.special_id_count;
     g->ids = vs_calloc(room + 1, sizeof *g->ids);
     if (!g->ids)

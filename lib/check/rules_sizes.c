@@ -97,7 +97,7 @@ static const char *tokens_without_row(struct checker *k)
 {
     struct id_set all = {0};
     bool placeholders = true, sentinels = true;
-    for (uint64_t id = vs_first_without_row(k); id < k->t->rows_needed; id++)
+    for (uint64_t id = vs_checkpoint_rows(k->c, k->input); id < k->t->rows_needed; id++)
         if (vs_has_token(k, id)) {
             vs_set_add(&all, id);
             placeholders = placeholders && is_placeholder(k, id);

@@ -114,3 +114,9 @@ const struct vs_tensor *vs_checkpoint_apart(const struct vs_checkpoint *c)
             return &c->tensors[i];
     return NULL;
 }
+
+uint64_t vs_checkpoint_rows(const struct vs_checkpoint *c, const struct vs_table *input)
+{
+    const struct vs_tensor *apart = vs_checkpoint_apart(c);
+    return input->rows + (apart && apart->shape[0] <= UINT32_MAX ? apart->shape[0] : 0);
+}

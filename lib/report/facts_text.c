@@ -378,8 +378,12 @@ static uint32_t stretches_of(const struct vs_facts *f, struct vs_stretch *s)
         end = t->rows_needed < rows ? t->rows_needed : rows;
         n = text_and_added(t, end, s);
     }
-    if (t && t->rows_needed > rows && rows)
-        s[n++] = (struct vs_stretch){vs_checkpoint_apart(f->checkpoint) ? "apart" : "without a row", rows, t->rows_needed, VS_RED, tokens_in(t, rows, t->rows_needed)};
+    const uint64_t needed = t && rows ? t->rows_needed : 0, full = input ? vs_checkpoint_rows(f->checkpoint, input) : rows;
+    const uint64_t apart = needed < full ? needed : full;
+    if (apart > rows)
+        s[n++] = (struct vs_stretch){"apart", rows, apart, VS_GREEN, tokens_in(t, rows, apart)};
+    if (needed > full)
+        s[n++] = (struct vs_stretch){"without a row", full, needed, VS_RED, tokens_in(t, full, needed)};
     else if (rows > end)
         s[n++] = (struct vs_stretch){t ? "spare" : "rows", end, rows, VS_PLAIN, rows - end};
     return n;
@@ -390,8 +394,7 @@ static void put_over(const struct out *o, ull rows, ull needed)
 {
     const struct vs_tokenizer *t = o->f->tokenizer;
     ull count = tokens_in(t, rows, needed), shown = 0;
-    vs_buf_printf(o->b, LABEL "%s%llu token%s %s: ", "surplus", vs_color_on(o->look, VS_RED), count, count == 1 ? " has" : "s have",
-                  vs_checkpoint_apart(o->f->checkpoint) ? "rows in a table apart" : "no row");
+    vs_buf_printf(o->b, LABEL "%s%llu token%s no row: ", "surplus", vs_color_on(o->look, VS_RED), count, count == 1 ? " has" : "s have");
     for (ull id = rows, end; id < needed && shown < 5; id = end) {
         end = id + 1;
         if (!vs_token_text(t, (uint32_t)id).p)
@@ -414,8 +417,12 @@ static void put_surplus(const struct out *o)
     if (f->surplus == VS_SURPLUS_UNKNOWN)
         return;
     ull needed = f->tokenizer->rows_needed, rows = (ull)((int64_t)needed + f->surplus_rows);
-    if (f->surplus == VS_SURPLUS_OVER)
-        put_over(o, rows, needed);
+    const struct vs_table *input = vs_checkpoint_table(f->checkpoint, VS_ROLE_INPUT);
+    const ull full = input ? vs_checkpoint_rows(f->checkpoint, input) : rows;
+    if (f->surplus == VS_SURPLUS_OVER && needed > full)
+        put_over(o, full, needed);
+    else if (f->surplus == VS_SURPLUS_OVER)
+        vs_buf_printf(o->b, LABEL "none: ids from %llu on have rows in a table apart\n", "surplus", rows);
     else if (f->surplus == VS_SURPLUS_EQUAL)
         vs_buf_printf(o->b, LABEL "none: as many rows as ids\n", "surplus");
     else {

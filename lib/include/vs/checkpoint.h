@@ -101,6 +101,7 @@ void vs_checkpoint_close(struct vs_checkpoint *c); /* accepts NULL */
 const struct vs_tensor *vs_checkpoint_tensor(const struct vs_checkpoint *c, struct vs_str name); /* NULL when absent */
 /* The table of ids behind the input's last row, where a class looks those up apart (Idefics); NULL: it does not. */
 const struct vs_tensor *vs_checkpoint_apart(const struct vs_checkpoint *c);
+uint64_t vs_checkpoint_rows(const struct vs_checkpoint *c, const struct vs_table *input); /* of ids: the table's, and those apart */
 const struct vs_table *vs_checkpoint_table(const struct vs_checkpoint *c, enum vs_role role);    /* the first of that role, or NULL */
 /* A parsed JSON file of the directory ("config.json"), cached; NULL when absent or damaged (open has reported damage). */
 const struct vs_jdoc *vs_checkpoint_json(const struct vs_checkpoint *c, const char *name);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "json/schema.h"
 #include "support.h"
+#include <vs/report.h>
 
 enum side { ALONE, BASE, MAP, BASE_AND_MAP, RECEIPT, FOREIGN_RECEIPT };
 
@@ -44,6 +45,7 @@ static const struct broken table[] = {
     {"VOC101", VS_ERROR, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /model/vocab", {.words = 25}},
     {"VOC101", VS_WARNING, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /added_tokens/4", {.edits = {ADDED("24", "<extra_id_0>")}}},
     {"VOC101", VS_ERROR, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer_config.json /pad_token", {.edits = {{"tokenizer_config.json", "<pad>", "[PADDING]"}}}, "VOC302"},
+    {"VOC101", VS_ERROR, IN_TABLE, "24 rows", "at least 27, as tokenizer.json needs", "tokenizer.json /added_tokens/6", {.name = "idefics", .edits = {ADDED("26", "<x>")}}},
     {"VOC102", VS_WARNING, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /added_tokens/4", {.edits = {ADDED("24", "<image_soft_token>")}}},
     {"VOC102", VS_WARNING, IN_TABLE, "24 rows", "at least 25, as tokenizer.json needs", "tokenizer.json /added_tokens/4",
      {.edits = {ADDED("24", "<IMG>"), CONFIG("\"bos_token_id\"", "\"image_token_id\": 24, \"bos_token_id\"")}}},
@@ -367,6 +369,24 @@ Test(rules, a_tied_copy_is_quiet)
     cr_expect_eq(r->facts->tied_stored, 1);
     vs_check_free(r);
     vst_cleanup();
+}
+
+static void expect_shown(const struct small *m, const char *says)
+{
+    const struct vs_look look = {.width = 100};
+    struct vs_check_result *r = check(make_small(m), NULL, NULL, NULL);
+    struct vs_buf text = {0};
+    struct vs_err err;
+    cr_assert_eq(vs_facts_text(r->facts, &look, &text, &err), VS_OK);
+    cr_expect(memmem(text.p, text.n, says, strlen(says)), "\"%s\" is not in: %.*s", says, (int)text.n, text.p);
+    vs_buf_free(&text);
+    vs_check_free(r);
+}
+
+Test(rules, ids_apart_are_not_those_without_a_row)
+{
+    expect_shown(&(struct small){.name = "idefics"}, "none: ids from 24 on have rows in a table apart\n");
+    expect_shown(&(struct small){.name = "idefics", .edits = {ADDED("26", "<x>")}}, "1 token has no row: 26\n");
 }
 
 Test(rules, a_model_that_grew_is_healthy_too)
